@@ -1,0 +1,1 @@
+"""Mouth → person: avatar packages on disk, idle life, compositing."""

@@ -1,0 +1,1 @@
+"""Voice → mouth: engines behind one small contract."""

@@ -1,0 +1,1 @@
+"""Text → streamed answer."""

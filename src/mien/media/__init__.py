@@ -1,0 +1,1 @@
+"""Person and voice → ticks → the world: timeline, clock, encode once, outputs."""

@@ -1,0 +1,1 @@
+"""Answer → clauses → voice: segmenter, normaliser, voices."""

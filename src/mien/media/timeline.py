@@ -1,0 +1,338 @@
+"""What is said and shown when: a pure data structure, no asyncio, no pictures.
+
+Speech is written onto a tape; ticks are planned from it a little ahead of the clock and
+emitted on the clock. Planning ahead never costs latency: planned silence is taken back when
+speech arrives, planned speech is taken back when it is interrupted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import soxr
+
+from mien.media.speech import Heard, Phone, SpeechChunk
+from mien.media.tick import SAMPLE_RATE, SAMPLES_PER_TICK, TICK_SEC, Event, Image, Pcm
+from mien.media.track import SampleTrack
+
+# A cut in the middle of a wave clicks; 5 ms is inaudible as delay and enough to hide it.
+FADE_SAMPLES = SAMPLE_RATE // 200
+
+
+@dataclass(slots=True, eq=False)
+class SpeechWindow:
+    """What is known about the voice around one tick, for a lip-sync engine.
+
+    pcm: int16[n] mono at the timeline's ``voice_rate``, from ``context[0]`` before the tick to
+        ``context[1]`` after its end.
+    phones: seconds relative to the tick's start; None where the voice gives no times.
+    """
+
+    pcm: Pcm
+    phones: tuple[Phone, ...] | None
+
+
+@dataclass(slots=True, eq=False)
+class TickPlan:
+    """One tick before it has a picture. ``window`` is None while nothing is said."""
+
+    index: int
+    generation: int
+    audio: Pcm
+    window: SpeechWindow | None
+    events: list[Event]
+    starts: bool = False  # first tick after silence
+    tape_end: int = 0
+    image: Image | None = None
+    claimed: bool = False  # somebody is drawing it
+    held: int = 0  # ticks it was put off because its picture was not ready
+
+
+@dataclass(slots=True)
+class _Clause:
+    clause: int
+    text: str
+    begin: int
+    timed: bool
+    words: list[tuple[int, int]] = field(default_factory=list)  # (tape position, text stop)
+    end: int | None = None
+
+
+class _Resampler:
+    """Streaming for one clause; the stream is flushed at its end so that no sample is lost."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._stream = (
+            None if source == target else soxr.ResampleStream(source, target, 1, dtype="int16")
+        )
+
+    def __call__(self, pcm: Pcm, last: bool) -> Pcm:
+        if self._stream is None:
+            return pcm
+        return np.asarray(self._stream.resample_chunk(pcm, last=last), np.int16)
+
+
+class Timeline:
+    """The performer's memory of what was, is and will be said.
+
+    voice_rate: Hz of the audio a lip-sync engine wants.
+    context: seconds of it before and after each tick.
+
+    Events it makes itself: ``clause`` (clause, text) when a clause begins to sound, ``word``
+    (clause, begin, stop) when a word does.
+    """
+
+    def __init__(self, voice_rate: int = 16_000, context: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.generation = 0
+        self.next_index = 0  # the next tick to be emitted
+        self.planned: deque[TickPlan] = deque()
+        self._voice_rate = voice_rate
+        self._before = round(context[0] * voice_rate)
+        self._after = round((TICK_SEC + context[1]) * voice_rate)
+        self._look_ahead = round(context[1] * SAMPLE_RATE)
+        self._fade: Pcm | None = None
+        self._clear_tape()
+
+    def _clear_tape(self) -> None:
+        self._tape = SampleTrack()
+        self._voice = SampleTrack()
+        self._position = 0  # next tape sample to be planned
+        self._emitted = 0  # tape samples that have left in ticks
+        self._fed = 0  # samples of the current clause given to the resamplers
+        self._playing = False  # the last planned tick speaks
+        self._sounding = False  # the last emitted tick spoke
+        self._closed = True  # no clause is waiting for more of its speech
+        self._clauses: list[_Clause] = []
+        self._phones: deque[Phone] = deque()  # tape seconds
+        self._marks: deque[tuple[int, Event]] = deque()
+        self._resamplers: tuple[_Resampler, _Resampler] | None = None
+
+    # -- what goes in ------------------------------------------------------------------
+
+    def say(self, chunk: SpeechChunk) -> bool:
+        """Append speech. False if it belongs to an older generation and was dropped."""
+        if chunk.generation != self.generation:
+            return False
+        clause = self._clauses[-1] if self._clauses else None
+        if clause is None or clause.clause != chunk.clause or clause.end is not None:
+            clause = self._begin_clause(chunk)
+        if self._resamplers is None:
+            self._resamplers = (
+                _Resampler(chunk.sample_rate, SAMPLE_RATE),
+                _Resampler(chunk.sample_rate, self._voice_rate),
+            )
+        # The resampler gives its output late but unshifted: times count from what went in.
+        origin = clause.begin + round(self._fed * SAMPLE_RATE / chunk.sample_rate)
+        self._fed += len(chunk.pcm)
+        self._tape.append(self._resamplers[0](chunk.pcm, chunk.last))
+        self._voice.append(self._resamplers[1](chunk.pcm, chunk.last))
+        self._note_times(chunk, clause, origin)
+        if chunk.last:
+            self._end_clause(clause)
+        self._take_back_silence()
+        return True
+
+    def _begin_clause(self, chunk: SpeechChunk) -> _Clause:
+        clause = _Clause(chunk.clause, chunk.text, self._tape.end, chunk.phones is not None)
+        self._clauses.append(clause)
+        self._closed = False
+        self._resamplers = None
+        self._fed = 0
+        self._marks.append(
+            (clause.begin, Event("clause", {"clause": clause.clause, "text": clause.text}))
+        )
+        return clause
+
+    def _end_clause(self, clause: _Clause) -> None:
+        clause.end = self._tape.end
+        # The two rates round differently; both tracks must agree where a clause ends.
+        want = round(self._tape.end * self._voice_rate / SAMPLE_RATE)
+        if want > self._voice.end:
+            self._voice.append(np.zeros(want - self._voice.end, np.int16))
+        self._closed = True
+
+    def _note_times(self, chunk: SpeechChunk, clause: _Clause, origin: int) -> None:
+        for word in chunk.words:
+            position = origin + round(word.start * SAMPLE_RATE)
+            clause.words.append((position, word.stop))
+            data: dict[str, object] = {
+                "clause": clause.clause,
+                "begin": word.begin,
+                "stop": word.stop,
+            }
+            self._marks.append((position, Event("word", data)))
+        base = origin / SAMPLE_RATE
+        for phone in chunk.phones or ():
+            self._phones.append(Phone(phone.symbol, base + phone.start, base + phone.end))
+
+    def mark(self, event: Event) -> None:
+        """Let ``event`` happen when everything said so far has been heard."""
+        self._marks.append((self._tape.end, event))
+        self._take_back_silence()
+
+    def interrupt(self) -> Heard:
+        """Forget everything not yet emitted; later speech must carry the new generation."""
+        heard = self.heard()
+        cut = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
+        fade = (cut * np.linspace(1, 0, FADE_SAMPLES)).astype(np.int16)
+        self._fade = fade if self._emitted and fade.any() else None
+        self.generation += 1
+        self.planned.clear()
+        self._clear_tape()
+        return heard
+
+    def _take_back_silence(self) -> None:
+        while self.planned and self.planned[-1].window is None and not self.planned[-1].starts:
+            plan = self.planned.pop()
+            for event in reversed(plan.events):
+                self._marks.appendleft((self._position, event))
+
+    # -- what was heard ----------------------------------------------------------------
+
+    def heard(self) -> Heard:
+        """What has left in ticks since the last :meth:`forget` or :meth:`interrupt`."""
+        text = ""
+        complete = self._closed and self._emitted >= self._tape.end
+        for clause in self._clauses:
+            if clause.end is not None and self._emitted >= clause.end:
+                text += clause.text
+                continue
+            begun = [stop for position, stop in clause.words if position < self._emitted]
+            text += clause.text[: max(begun, default=0)]
+            break
+        return Heard(text, self._emitted / SAMPLE_RATE, complete)
+
+    def forget(self) -> None:
+        """A turn is over: the next :meth:`heard` counts from here. Only valid in silence."""
+        if not (self._closed and self._emitted >= self._tape.end):
+            raise RuntimeError("a turn cannot be forgotten while it is still being said")
+        marks = [event for _, event in self._marks]
+        self._clear_tape()
+        self._marks.extend((0, event) for event in marks)
+        for plan in self.planned:
+            plan.tape_end = 0
+
+    @property
+    def silent(self) -> bool:
+        """Whether all that was said has been emitted."""
+        return self._emitted >= self._tape.end and self._closed and not self._marks
+
+    @property
+    def queued_sec(self) -> float:
+        """Seconds of speech not yet emitted."""
+        return (self._tape.end - self._emitted) / SAMPLE_RATE
+
+    # -- what comes out ----------------------------------------------------------------
+
+    def plan(self) -> TickPlan:
+        """Plan the tick after the last planned one."""
+        return self._plan(forced=False)
+
+    def _plan(self, forced: bool) -> TickPlan:
+        index = self.next_index + len(self.planned)
+        plan = self._plan_speech(index) if self._speaks(forced) else self._plan_silence(index)
+        self.planned.append(plan)
+        return plan
+
+    def _speaks(self, forced: bool) -> bool:
+        available = self._tape.end - self._position
+        if available <= 0:
+            return False
+        if self._closed:
+            return True
+        if forced and self._sounding:
+            return available >= SAMPLES_PER_TICK
+        return available >= SAMPLES_PER_TICK + self._look_ahead
+
+    def _plan_speech(self, index: int) -> TickPlan:
+        begin, end = self._position, min(self._position + SAMPLES_PER_TICK, self._tape.end)
+        audio = self._tape.read(begin, begin + SAMPLES_PER_TICK)
+        plan = TickPlan(
+            index,
+            self.generation,
+            audio,
+            self._window(begin),
+            self._events_before(end),
+            starts=not self._playing,
+            tape_end=end,
+        )
+        self._position, self._playing = end, True
+        return plan
+
+    def _plan_silence(self, index: int) -> TickPlan:
+        self._playing = False
+        audio = np.zeros(SAMPLES_PER_TICK, np.int16)
+        # "Before the next sample" is what a mark at the very end of the speech waits for.
+        events = self._events_before(self._position + 1)
+        return TickPlan(index, self.generation, audio, None, events, tape_end=self._position)
+
+    def _events_before(self, position: int) -> list[Event]:
+        events = []
+        while self._marks and self._marks[0][0] < position:
+            events.append(self._marks.popleft()[1])
+        return events
+
+    def _window(self, begin: int) -> SpeechWindow:
+        at = round(begin * self._voice_rate / SAMPLE_RATE)
+        pcm = self._voice.read(at - self._before, at + self._after)
+        self._voice.forget_before(at - self._before)
+        self._tape.forget_before(min(begin, self._emitted))
+        clause = next((c for c in self._clauses if c.end is None or c.end > begin), None)
+        if clause is None or not clause.timed:
+            return SpeechWindow(pcm, None)
+        start = begin / SAMPLE_RATE
+        first = start - self._before / self._voice_rate
+        last = start + self._after / self._voice_rate
+        while self._phones and self._phones[0].end < first:
+            self._phones.popleft()
+        near = tuple(
+            Phone(p.symbol, p.start - start, p.end - start)
+            for p in self._phones
+            if p.start < last and p.end > first
+        )
+        return SpeechWindow(pcm, near)
+
+    def emit(self, wait_for_picture: Callable[[TickPlan], bool] = lambda plan: False) -> TickPlan:
+        """Take the next tick off; call it when the tick is due.
+
+        wait_for_picture: asked about a first tick of speech without its picture; True puts the
+        speech off by one tick of silence, so that a voice never starts on a closed mouth.
+        """
+        if not self.planned:
+            self.plan()
+        plan = self.planned[0]
+        if plan.window is None and self._speaks(forced=True):
+            # The look-ahead is not there yet, but the voice must not stutter for the mouth's sake.
+            self._take_back_silence()
+            plan = self._plan(forced=True)
+        if plan.starts and plan.image is None and wait_for_picture(plan):
+            return self._put_off()
+        self.planned.popleft()
+        self.next_index += 1
+        self._emitted = max(self._emitted, plan.tape_end)
+        self._sounding = plan.window is not None
+        return self._faded(plan)
+
+    def _faded(self, plan: TickPlan) -> TickPlan:
+        if self._fade is not None:
+            plan.audio[:FADE_SAMPLES] += self._fade
+            self._fade = None
+        return plan
+
+    def _put_off(self) -> TickPlan:
+        for plan in self.planned:
+            plan.index += 1
+        self.planned[0].held += 1
+        index = self.next_index
+        self.next_index += 1
+        silence = np.zeros(SAMPLES_PER_TICK, np.int16)
+        return self._faded(TickPlan(index, self.generation, silence, None, []))
+
+    def skip(self, ticks: int) -> None:
+        """The clock jumped (a suspended machine): leave out ticks, not speech."""
+        self.next_index += ticks
+        for plan in self.planned:
+            plan.index += ticks

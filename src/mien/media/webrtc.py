@@ -1,0 +1,152 @@
+"""WebRTC output: one viewer, offered and answered as in WHEP (draft-ietf-wish-whep)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+from av.packet import Packet
+
+from mien.media.encoders import OPUS_DELAY_SAMPLES, VIDEO_CLOCK
+from mien.media.program import Program, Subscription
+from mien.media.sender_clock import bind
+from mien.media.tick import SAMPLE_RATE
+
+
+class BadOffer(ValueError):
+    """The SDP offer cannot be answered; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebRtcSettings:
+    """ice_servers: for the server's own candidates. port_range: first and last UDP port it may
+    use, inclusive; None leaves it to the system. public_address: IP to advertise besides the
+    machine's own, for a host behind 1:1 NAT.
+    """
+
+    ice_servers: tuple[RTCIceServer, ...] = ()
+    port_range: tuple[int, int] | None = None
+    public_address: str | None = None
+
+
+class _PacketTrack(MediaStreamTrack):
+    """Hands encoded packets to aiortc, which only packetises them."""
+
+    def __init__(self, kind: str, subscription: Subscription) -> None:
+        super().__init__()
+        self.kind = kind
+        self._subscription = subscription
+        self._flowing = False
+
+    async def recv(self) -> Packet[Any]:
+        if self.readyState != "live":
+            raise MediaStreamError
+        if not self._flowing:
+            # aiortc asks for the first packet once the connection stands; what was queued
+            # while it was being made would only arrive late.
+            self._flowing = True
+            self._subscription.restart()
+        return (await self._subscription.get()).packet
+
+
+@dataclass(eq=False)
+class WebRtcViewer:
+    """One viewer. ``run`` answers the offer and lasts as long as the connection.
+
+    answer: resolves to the SDP answer, or to BadOffer.
+    """
+
+    offer: str
+    settings: WebRtcSettings = field(default_factory=WebRtcSettings)
+
+    def __post_init__(self) -> None:
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.state = "new"
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        """Ask ``run`` to end."""
+        self._closed.set()
+
+    async def run(self, program: Program) -> None:
+        configuration = RTCConfiguration(
+            # Never None: aiortc would ask a public STUN server and wait for it.
+            iceServers=list(self.settings.ice_servers),
+            bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+        )
+        connection = RTCPeerConnection(configuration)
+        connection.on("connectionstatechange", lambda: self._on_state(connection))
+        try:
+            with (
+                program.subscribe(frozenset({"audio"})) as sound,
+                program.subscribe(frozenset({"video"})) as pictures,
+            ):
+                sdp = await self._negotiate(connection, program, sound, pictures)
+                self.answer.set_result(sdp)
+                await self._closed.wait()
+        except BadOffer as error:
+            if not self.answer.done():
+                self.answer.set_exception(error)
+        finally:
+            self.answer.cancel()
+            self.state = "closed"
+            await asyncio.shield(connection.close())
+
+    def _on_state(self, connection: RTCPeerConnection) -> None:
+        self.state = connection.connectionState
+        if self.state in ("failed", "closed"):
+            self._closed.set()
+
+    async def _negotiate(
+        self,
+        connection: RTCPeerConnection,
+        program: Program,
+        sound: Subscription,
+        pictures: Subscription,
+    ) -> str:
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(self.offer, "offer"))
+        except Exception as error:  # aiortc raises whatever its parser trips over
+            raise BadOffer(f"the SDP offer cannot be parsed: {error}") from error
+        epoch = await program.started()
+        wanted = {
+            "audio": (sound, SAMPLE_RATE, OPUS_DELAY_SAMPLES, "audio/opus"),
+            "video": (pictures, VIDEO_CLOCK, 0, "video/h264"),
+        }
+        for kind, (subscription, rate, delay, mime) in wanted.items():
+            transceiver = next(
+                (t for t in connection.getTransceivers() if t.kind == kind and not t.stopped), None
+            )
+            if transceiver is None:
+                raise BadOffer(f"the SDP offer has no {kind}; offer to receive one of each kind")
+            offered = list(RTCRtpSender.getCapabilities(kind).codecs)
+            preferred = [c for c in offered if c.mimeType.lower() == mime]
+            preferred += [c for c in offered if c.mimeType.lower() == f"{kind}/rtx"]
+            transceiver.setCodecPreferences(preferred)
+            sender = connection.addTrack(_PacketTrack(kind, subscription))
+            bind(
+                sender,
+                epoch=epoch,
+                rate=rate,
+                delay=delay,
+                on_keyframe=program.request_keyframe,
+            )
+        try:
+            answer = await connection.createAnswer()
+            await connection.setLocalDescription(answer)
+        except ValueError as error:
+            raise BadOffer(
+                f"no codec in common ({error}); the receiver must take H.264 and Opus"
+            ) from error
+        return str(connection.localDescription.sdp)

@@ -1,0 +1,201 @@
+"""Voice in, ticks out: one per conversation. Never ends, never stalls, idles when silent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+
+from mien.avatar.contract import Avatar
+from mien.lipsync.contract import LipSync, Mouth, MouthRequest
+from mien.media.clock import Clock, WallClock
+from mien.media.speech import Heard, SpeechChunk
+from mien.media.tick import Event, Image, Tick
+from mien.media.timeline import TickPlan, Timeline
+
+# Ticks drawn ahead of the clock: 120 ms rides out a scheduling hiccup on a busy laptop. More
+# would only cost memory, since what is drawn ahead is thrown away when plans change.
+LEAD_TICKS = 3
+# A first tick of speech waits this long for its picture, then the voice goes first.
+PATIENCE_TICKS = 10
+# The mouth opens and closes over this many ticks where speech is cut off.
+FADE_TICKS = 3
+# After a jump of the clock (a suspended laptop) ticks are left out rather than hurried through.
+JUMP_SEC = 0.5
+
+
+class Performer:
+    """Joins sound and picture once, on the clock.
+
+    avatar, lipsync: shared with other conversations.
+    executor: threads the pictures are drawn in.
+    on_event: called on the event loop as the tick an event belongs to is emitted.
+    draw: whether anybody watches; without pictures the last one repeats at no cost.
+    """
+
+    def __init__(
+        self,
+        avatar: Avatar,
+        lipsync: LipSync,
+        executor: Executor,
+        *,
+        clock: Clock | None = None,
+        seed: int = 0,
+        on_event: Callable[[Event, Tick], None] | None = None,
+    ) -> None:
+        self.avatar = avatar
+        self.activity = "idle"
+        self.draw = True
+        self.late_pictures = 0
+        self._lipsync = lipsync
+        self._executor = executor
+        self._clock = clock or WallClock()
+        self._life = avatar.life(seed)
+        self._on_event = on_event or (lambda event, tick: None)
+        self._timeline = Timeline(lipsync.sample_rate, lipsync.context)
+        self._wake = asyncio.Event()
+        self._job: asyncio.Future[None] | None = None
+        self._last_image: Image | None = None
+        self._last_mouth: Mouth | None = None
+        self._since_speech = FADE_TICKS
+
+    @property
+    def generation(self) -> int:
+        return self._timeline.generation
+
+    @property
+    def silent(self) -> bool:
+        """Whether everything said has been heard."""
+        return self._timeline.silent
+
+    @property
+    def queued_sec(self) -> float:
+        return self._timeline.queued_sec
+
+    def say(self, chunk: SpeechChunk) -> bool:
+        """Append speech; False if its generation is over and it was dropped."""
+        accepted = self._timeline.say(chunk)
+        self._wake.set()
+        return accepted
+
+    def mark(self, event: Event) -> None:
+        """Let ``event`` happen when everything said so far has been heard."""
+        self._timeline.mark(event)
+        self._wake.set()
+
+    def interrupt(self) -> Heard:
+        """Fall silent within a tick; what was said but not heard is forgotten."""
+        heard = self._timeline.interrupt()
+        self._wake.set()
+        return heard
+
+    def end_turn(self) -> Heard:
+        """What was heard of the turn that is over; the next turn counts from here."""
+        heard = self._timeline.heard()
+        self._timeline.forget()
+        return heard
+
+    async def __aiter__(self) -> AsyncIterator[Tick]:
+        self._clock.start()
+        try:
+            while True:
+                await self._wait_until_due()
+                plan = self._timeline.emit(self._waits_for_picture)
+                yield self._tick(plan)
+        finally:
+            if self._job is not None:
+                await asyncio.wait([self._job])
+
+    async def _wait_until_due(self) -> None:
+        while (delay := self._clock.delay(self._timeline.next_index)) > 0:
+            self._wake.clear()
+            self._draw_ahead()
+            try:
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+        if delay < -JUMP_SEC:
+            self._timeline.skip(int(-delay / 0.04))
+        # Even a performer that is behind lets others run.
+        await asyncio.sleep(0)
+
+    def _waits_for_picture(self, plan: TickPlan) -> bool:
+        self._draw_ahead()
+        return self.draw and plan.held < PATIENCE_TICKS
+
+    def _tick(self, plan: TickPlan) -> Tick:
+        if plan.image is not None:
+            self._last_image = plan.image
+        elif self.draw and self._last_image is not None:
+            self.late_pictures += 1
+        if self._last_image is None:
+            width, height = self.avatar.size
+            self._last_image = np.zeros((height, width, 3), np.uint8)
+        tick = Tick(plan.index, self._last_image, plan.audio, plan.generation, tuple(plan.events))
+        for event in plan.events:
+            self._on_event(event, tick)
+        return tick
+
+    # -- drawing -----------------------------------------------------------------------
+
+    def _draw_ahead(self) -> None:
+        """Keep the next ticks planned and, one job at a time, drawn."""
+        timeline = self._timeline
+        while len(timeline.planned) < LEAD_TICKS:
+            timeline.plan()
+        if not self.draw or (self._job is not None and not self._job.done()):
+            return
+        batch = [plan for plan in timeline.planned if not plan.claimed]
+        if batch and batch[0].starts:
+            batch = batch[:1]  # the first picture of a speech is not kept waiting for others
+        if not batch:
+            return
+        for plan in batch:
+            plan.claimed = True
+        loop = asyncio.get_running_loop()
+        self._job = loop.run_in_executor(self._executor, self._draw, batch, self.activity)
+        self._job.add_done_callback(self._drawn)
+
+    def _drawn(self, job: asyncio.Future[None]) -> None:
+        self._wake.set()
+        if not job.cancelled() and (error := job.exception()) is not None:
+            # One bad picture must not end the performance; the last good one stays up.
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "drawing a tick failed", "exception": error}
+            )
+
+    def _draw(self, batch: Sequence[TickPlan], activity: str) -> None:
+        speaking = [plan for plan in batch if plan.window is not None]
+        rendered = self._lipsync.render([_request(p) for p in speaking]) if speaking else ()
+        mouths = iter(rendered)
+        for plan in batch:
+            mouth = self._blended(next(mouths) if plan.window is not None else None)
+            energy = _energy(plan) if plan.window is not None else 0.0
+            doing = "speaking" if plan.window is not None else activity
+            pose = self._life.pose(plan.index, energy, doing)
+            plan.image = self.avatar.compose(plan.index, mouth, pose)
+
+    def _blended(self, mouth: Mouth | None) -> Mouth | None:
+        """Ease out of a mouth that was cut off; engines ease in by themselves."""
+        if mouth is not None:
+            self._last_mouth, self._since_speech = mouth, 0
+            return mouth
+        self._since_speech += 1
+        if self._last_mouth is None or self._since_speech > FADE_TICKS:
+            return None
+        return self._last_mouth.faded(1 - self._since_speech / (FADE_TICKS + 1))
+
+
+def _request(plan: TickPlan) -> MouthRequest:
+    assert plan.window is not None
+    audio = plan.window.pcm.astype(np.float32) / np.float32(32768)
+    return MouthRequest(audio, plan.window.phones, plan.index)
+
+
+def _energy(plan: TickPlan) -> float:
+    """Loudness of a tick, 0…1; speech at a comfortable level is around 0.5."""
+    rms = float(np.sqrt(np.mean(np.square(plan.audio.astype(np.float32))))) / 32768
+    return min(1.0, rms * 5)

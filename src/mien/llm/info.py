@@ -1,0 +1,22 @@
+"""What the page shows about the brain in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class BrainInfo:
+    """A brain's identity, as shown to people.
+
+    Attributes:
+        name: The name it is configured by, e.g. ``"glm"`` or ``"scripted"``.
+        label_en: English label, e.g. ``"GLM · glm-4.7-flash"`` or ``"no model connected"``.
+        label_zh: The same in Chinese.
+        connected: Whether a language model answers. False for the scripted brain.
+    """
+
+    name: str
+    label_en: str
+    label_zh: str
+    connected: bool

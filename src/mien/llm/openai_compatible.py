@@ -1,0 +1,404 @@
+"""Any service with the OpenAI chat-completions API, as a pipecat LLM service made for voice.
+
+pipecat has `OpenAILLMService`. This one stands on httpx instead of the OpenAI SDK, because the
+SDK hides what a voice has to survive: it retries for minutes, reads an answer that is no stream
+as an empty one, lets a server keep the line open without a token for ever, and ends a reply that
+was interrupted as if it were complete. The frames are the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from loguru import logger
+from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMAdapter
+from pipecat.frames.frames import (
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+)
+from pipecat.metrics.metrics import LLMTokenUsage
+from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings as PipecatLLMSettings
+from pipecat.utils.errors import ErrorCategory
+
+from mien.llm.chunk_parser import ChunkParser, Delta
+from mien.llm.failure import (
+    FAILURE_CATEGORY,
+    SPOKEN,
+    SPOKEN_MIDWAY,
+    FailureCode,
+    LLMFailure,
+    LLMFailureFrame,
+    failure_from,
+)
+from mien.llm.history import HistoryLimits, last_user_text, messages_to_send, trim_context
+from mien.llm.info import BrainInfo
+from mien.llm.language import detect_language
+from mien.llm.presets import Endpoint, LLMSettings
+from mien.llm.think_filter import ThinkFilter
+
+_CONNECT_TIMEOUT_SECS = 8.0
+# A complete answer may be followed by usage and [DONE]. Servers that send neither and keep the
+# connection open would otherwise delay the end of every answer by the idle timeout.
+_AFTER_FINISH_SECS = 0.3
+_ERROR_BODY_TIMEOUT_SECS = 3.0
+
+_FAILED_FINISH: Mapping[str, FailureCode] = {
+    "sensitive": FailureCode.CONTENT_FILTER,
+    "content_filter": FailureCode.CONTENT_FILTER,
+    "network_error": FailureCode.CUT_OFF,
+    "insufficient_system_resource": FailureCode.SERVER,
+    "error": FailureCode.SERVER,
+    "abort": FailureCode.CUT_OFF,
+    "model_context_window_exceeded": FailureCode.CONTEXT_LENGTH,
+}
+_SENTENCE_END = "。！？!?.…\n"
+# Models whose template opens <think> in the prompt, so that the answer starts inside it.
+_STARTS_THINKING = ("deepseek-r1", "qwq", "-thinking")
+
+_OUR_SENTENCES = sorted(
+    {s for texts in (*SPOKEN.values(), SPOKEN_MIDWAY) for s in texts.values()}, key=len
+)[::-1]
+
+
+class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
+    """Streams answers of an OpenAI-compatible service into a pipecat pipeline.
+
+    Takes `LLMContextFrame`; gives `LLMFullResponseStartFrame`, `LLMTextFrame`s and
+    `LLMFullResponseEndFrame`. A failure is spoken as a sentence in the user's language, and
+    reported upstream as `LLMFailureFrame`; the service stays usable. An interrupted answer has
+    no end frame: downstream would take it as the order to speak what it has gathered so far.
+
+    Args:
+        endpoint: Where to connect, see `resolve_endpoint`.
+        settings: Sampling, timeouts and the length of the history.
+        system_instruction: Put before the conversation in every request.
+        **kwargs: For pipecat's `LLMService`.
+    """
+
+    adapter_class = OpenAILLMAdapter
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        settings: LLMSettings | None = None,
+        system_instruction: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self._own = settings or LLMSettings()
+        super().__init__(
+            settings=PipecatLLMSettings(
+                model=endpoint.model,
+                system_instruction=system_instruction,
+                temperature=self._own.temperature,
+                max_tokens=self._own.max_tokens,
+                top_p=self._own.top_p,
+                top_k=None,
+                frequency_penalty=None,
+                presence_penalty=None,
+                seed=None,
+                filter_incomplete_user_turns=False,
+                user_turn_completion_config=None,
+            ),
+            **kwargs,
+        )
+        self._endpoint = endpoint
+        self._limits = HistoryLimits(self._own.history_turns, self._own.history_chars)
+        self._starts_thinking = any(m in endpoint.model.lower() for m in _STARTS_THINKING)
+        self._client: httpx.AsyncClient | None = None
+
+    @property
+    def info(self) -> BrainInfo:
+        """How the page names this brain. The model may change while running."""
+        label = f"{self._endpoint.preset.label} · {self._model}"
+        return BrainInfo(self._endpoint.preset.name, label, label, connected=True)
+
+    @property
+    def _model(self) -> str:
+        model = self._settings.model
+        return model if isinstance(model, str) else self._endpoint.model
+
+    def can_generate_metrics(self) -> bool:
+        """Time to first byte and token usage are measured."""
+        return True
+
+    async def cleanup(self) -> None:
+        """Close the connections; the service can still be used afterwards."""
+        await super().cleanup()  # type: ignore[no-untyped-call]
+        if self._client is not None:
+            client, self._client = self._client, None
+            await client.aclose()
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Answer an `LLMContextFrame`; pass everything else on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame):
+            await self._answer(frame.context)
+        else:
+            await self.push_frame(frame, direction)
+
+    async def run_inference(
+        self,
+        context: LLMContext,
+        max_tokens: int | None = None,
+        system_instruction: str | None = None,
+        response_schema: dict[str, Any] | None = None,
+    ) -> str | None:
+        """Return one answer outside the pipeline; see pipecat's `LLMService`.
+
+        Raises:
+            LLMFailure: If there is no complete answer.
+        """
+        self._check_response_schema(response_schema)
+        body = await self._request_body(context, system_instruction, max_tokens)
+        async with aclosing(self._stream(body)) as texts:
+            return "".join([text async for text in texts]) or None
+
+    async def _answer(self, context: LLMContext) -> None:
+        trim_context(context, self._limits)
+        await self.push_frame(LLMFullResponseStartFrame())
+        await self.start_processing_metrics()
+        await self.start_ttfb_metrics()
+        said = ""
+        failure: LLMFailure | None = None
+        try:
+            body = await self._request_body(context)
+            # `aclosing`, here and below: a generator that is suspended when the task is cancelled
+            # would otherwise be closed by the event loop at some later time.
+            async with aclosing(self._stream(body)) as texts:
+                async for text in texts:
+                    said += text
+                    await self._push_llm_text(text)
+            if not said.strip():
+                failure = LLMFailure(FailureCode.EMPTY, "the answer had no text")
+        except LLMFailure as e:
+            failure = e
+        except Exception as e:  # a bug of ours must not end the conversation
+            logger.exception(f"{self}: unexpected error while answering")
+            failure = LLMFailure(FailureCode.INTERNAL, f"{type(e).__name__}: {e}")
+        if failure is not None:
+            await self._report(failure, context, said)
+        await self.stop_processing_metrics()
+        # Not in a `finally`: see the class's docstring.
+        await self.push_frame(LLMFullResponseEndFrame())
+
+    async def _report(self, failure: LLMFailure, context: LLMContext, said: str) -> None:
+        language = detect_language(last_user_text(context), self._own.language)
+        message = failure.spoken(language, midway=bool(said.strip()))
+        frame = LLMFailureFrame(
+            error=f"{self._endpoint.preset.label}: {failure}",
+            processor=self,
+            category=FAILURE_CATEGORY.get(failure.code, ErrorCategory.UNKNOWN),
+            code=failure.code,
+            message=message,
+            retryable=failure.retryable,
+            status=failure.status,
+        )
+        await self.push_error_frame(frame)
+        if said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
+            # End the broken sentence, so that the apology is spoken as one of its own.
+            message = ("。" if language == "zh" else ". ") + message
+        elif said.strip() and language == "en":
+            message = " " + message
+        await self._push_llm_text(message)
+
+    async def _request_body(
+        self,
+        context: LLMContext,
+        system_instruction: str | None = None,
+        max_tokens: int | None = None,
+    ) -> dict[str, Any]:
+        preset, settings = self._endpoint.preset, self._settings
+        instruction = system_instruction or settings.system_instruction
+        params = await self.get_llm_adapter().get_llm_invocation_params(
+            context,
+            system_instruction=instruction if isinstance(instruction, str) else None,
+            convert_developer_to_user=not preset.supports_developer_role,
+        )
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": messages_to_send(
+                (dict(m) for m in params["messages"]),
+                clean_assistant=_without_our_sentences,
+                drop_fields=preset.drop_message_fields,
+                opening="你好" if self._own.language == "zh" else "Hello",
+            ),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "temperature": _clamp(settings.temperature, preset.temperature_range),
+            "top_p": _clamp(settings.top_p, preset.top_p_range),
+            preset.max_tokens_field: max_tokens or _number(settings.max_tokens),
+        }
+        # `params` also has the tools of the context. They are not sent as long as nobody here
+        # assembles `Delta.tool_calls` and hands them to `run_function_calls`.
+        if not self._own.thinking:
+            body |= preset.thinking_off
+        body = {k: v for k, v in body.items() if k not in preset.drop_fields}
+        body |= self._own.extra_body
+        return {k: v for k, v in body.items() if v is not None}
+
+    async def _stream(self, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
+        """Yield the speakable text of one answer; LLMFailure if it does not come to its end."""
+        think = ThinkFilter(starts_inside=self._starts_thinking)
+        finish: str | None = None
+        usage: Mapping[str, Any] | None = None
+        said = ""
+        try:
+            async with aclosing(self._deltas(body)) as deltas:
+                async for delta in deltas:
+                    finish = delta.finish_reason or finish
+                    usage = delta.usage or usage
+                    if delta.progress:
+                        await self.stop_ttfb_metrics()
+                    if delta.reasoning:
+                        think.reasoning_is_separate()
+                    if delta.content and (text := think.feed(delta.content)):
+                        said += text
+                        yield text
+            if text := think.close():
+                said += text
+                yield text
+        finally:
+            # What an aborted answer taught us about the model is as good.
+            self._starts_thinking |= think.unopened
+            if usage:
+                await self._report_usage(usage)
+        if code := _FAILED_FINISH.get(finish or ""):
+            raise LLMFailure(code, f"finish_reason {finish!r}")
+        if finish == "unknown" and said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
+            raise LLMFailure(FailureCode.CUT_OFF, "the stream ended without a finish_reason")
+
+    async def _deltas(self, body: Mapping[str, Any]) -> AsyncGenerator[Delta, None]:
+        """Yield the deltas of one HTTP exchange, watching the clock.
+
+        The last delta has a finish reason; "unknown" if the server sent none.
+        """
+        loop = asyncio.get_running_loop()
+        first_token_secs = self._endpoint.first_token_timeout_secs
+        deadline = loop.time() + first_token_secs
+        parser = ChunkParser(self._endpoint.preset.reasoning_fields)
+        begun = finished = False
+        response = await self._open(body, deadline)
+        chunks = response.aiter_bytes()
+        try:
+            while not parser.done:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        data = await anext(chunks, None)
+                except TimeoutError:
+                    if finished:
+                        break
+                    what = "a pause within the answer" if begun else "no first token"
+                    secs = self._own.idle_timeout_secs if begun else first_token_secs
+                    raise LLMFailure(FailureCode.TIMEOUT, f"{what} after {secs:g} s") from None
+                except httpx.HTTPError as e:
+                    if finished:
+                        break
+                    raise LLMFailure(FailureCode.CUT_OFF, _describe(e)) from e
+                for delta in parser.feed(data) if data is not None else parser.close():
+                    finished |= delta.finish_reason is not None
+                    if delta.progress:
+                        begun = True
+                        deadline = loop.time() + self._own.idle_timeout_secs
+                    yield delta
+                if finished:
+                    deadline = min(deadline, loop.time() + _AFTER_FINISH_SECS)
+                if data is None:
+                    break
+            if parser.broken_chunks:
+                logger.warning(f"{self}: {parser.broken_chunks} broken chunks were skipped")
+            if not finished and not parser.done:
+                yield Delta(finish_reason="unknown")
+        finally:
+            # Closing an answer that is not read to its end drops the connection: the server
+            # stops generating, and nothing of the turn survives.
+            await response.aclose()
+
+    async def _open(self, body: Mapping[str, Any], deadline: float) -> httpx.Response:
+        """Send the request and return the open response of a request that was accepted."""
+        client = self._http_client()
+        url = f"{self._endpoint.base_url}/chat/completions"
+        headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}
+        if self._endpoint.api_key:
+            headers["Authorization"] = f"Bearer {self._endpoint.api_key}"
+        content = json.dumps(body, ensure_ascii=False).encode()
+        for attempt in (1, 2):
+            request = client.build_request("POST", url, headers=headers, content=content)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    response = await client.send(request, stream=True)
+                break
+            except TimeoutError:
+                secs = self._endpoint.first_token_timeout_secs
+                raise LLMFailure(FailureCode.TIMEOUT, f"no answer after {secs:g} s") from None
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as e:
+                # Typically a kept-alive connection that the server closed just now.
+                if attempt == 2:
+                    raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
+            except httpx.HTTPError as e:
+                raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
+        if response.is_success:
+            return response
+        try:
+            async with asyncio.timeout(_ERROR_BODY_TIMEOUT_SECS):
+                text = (await response.aread())[:65536].decode("utf-8", "replace")
+        except (TimeoutError, httpx.HTTPError):
+            text = ""
+        finally:
+            await response.aclose()
+        try:
+            payload = json.loads(text)
+        except ValueError:
+            payload = None
+        if isinstance(payload, list) and payload:  # Google wraps its errors in a list
+            payload = payload[0]
+        raise failure_from(response.status_code, payload, text)
+
+    def _http_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            local = urlsplit(self._endpoint.base_url).hostname in ("localhost", "127.0.0.1", "::1")
+            self._client = httpx.AsyncClient(
+                timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT_SECS),
+                # httpx forgets a connection after 5 s; between two turns of a conversation there
+                # is more, and a new TLS handshake costs a tenth of a second or several.
+                limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=120.0),
+                trust_env=not local,  # a company's HTTP proxy cannot reach this machine's Ollama
+            )
+        return self._client
+
+    async def _report_usage(self, usage: Mapping[str, Any]) -> None:
+        counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion", "total")]
+        prompt, completion, total = (c if isinstance(c, int) else 0 for c in counts)
+        await self.start_llm_usage_metrics(
+            LLMTokenUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=total)
+        )
+
+
+def _without_our_sentences(text: str) -> str:
+    for sentence in _OUR_SENTENCES:
+        text = text.replace(sentence, "")
+    return text.strip()
+
+
+def _number(value: Any) -> Any:
+    """The value, or None for None and for pipecat's "not given"."""
+    return value if isinstance(value, int | float) else None
+
+
+def _clamp(value: Any, limits: tuple[float, float]) -> float | None:
+    return min(max(value, limits[0]), limits[1]) if isinstance(value, int | float) else None
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -1,0 +1,178 @@
+"""The brain without a language model: a written script that is honest about being one."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pipecat.frames.frames import (
+    Frame,
+    LLMContextFrame,
+    LLMFullResponseEndFrame,
+    LLMFullResponseStartFrame,
+)
+from pipecat.processors.aggregators.llm_context import LLMContext, standard_message_text
+from pipecat.processors.frame_processor import FrameDirection
+from pipecat.services.llm_service import LLMService
+from pipecat.services.settings import LLMSettings as PipecatLLMSettings
+
+from mien.llm.faq import THRESHOLD, load_faq
+from mien.llm.history import HistoryLimits, last_user_text, role_of, trim_context
+from mien.llm.info import BrainInfo
+from mien.llm.language import Language, detect_language
+from mien.llm.persona import Persona, load_persona
+from mien.llm.presets import LLMSettings
+
+_NO_MODEL_ID = "no-model"
+_NOTHING_SAID_ID = "nothing-said"
+_NOTHING_TO_REPEAT_ID = "nothing-to-repeat"
+_WEEKDAYS: dict[Language, tuple[str, ...]] = {
+    "zh": tuple(f"星期{d}" for d in "一二三四五六日"),
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
+_MONTHS_EN = (
+    "January February March April May June July August September October November December".split()
+)
+
+
+class ScriptedLLMService(LLMService[Any]):
+    """Answers small talk and questions about mien from FAQ files; says so to everything else.
+
+    Takes and gives the same frames as a language model's service, text in small pieces, so the
+    pipeline cannot tell the difference. The answer is in the language of the question.
+
+    Args:
+        persona: Who speaks; None for the default persona.
+        faq_paths: The user's FAQ files, searched before mien's own.
+        settings: Length of the history, and the language to fall back to.
+        token_delay_secs: Pause between two pieces. 0 makes the voice start soonest.
+        clock: Local time, for answers with the time of day.
+    """
+
+    INFO: ClassVar[BrainInfo] = BrainInfo("scripted", "no model connected", "未连接模型", False)
+
+    def __init__(
+        self,
+        persona: Persona | None = None,
+        *,
+        faq_paths: Sequence[Path] = (),
+        settings: LLMSettings | None = None,
+        token_delay_secs: float = 0.0,
+        clock: Callable[[], datetime] = datetime.now,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            settings=PipecatLLMSettings(
+                model="scripted",
+                system_instruction=None,
+                temperature=None,
+                max_tokens=None,
+                top_p=None,
+                top_k=None,
+                frequency_penalty=None,
+                presence_penalty=None,
+                seed=None,
+                filter_incomplete_user_turns=False,
+                user_turn_completion_config=None,
+            ),
+            **kwargs,
+        )
+        own = settings or LLMSettings()
+        self._persona = persona or load_persona()
+        self._faq = load_faq(faq_paths)
+        self._by_id = {entry.id: entry for entry in self._faq.entries}
+        self._default_language = own.language
+        self._limits = HistoryLimits(own.history_turns, own.history_chars)
+        self._token_delay_secs = token_delay_secs
+        self._clock = clock
+        self._given: dict[str, int] = {}  # how often each entry was used, to vary its answers
+
+    @property
+    def info(self) -> BrainInfo:
+        """How the page names this brain."""
+        return self.INFO
+
+    def can_generate_metrics(self) -> bool:
+        """Processing time is measured, like a model's."""
+        return True
+
+    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
+        """Answer an `LLMContextFrame`; pass everything else on."""
+        await super().process_frame(frame, direction)
+        if isinstance(frame, LLMContextFrame):
+            await self._answer(frame.context)
+        else:
+            await self.push_frame(frame, direction)
+
+    async def _answer(self, context: LLMContext) -> None:
+        trim_context(context, self._limits)
+        await self.push_frame(LLMFullResponseStartFrame())
+        await self.start_processing_metrics()
+        await self.start_ttfb_metrics()
+        for i, piece in enumerate(pieces(self.reply(last_user_text(context), context))):
+            if i == 0:
+                await self.stop_ttfb_metrics()
+            await self._push_llm_text(piece)
+            # Also with no delay: an interruption has to get its turn between two pieces.
+            await asyncio.sleep(self._token_delay_secs)
+        await self.stop_processing_metrics()
+        # Not in a `finally`: an interrupted answer has no end frame.
+        await self.push_frame(LLMFullResponseEndFrame())
+
+    def reply(self, question: str, context: LLMContext | None = None) -> str:
+        """Return the answer to a question; `context` is needed to repeat the last one."""
+        language = detect_language(question, self._default_language)
+        if not question.strip():
+            return self._say(_NOTHING_SAID_ID, language)
+        match = self._faq.search(question)
+        if match is None or match.score < THRESHOLD:
+            return self._say(_NO_MODEL_ID, language)
+        if match.entry.id == "repeat":
+            return _last_answer(context) or self._say(_NOTHING_TO_REPEAT_ID, language)
+        return self._say(match.entry.id, language)
+
+    def _say(self, entry_id: str, language: Language) -> str:
+        answers = self._by_id[entry_id].answers(language)
+        turn = self._given.get(entry_id, 0)
+        self._given[entry_id] = turn + 1
+        return self._fill(answers[turn % len(answers)], language)
+
+    def _fill(self, answer: str, language: Language) -> str:
+        now = self._clock()
+        if language == "zh":
+            part = next(
+                p
+                for h, p in ((5, "凌晨"), (12, "上午"), (18, "下午"), (24, "晚上"))
+                if now.hour < h
+            )
+            hour = now.hour if now.hour <= 12 else now.hour - 12
+            time = f"{part}{hour}点" + (f"{now.minute}分" if now.minute else "整")
+            date = f"{now.year}年{now.month}月{now.day}日"
+        else:
+            half = "a.m." if now.hour < 12 else "p.m."
+            time = f"{(now.hour - 1) % 12 + 1}:{now.minute:02d} {half}"
+            date = f"{_MONTHS_EN[now.month - 1]} {now.day}, {now.year}"
+        values = {
+            "name": self._persona.name.get(language),
+            "time": time,
+            "date": date,
+            "weekday": _WEEKDAYS[language][now.weekday()],
+        }
+        # Not str.format: a brace in a user's answer is just a brace.
+        return re.sub(r"\{(\w+)\}", lambda m: values.get(m.group(1), m.group()), answer)
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Cut a text into pieces as models stream it: words with their space, or two Han characters."""
+    yield from re.findall(r"[\u3400-\u9fff]{1,2}|\s*[^\s\u3400-\u9fff]+|\s+", text)
+
+
+def _last_answer(context: LLMContext | None) -> str:
+    for message in reversed(context.get_messages() if context else []):
+        if role_of(message) == "assistant" and (text := standard_message_text(message).strip()):
+            return text
+    return ""

@@ -1,0 +1,138 @@
+// @ts-check
+/** The server's HTTP API, as functions; every failure becomes an ApiError with words for people. */
+import { localised, t } from "./i18n.js";
+import { recallInTab, rememberInTab } from "./memory.js";
+
+/** @typedef {import("./i18n.js").Text} Text */
+/** @typedef {{name: string, ready?: boolean, why_not?: Text | null, label?: Text}} Named */
+/**
+ * @typedef {object} Info
+ * @property {string} version
+ * @property {number} max_text
+ * @property {RTCIceServer[]} ice_servers
+ * @property {Named[]} avatars
+ * @property {Named[]} voices
+ */
+/** @typedef {{id: string, whep: string, events: string}} Session */
+
+const TOKEN = "mien.token";
+/** Relative to the page, so that a reverse proxy may serve it below a path. */
+const base = new URL("./", document.baseURI);
+
+export class ApiError extends Error {
+  /**
+   * @param {number} status HTTP status; 0 when no answer came
+   * @param {string} code
+   * @param {Text} text in the visitor's languages
+   * @param {boolean} retryable
+   */
+  constructor(status, code, text, retryable) {
+    super(code);
+    this.status = status;
+    this.code = code;
+    this.text = text;
+    this.retryable = retryable;
+  }
+
+  /** What to show the visitor. */
+  get words() {
+    return localised(this.text);
+  }
+}
+
+/** Takes ?token= out of the address bar, where it would be shared or shown on a screen. */
+export function keepToken() {
+  const here = new URL(location.href);
+  const token = here.searchParams.get("token");
+  if (!token) return;
+  rememberInTab(TOKEN, token);
+  here.searchParams.delete("token");
+  history.replaceState(history.state, "", here);
+}
+
+/** @param {string} path */
+export const urlOf = (path) => new URL(path.replace(/^\//, ""), base);
+
+/** EventSource cannot send headers, so it carries the token in its address. @param {string} path */
+export function eventsUrl(path) {
+  const url = urlOf(path);
+  const token = recallInTab(TOKEN);
+  if (token) url.searchParams.set("token", token);
+  return url;
+}
+
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {{json?: unknown, body?: string, type?: string, keepalive?: boolean, timeoutMs?: number}} [options]
+ * @returns {Promise<Response>}
+ */
+export async function request(method, path, options = {}) {
+  const { json, keepalive = false, timeoutMs = 15_000 } = options;
+  const headers = new Headers();
+  const token = recallInTab(TOKEN);
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  const body = json === undefined ? options.body : JSON.stringify(json);
+  if (body !== undefined) headers.set("Content-Type", options.type ?? "application/json");
+  let response;
+  try {
+    response = await fetch(urlOf(path), {
+      method,
+      headers,
+      body,
+      keepalive,
+      cache: "no-store",
+      signal: keepalive ? undefined : AbortSignal.timeout(timeoutMs),
+    });
+  } catch {
+    throw new ApiError(0, "network", t("error_network"), true);
+  }
+  if (!response.ok) throw await failure(response);
+  return response;
+}
+
+/** @param {Response} response */
+async function failure(response) {
+  const { status } = response;
+  const said = await response.json().then((body) => body?.error, () => null);
+  if (said?.message) return new ApiError(status, said.code ?? "", said.message, said.retryable ?? status >= 500);
+  if (status === 401 || status === 403) return new ApiError(status, "token", t("error_token"), false);
+  return new ApiError(status, "http", t("error_generic", { status }), status >= 500);
+}
+
+/** @param {string} id @param {string} [rest] */
+const at = (id, rest = "") => `/api/v1/sessions/${encodeURIComponent(id)}${rest}`;
+
+/** @returns {Promise<Info>} */
+export const getInfo = async () => (await request("GET", "/api/v1/info")).json();
+
+/** @param {string} language @returns {Promise<Session>} */
+export const createSession = async (language) =>
+  (await request("POST", "/api/v1/sessions", { json: { language } })).json();
+
+/** The session if it still lives, else null. @param {string} id @returns {Promise<Session | null>} */
+export async function findSession(id) {
+  try {
+    await request("GET", at(id));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+  return { id, whep: `/whep/${encodeURIComponent(id)}`, events: at(id, "/events") };
+}
+
+/** @param {string} id */
+export const endSession = (id) => request("DELETE", at(id));
+
+/** @param {string} id @param {string} text @returns {Promise<{turn: number | string}>} */
+export const chat = async (id, text) => (await request("POST", at(id, "/chat"), { json: { text } })).json();
+
+/** @param {string} id */
+export const interrupt = (id) => request("POST", at(id, "/interrupt"));
+
+/** @param {string} id @param {"listening" | "idle"} activity */
+export const setActivity = (id, activity) => request("POST", at(id, "/activity"), { json: { activity } });
+
+/** @param {string} id @param {number | string} turn @param {number} ms */
+export const reportHeard = (id, turn, ms) =>
+  request("POST", at(id, `/turns/${encodeURIComponent(turn)}/heard`), { json: { ms } });

@@ -1,0 +1,266 @@
+// @ts-check
+/** Wires the page: what the visitor does goes to the server, what happens there is shown. */
+import * as api from "./api.js";
+import { Captions } from "./captions.js";
+import { Chat } from "./chat.js";
+import { Composer } from "./composer.js";
+import { find } from "./dom.js";
+import { Ears } from "./ears.js";
+import { EventStream } from "./events.js";
+import { HeardMeter } from "./heard.js";
+import { language, localised, onLanguage, setLanguage, t, translate } from "./i18n.js";
+import { LatencyPanel } from "./latency.js";
+import { Picture } from "./picture.js";
+import { SessionKeeper } from "./session.js";
+import { Sound } from "./sound.js";
+import { Status } from "./status.js";
+import { dismiss, toast } from "./toasts.js";
+import { followViewport } from "./viewport.js";
+import { WhepPlayer } from "./whep.js";
+import { Who } from "./who.js";
+
+/** A session that dies younger than this is not replaced at once, or page and server would race in circles. */
+const YOUNG_MS = 5000;
+
+api.keepToken();
+translate();
+followViewport();
+
+const video = /** @type {HTMLVideoElement} */ (find("video"));
+const stopButton = /** @type {HTMLButtonElement} */ (find(".stop"));
+const status = new Status();
+const sound = new Sound(video);
+const heard = new HeardMeter();
+const captions = new Captions();
+const latency = new LatencyPanel();
+const who = new Who();
+const chat = new Chat((text) => send(text));
+const composer = new Composer((text) => send(text));
+
+const picture = new Picture(video, {
+  onShown: () => status.set({ picture: true }),
+  onLate: () => status.explain(() => t("error_no_picture")),
+});
+
+const player = new WhepPlayer([], {
+  onStream(stream) {
+    heard.attach(stream);
+    sound.play(stream);
+  },
+  onLive(live) {
+    if (live) picture.expect();
+    else picture.keep();
+    status.set(live ? { media: true, server: true } : { media: false, picture: false });
+    if (live) dismiss("media");
+  },
+  onFailure(error, failures) {
+    picture.keep();
+    status.set({ media: false, picture: false, ...(error && { server: error.status !== 0 }) });
+    if (error?.status) status.explain(() => error.words);
+    // A single failure is common while a network changes; only a repeated one is worth explaining.
+    else if (!error && failures > 1) status.explain(() => t("error_media"));
+  },
+  onGone: () => gone(),
+});
+
+const stream = new EventStream({
+  onEvent: (event) => handlers[event.type]?.(event),
+  onOpen: (open) => status.set(open ? { events: true, server: true } : { events: false }),
+  exists,
+});
+
+const keeper = new SessionKeeper((error) => {
+  status.set({ server: error.status !== 0 });
+  status.explain(() => (error.status ? error.words : ""));
+});
+
+const ears = new Ears({
+  onInterrupt: () => interrupt(),
+  onListening(listening) {
+    composer.listening(listening);
+    const id = keeper.current?.id;
+    if (id) api.setActivity(id, listening ? "listening" : "idle").catch(() => {});
+  },
+  onInterim: (text) => composer.hear(text, false),
+  onUtterance(text) {
+    composer.hear(text, true);
+    composer.submit();
+  },
+});
+
+/** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
+const handlers = {
+  hello({ state, brain, voice, face, history }) {
+    who.show({ brain, voice, face });
+    chat.replace(history ?? []);
+    act(state);
+  },
+  state: ({ state }) => act(state),
+  user: ({ turn, text }) => chat.user(turn, text),
+  clause({ turn, clause, text }) {
+    captions.clause(turn, clause, text);
+    chat.clause(turn, clause, text);
+  },
+  word: ({ turn, clause, stop }) => captions.word(turn, clause, stop),
+  turn({ turn, text, complete }) {
+    captions.end(complete);
+    chat.turn(turn, text, complete);
+  },
+  latency: ({ turn, stages }) => latency.add(turn, stages),
+  error({ code, message }) {
+    chat.thinking(false);
+    toast(localised(message), { code });
+  },
+  notice: ({ code, message }) => toast(localised(message), { code, kind: "notice" }),
+  closed: () => gone(),
+};
+
+/** @param {import("./status.js").Activity} activity */
+function act(activity) {
+  status.act(activity);
+  ears.follow(activity);
+  chat.thinking(activity === "thinking");
+  stopButton.disabled = activity !== "thinking" && activity !== "speaking";
+}
+
+/** @param {string} text */
+async function send(text) {
+  const session = keeper.current;
+  if (!session) {
+    composer.restore(text);
+    return toast(t("veil_connecting"), { code: "not-yet", kind: "notice" });
+  }
+  const firstSound = heard.measure();
+  const bubble = chat.sending(text);
+  captions.clear();
+  act("thinking");
+  try {
+    const { turn } = await api.chat(session.id, text);
+    chat.sent(bubble, turn);
+    const ms = await firstSound;
+    if (ms === null) return;
+    latency.add(turn, { heard: ms });
+    await api.reportHeard(session.id, turn, Math.round(ms)).catch(() => {});
+  } catch (error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    heard.cancel();
+    chat.notSent(bubble);
+    composer.restore(text);
+    act("idle");
+    if (error.status === 404) return gone();
+    toast(error.words, { code: error.code });
+  }
+}
+
+async function interrupt() {
+  const session = keeper.current;
+  if (!session) return;
+  heard.cancel();
+  chat.thinking(false);
+  captions.end(false);
+  try {
+    await api.interrupt(session.id);
+  } catch (error) {
+    if (error instanceof api.ApiError && error.status === 404) gone();
+    else if (error instanceof api.ApiError) toast(error.words, { code: error.code });
+  }
+}
+
+/** Asked when the event stream breaks; an unreachable server says nothing about the session. */
+async function exists() {
+  const session = keeper.current;
+  if (!session) return false;
+  try {
+    const found = await api.findSession(session.id);
+    status.set({ server: true });
+    if (!found && keeper.current === session) gone();
+    return found !== null;
+  } catch (error) {
+    status.set({ server: error instanceof api.ApiError && error.status !== 0 });
+    return true;
+  }
+}
+
+let began = 0;
+
+async function begin() {
+  began = performance.now();
+  // Asked again for every session: TURN credentials expire.
+  api.getInfo().then(
+    (info) => {
+      composer.maxText = info.max_text ?? composer.maxText;
+      who.offer({ voices: info.voices, avatars: info.avatars });
+      player.iceServers = info.ice_servers ?? [];
+    },
+    () => {},
+  ).finally(async () => {
+    const session = await keeper.open(language);
+    if (!session) return;
+    status.set({ server: true });
+    status.explain(() => "");
+    player.play(session.whep);
+    stream.follow(session.events);
+  });
+}
+
+function release() {
+  player.stop();
+  stream.close();
+  captions.clear();
+  status.set({ media: false, events: false, picture: false });
+  act("idle");
+}
+
+/** The server does not know the session any more: say so and begin another. */
+async function gone() {
+  if (!keeper.current) return;
+  await keeper.leave();
+  picture.keep();
+  release();
+  chat.divide();
+  // A page nobody looks at must not keep a presenter busy.
+  if (document.hidden) {
+    status.explain(() => t("ended_asleep"));
+    await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+  } else if (performance.now() - began < YOUNG_MS) {
+    await new Promise((resolve) => setTimeout(resolve, YOUNG_MS));
+  }
+  toast(t("new_session"), { code: "new-session", kind: "notice" });
+  begin();
+}
+
+const languageButton = find(".language");
+function showLanguage() {
+  languageButton.textContent = t("other_language");
+  languageButton.lang = language() === "zh" ? "en" : "zh-CN";
+  languageButton.setAttribute("aria-label", t("other_language_label"));
+}
+languageButton.addEventListener("click", () => setLanguage(language() === "zh" ? "en" : "zh"));
+onLanguage(async () => {
+  showLanguage();
+  // The presenter speaks the language of its session; before the first word a new one costs nothing.
+  if (!chat.empty || !keeper.current) return;
+  release();
+  await keeper.leave({ end: true });
+  begin();
+});
+showLanguage();
+
+stopButton.addEventListener("click", () => interrupt());
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing && !stopButton.disabled) interrupt();
+});
+addEventListener("pagehide", () => {
+  player.stop();
+  stream.close();
+});
+addEventListener("pageshow", (event) => {
+  // Back from the browser's cache, where connections do not survive.
+  const session = keeper.current;
+  if (!event.persisted || !session) return;
+  player.play(session.whep);
+  stream.follow(session.events);
+});
+
+if ("RTCPeerConnection" in window) begin();
+else status.explain(() => t("error_no_webrtc"));

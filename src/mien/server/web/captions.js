@@ -1,0 +1,62 @@
+// @ts-check
+/** The clause being said, over the lower part of the picture, its spoken part bright. */
+import { find } from "./dom.js";
+
+/** Long enough to finish reading the last words, short enough not to look stuck. */
+const LINGER_MS = 1500;
+/** A voice without word times sends no words; its clause is then shown as a whole. */
+const NO_WORDS_MS = 700;
+
+export class Captions {
+  #box = find(".caption");
+  #spoken = find(".caption .spoken");
+  #coming = find(".caption .coming");
+  #live = find("#caption-live");
+  #text = "";
+  #at = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #hide;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #whole;
+
+  /** @param {number | string} turn @param {number | string} clause @param {string} text */
+  clause(turn, clause, text) {
+    clearTimeout(this.#hide);
+    clearTimeout(this.#whole);
+    this.#at = `${turn}/${clause}`;
+    this.#text = text.trim() ? text : "";
+    this.#paint(0);
+    this.#live.textContent = this.#text;
+    this.#whole = setTimeout(() => this.#paint(this.#text.length), NO_WORDS_MS);
+  }
+
+  /** @param {number | string} turn @param {number | string} clause @param {number} stop UTF-16 offset */
+  word(turn, clause, stop) {
+    if (this.#at !== `${turn}/${clause}`) return;
+    clearTimeout(this.#whole);
+    this.#paint(stop);
+  }
+
+  /** The turn is over; an interrupted one goes at once, as the voice did. @param {boolean} complete */
+  end(complete) {
+    clearTimeout(this.#whole);
+    clearTimeout(this.#hide);
+    if (complete) this.#paint(this.#text.length);
+    this.#hide = setTimeout(() => this.clear(), complete ? LINGER_MS : 250);
+  }
+
+  clear() {
+    this.#at = "";
+    this.#text = "";
+    this.#paint(0);
+  }
+
+  /** @param {number} stop */
+  #paint(stop) {
+    this.#spoken.textContent = this.#text.slice(0, stop);
+    this.#coming.textContent = this.#text.slice(stop);
+    this.#box.hidden = !this.#text;
+    // A clause longer than the box: keep the line being said in view.
+    const line = this.#spoken.getClientRects();
+    const last = line[line.length - 1];
+    if (last) this.#box.scrollTop += last.bottom - this.#box.getBoundingClientRect().bottom + last.height * 1.6;
+  }
+}

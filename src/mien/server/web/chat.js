@@ -1,0 +1,181 @@
+// @ts-check
+/** The history of the conversation: what was asked, and what was really heard as the answer. */
+import { find, make } from "./dom.js";
+import { onLanguage, t } from "./i18n.js";
+
+/** @typedef {number | string} Turn */
+/** @typedef {{role: "user" | "assistant", text: string, turn: Turn, complete?: boolean}} Message */
+/** @typedef {{row: HTMLElement, text: HTMLElement, turn: Turn | null, role: string, clauses: Set<unknown>}} Bubble */
+
+const IDEAS = ["idea_1", "idea_2", "idea_3"];
+
+export class Chat {
+  #log = find(".log");
+  #list = find(".messages");
+  #welcome = find(".welcome");
+  /** @type {Bubble[]} */ #bubbles = [];
+  /** @type {HTMLElement | null} */ #dots = null;
+
+  /** @param {(text: string) => void} onIdea a suggestion was chosen */
+  constructor(onIdea) {
+    this.#offerIdeas(onIdea);
+    onLanguage(() => this.#relabel());
+  }
+
+  get empty() {
+    return this.#bubbles.length === 0;
+  }
+
+  /** The server's history replaces ours, except for what is being said right now. @param {Message[]} messages */
+  replace(messages) {
+    const known = new Set(messages.map((message) => `${message.role}/${message.turn}`));
+    const speaking = this.#bubbles.filter(
+      ({ role, turn, clauses }) => role === "assistant" && clauses.size > 0 && !known.has(`${role}/${turn}`),
+    );
+    for (const { row } of this.#bubbles) row.remove();
+    this.#bubbles = [];
+    for (const { role, text, turn, complete } of messages) {
+      const bubble = this.#add(role, text, turn);
+      if (complete === false) this.#markInterrupted(bubble);
+    }
+    for (const bubble of speaking) {
+      this.#bubbles.push(bubble);
+      this.#list.append(bubble.row);
+    }
+    this.#show();
+  }
+
+  /** Shown at once, before the server has answered. @param {string} text @returns {Bubble} */
+  sending(text) {
+    const bubble = this.#add("user", text, null);
+    bubble.row.classList.add("sending");
+    this.#show(true);
+    return bubble;
+  }
+
+  /** @param {Bubble} bubble @param {Turn} turn */
+  sent(bubble, turn) {
+    bubble.turn = turn;
+    bubble.row.classList.remove("sending");
+  }
+
+  /** @param {Bubble} bubble */
+  notSent(bubble) {
+    this.#bubbles = this.#bubbles.filter((other) => other !== bubble);
+    bubble.row.remove();
+    this.#show();
+  }
+
+  /** The server took a message, from this page or from elsewhere. @param {Turn} turn @param {string} text */
+  user(turn, text) {
+    if (this.#bubbles.some((bubble) => bubble.role === "user" && bubble.turn === turn)) return;
+    // The event may overtake the answer to our own request.
+    const mine = this.#bubbles.find((bubble) => bubble.role === "user" && bubble.turn === null && bubble.text.textContent === text);
+    if (mine) this.sent(mine, turn);
+    else this.#add("user", text, turn);
+    this.#show();
+  }
+
+  /** A clause begins to sound. @param {Turn} turn @param {unknown} clause @param {string} text */
+  clause(turn, clause, text) {
+    const bubble = this.#assistant(turn) ?? this.#add("assistant", "", turn);
+    if (bubble.clauses.has(clause)) return;
+    bubble.clauses.add(clause);
+    bubble.text.textContent = join(bubble.text.textContent ?? "", text);
+    this.thinking(false);
+    this.#show();
+  }
+
+  /** The end of a turn. @param {Turn} turn @param {string} heard @param {boolean} complete */
+  turn(turn, heard, complete) {
+    this.thinking(false);
+    let bubble = this.#assistant(turn);
+    if (!bubble && !heard) return;
+    bubble ??= this.#add("assistant", "", turn);
+    bubble.text.textContent = heard;
+    if (!complete) this.#markInterrupted(bubble);
+    this.#show();
+  }
+
+  /** @param {boolean} on */
+  thinking(on) {
+    if (on === Boolean(this.#dots)) return;
+    this.#dots?.remove();
+    this.#dots = null;
+    if (!on) return;
+    this.#dots = make("li", "message assistant dots", make("p", "text", make("i"), make("i"), make("i")));
+    this.#dots.setAttribute("aria-label", `${t("them")} ${t("thinking_dots")}`);
+    this.#list.append(this.#dots);
+    this.#scroll(true);
+  }
+
+  /** Keeps the earlier conversation readable above a line. */
+  divide() {
+    if (this.empty) return;
+    for (const { row } of this.#bubbles) row.classList.add("earlier");
+    const line = make("li", "divider", t("new_divider"));
+    line.dataset.i18n = "new_divider";
+    this.#list.append(line);
+    this.#bubbles = [];
+    this.#scroll(true);
+  }
+
+  /** @param {Turn} turn */
+  #assistant(turn) {
+    return this.#bubbles.find((bubble) => bubble.role === "assistant" && bubble.turn === turn);
+  }
+
+  /** @param {string} role @param {string} text @param {Turn | null} turn @returns {Bubble} */
+  #add(role, text, turn) {
+    const body = make("p", "text", text);
+    const who = make("span", "sr who-said", t(role === "user" ? "you" : "them"));
+    const row = make("li", `message ${role}`, who, body);
+    const bubble = { row, text: body, turn, role, clauses: new Set() };
+    this.#bubbles.push(bubble);
+    if (this.#dots) this.#list.insertBefore(row, this.#dots);
+    else this.#list.append(row);
+    return bubble;
+  }
+
+  /** @param {Bubble} bubble */
+  #markInterrupted({ row }) {
+    if (row.querySelector(".cut")) return;
+    const mark = make("span", "cut", t("interrupted"));
+    mark.dataset.i18n = "interrupted";
+    row.append(mark);
+  }
+
+  /** @param {boolean} [force] */
+  #show(force = false) {
+    this.#welcome.hidden = this.#list.childElementCount > 0;
+    this.#scroll(force);
+  }
+
+  /** Follows the conversation unless the visitor scrolled up to read. @param {boolean} force */
+  #scroll(force) {
+    const log = this.#log;
+    const near = log.scrollHeight - log.scrollTop - log.clientHeight < 160;
+    if (force || near) log.scrollTop = log.scrollHeight;
+  }
+
+  /** @param {(text: string) => void} onIdea */
+  #offerIdeas(onIdea) {
+    for (const key of IDEAS) {
+      const button = /** @type {HTMLButtonElement} */ (make("button", "idea", t(key)));
+      button.type = "button";
+      button.dataset.i18n = key;
+      button.addEventListener("click", () => onIdea(t(key)));
+      find(".ideas", this.#welcome).append(button);
+    }
+  }
+
+  #relabel() {
+    for (const { row, role } of this.#bubbles) find(".who-said", row).textContent = t(role === "user" ? "you" : "them");
+  }
+}
+
+/** Clauses of a language with spaces may come without the one between them. @param {string} before @param {string} after */
+export function join(before, after) {
+  const gap = /[^\s\u3000-\u9fff\uff00-\uffef]$/.test(before) && /^[^\s\u3000-\u9fff\uff00-\uffef]/.test(after);
+  return before + (gap ? " " : "") + after;
+}

@@ -1,0 +1,48 @@
+// @ts-check
+/** The frame around the presenter: fits its shape, keeps its last image while reconnecting. */
+import { find } from "./dom.js";
+
+/** With sound and path up, a picture follows within a key frame; much later something is wrong. */
+const LATE_MS = 8000;
+
+export class Picture {
+  #frame = find(".picture");
+  #still = /** @type {HTMLCanvasElement} */ (find(".still"));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #late;
+
+  /**
+   * @param {HTMLVideoElement} video
+   * @param {{onShown: () => void, onLate: () => void}} events
+   */
+  constructor(video, events) {
+    this.video = video;
+    this.events = events;
+    video.addEventListener("resize", () => this.#fit());
+    video.addEventListener("loadeddata", () => {
+      clearTimeout(this.#late);
+      this.#fit();
+      events.onShown();
+    });
+  }
+
+  /** The connection is up, so a picture must come. */
+  expect() {
+    clearTimeout(this.#late);
+    this.#late = setTimeout(this.events.onLate, LATE_MS);
+  }
+
+  /** The connection is lost: the last image stays below the video, so that the person does not vanish. */
+  keep() {
+    clearTimeout(this.#late);
+    const { videoWidth: width, videoHeight: height } = this.video;
+    if (!width) return;
+    this.#still.width = width;
+    this.#still.height = height;
+    this.#still.getContext("2d")?.drawImage(this.video, 0, 0);
+  }
+
+  #fit() {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    if (width && height) this.#frame.style.setProperty("--aspect", String(width / height));
+  }
+}

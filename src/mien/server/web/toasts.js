@@ -1,0 +1,38 @@
+// @ts-check
+/** Errors and notices, in the visitor's language, announced at once and gone by themselves. */
+import { find, make } from "./dom.js";
+import { t } from "./i18n.js";
+
+const SHOWN_MS = 9000;
+const MOST = 3;
+
+const box = find(".errors");
+
+/**
+ * One toast per code: a fault that repeats replaces itself instead of piling up.
+ * @param {string} text
+ * @param {{code?: string, kind?: "error" | "notice"}} [options]
+ */
+export function toast(text, { code = "", kind = "error" } = {}) {
+  if (!text) return;
+  if (code) dismiss(code);
+  const close = /** @type {HTMLButtonElement} */ (make("button", "toast-close", "×"));
+  close.type = "button";
+  close.setAttribute("aria-label", t("dismiss"));
+  const row = make("div", `toast ${kind}`, make("p", "", text), close);
+  row.dataset.code = code;
+  const timer = setTimeout(() => row.remove(), SHOWN_MS);
+  close.addEventListener("click", () => {
+    clearTimeout(timer);
+    row.remove();
+  });
+  // Someone still reading is not hurried.
+  row.addEventListener("pointerenter", () => clearTimeout(timer));
+  box.append(row);
+  while (box.childElementCount > MOST) box.firstElementChild?.remove();
+}
+
+/** @param {string} code */
+export function dismiss(code) {
+  for (const row of box.children) if (/** @type {HTMLElement} */ (row).dataset.code === code) row.remove();
+}

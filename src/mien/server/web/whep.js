@@ -1,0 +1,174 @@
+// @ts-check
+/** The player: shows one session by WHEP and connects again by itself when the connection is lost. */
+import { ApiError, request } from "./api.js";
+import { Backoff } from "./backoff.js";
+
+/** Candidates beyond the first second are rarely needed and would hold up the picture. */
+const GATHER_MS = 1000;
+/** "disconnected" often heals on a network change; a new connection costs about as long as this. */
+const DISCONNECTED_MS = 2500;
+const CONNECT_MS = 12_000;
+
+/**
+ * @typedef {object} PlayerEvents
+ * @property {(stream: MediaStream) => void} onStream picture and sound of a new connection
+ * @property {(live: boolean, failures: number) => void} onLive
+ * @property {(error: ApiError | null, failures: number) => void} onFailure an attempt failed; null: no media path
+ * @property {() => void} onGone the session does not exist any more
+ */
+
+export class WhepPlayer {
+  /** @type {RTCPeerConnection | null} */ #peer = null;
+  /** @type {string | null} */ #resource = null;
+  #generation = 0;
+  #backoff = new Backoff();
+
+  /** @param {RTCIceServer[]} iceServers @param {PlayerEvents} events */
+  constructor(iceServers, events) {
+    this.iceServers = iceServers;
+    this.events = events;
+  }
+
+  /** @param {string} path of the session's WHEP endpoint */
+  async play(path) {
+    const generation = ++this.#generation;
+    this.#backoff.reset();
+    while (generation === this.#generation) {
+      this.#release();
+      try {
+        await this.#connection(path, generation);
+        this.#backoff.reset();
+      } catch (error) {
+        if (generation !== this.#generation) return;
+        if (error instanceof ApiError && error.status === 404) return this.events.onGone();
+        this.events.onFailure(error instanceof ApiError ? error : null, this.#backoff.attempts + 1);
+      }
+      if (generation !== this.#generation) return;
+      await this.#backoff.wait();
+    }
+  }
+
+  /** Ends the connection and frees its resource on the server. */
+  stop() {
+    this.#generation++;
+    this.#release();
+  }
+
+  /** For getStats in diagnostics. */
+  get peer() {
+    return this.#peer;
+  }
+
+  #release() {
+    this.#peer?.close();
+    this.#peer = null;
+    const resource = this.#resource;
+    this.#resource = null;
+    // keepalive lets the request outlive the page when it is being closed.
+    if (resource) request("DELETE", resource, { keepalive: true }).catch(() => {});
+  }
+
+  /**
+   * One connection: resolves when it was live and got lost, rejects when it never came up.
+   * @param {string} path @param {number} generation
+   */
+  async #connection(path, generation) {
+    const peer = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    this.#peer = peer;
+    const stream = new MediaStream();
+    for (const kind of /** @type {const} */ (["video", "audio"])) {
+      const { receiver } = preferH264(peer.addTransceiver(kind, { direction: "recvonly" }));
+      lowDelay(receiver);
+      // One stream for both tracks: the browser plays tracks of one stream in sync.
+      stream.addTrack(receiver.track);
+    }
+    this.events.onStream(stream);
+    await peer.setLocalDescription();
+    await gathered(peer);
+    if (generation !== this.#generation) return peer.close();
+    const response = await request("POST", path, {
+      body: peer.localDescription?.sdp ?? "",
+      type: "application/sdp",
+    });
+    const resource = response.headers.get("Location");
+    if (generation !== this.#generation) {
+      if (resource) request("DELETE", resource, { keepalive: true }).catch(() => {});
+      return peer.close();
+    }
+    this.#resource = resource;
+    await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+    await connected(peer);
+    this.#backoff.reset();
+    this.events.onLive(true, 0);
+    await lost(peer);
+    if (generation === this.#generation) this.events.onLive(false, 0);
+  }
+}
+
+/** The server encodes H.264 once for everybody; offering it first avoids a mismatch. @param {RTCRtpTransceiver} transceiver */
+function preferH264(transceiver) {
+  const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
+  if (transceiver.receiver.track.kind === "video" && codecs && "setCodecPreferences" in transceiver) {
+    /** @param {{mimeType: string, sdpFmtpLine?: string}} codec */
+    const rank = ({ mimeType, sdpFmtpLine = "" }) => {
+      if (mimeType.toLowerCase() !== "video/h264") return 3;
+      const baseline = /profile-level-id=42/i.test(sdpFmtpLine);
+      return baseline && /packetization-mode=1/.test(sdpFmtpLine) ? 0 : baseline ? 1 : 2;
+    };
+    const sorted = [...codecs].sort((a, b) => rank(a) - rank(b));
+    try {
+      transceiver.setCodecPreferences(sorted);
+    } catch {
+      // A browser that dislikes the list keeps its own order.
+    }
+  }
+  return transceiver;
+}
+
+/** A conversation wants the least delay; the same for both, or the browser delays one for the other. @param {RTCRtpReceiver} receiver */
+function lowDelay(receiver) {
+  const any = /** @type {any} */ (receiver);
+  if ("jitterBufferTarget" in any) any.jitterBufferTarget = 0;
+  else if ("playoutDelayHint" in any) any.playoutDelayHint = 0;
+}
+
+/** @param {RTCPeerConnection} peer */
+function gathered(peer) {
+  return new Promise((resolve) => {
+    if (peer.iceGatheringState === "complete") return resolve(undefined);
+    setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState === "complete") resolve(undefined);
+    });
+  });
+}
+
+/** @param {RTCPeerConnection} peer */
+function connected(peer) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no media path")), CONNECT_MS);
+    const check = () => {
+      const state = peer.connectionState;
+      if (state === "connected") resolve(undefined);
+      else if (state === "failed" || state === "closed") reject(new Error(state));
+      else return;
+      clearTimeout(timer);
+    };
+    peer.addEventListener("connectionstatechange", check);
+    check();
+  });
+}
+
+/** @param {RTCPeerConnection} peer */
+function lost(peer) {
+  return new Promise((resolve) => {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    peer.addEventListener("connectionstatechange", () => {
+      clearTimeout(timer);
+      const state = peer.connectionState;
+      if (state === "failed" || state === "closed") resolve(undefined);
+      else if (state === "disconnected") timer = setTimeout(resolve, DISCONNECTED_MS, undefined);
+    });
+  });
+}

@@ -1,0 +1,91 @@
+// @ts-check
+/** Who is answering: the brain, the voice and the face of this session, and what each of them is. */
+import { find, make } from "./dom.js";
+import { localised, onLanguage, t } from "./i18n.js";
+
+/** @typedef {import("./i18n.js").Text} Text */
+/** @typedef {import("./api.js").Named} Named */
+/** @typedef {{name: string, label?: Text, connected?: boolean}} Part */
+/** @typedef {"brain" | "voice" | "face"} Which */
+
+const PARTS = /** @type {const} */ (["brain", "voice", "face"]);
+
+export class Who {
+  #more = find(".who-more");
+  /** @type {Partial<Record<Which, Part>>} */ #parts = {};
+  /** @type {{voices: Named[], avatars: Named[]}} */ #offered = { voices: [], avatars: [] };
+  /** @type {Which | null} */ #open = null;
+
+  constructor() {
+    for (const which of PARTS) {
+      this.#chip(which).addEventListener("click", () => {
+        this.#open = this.#open === which ? null : which;
+        this.#paint();
+      });
+    }
+    onLanguage(() => this.#paint());
+    this.#paint();
+  }
+
+  /** @param {Partial<Record<Which, Part>>} parts */
+  show({ brain, voice, face }) {
+    this.#parts = { brain, voice, face };
+    this.#paint();
+  }
+
+  /** @param {{voices: Named[], avatars: Named[]}} offered */
+  offer({ voices, avatars }) {
+    this.#offered = { voices: voices ?? [], avatars: avatars ?? [] };
+    this.#paint();
+  }
+
+  /** @param {Which} which */
+  #chip(which) {
+    return find(`[data-part=${which}]`);
+  }
+
+  /** @param {Which} which */
+  #name(which) {
+    const part = this.#parts[which];
+    if (!part) return t("unknown");
+    if (which === "brain" && part.connected === false) return t("brain_none");
+    return localised(part.label) || part.name;
+  }
+
+  #paint() {
+    for (const which of PARTS) {
+      const chip = this.#chip(which);
+      const mark = make("span", "mark");
+      mark.setAttribute("aria-hidden", "true");
+      // Spaces matter to what a screen reader and a test read.
+      chip.replaceChildren(mark, make("span", "chip-part", `${t(which)}: `), make("span", "chip-name", this.#name(which)));
+      chip.classList.toggle("missing", which === "brain" && this.#parts.brain?.connected === false);
+      chip.setAttribute("aria-expanded", String(this.#open === which));
+    }
+    this.#more.hidden = !this.#open;
+    this.#more.replaceChildren(...(this.#open ? this.#explain(this.#open) : []));
+  }
+
+  /** @param {Which} which @returns {Node[]} */
+  #explain(which) {
+    const part = this.#parts[which];
+    const title = make("p", "who-title", `${t(which)}: ${this.#name(which)}`);
+    if (which === "brain" && part?.connected === false) {
+      return [title, make("p", "", t("brain_none_text")), make("p", "", t("brain_how")), make("code", "", "mien run --llm URL")];
+    }
+    const others = which === "voice" ? this.#offered.voices : which === "face" ? this.#offered.avatars : [];
+    const rest = others.filter(({ name }) => name !== part?.name);
+    return [title, make("p", "", t(`${which}_text`)), ...this.#others(which, rest)];
+  }
+
+  /** @param {Which} which @param {Named[]} others */
+  #others(which, others) {
+    if (!others.length) return [];
+    const rows = others.map(({ name, label, ready, why_not }) => {
+      const why = localised(why_not);
+      const state = ready === undefined ? "" : ready ? `: ${t("ready")}` : `: ${t("not_ready")}${why ? `, ${why}` : ""}`;
+      return make("li", ready === false ? "absent" : "", make("b", "", localised(label) || name), state);
+    });
+    return [make("p", "who-sub", t(which === "voice" ? "voices_more" : "faces_more")), make("ul", "", ...rows)];
+  }
+}

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 
 import numpy as np
 
 from mien.avatar.contract import Avatar
-from mien.lipsync.contract import LipSync, Mouth, MouthRequest
+from mien.lipsync.contract import LipSync
 from mien.media.clock import Clock, WallClock
 from mien.media.speech import Heard, SpeechChunk
-from mien.media.tick import Event, Image, Tick
+from mien.media.tick import TICK_SEC, Event, Image, Tick
 from mien.media.timeline import TickPlan, Timeline
+from mien.painter import Painter
 
 # Ticks drawn ahead of the clock: 120 ms rides out a scheduling hiccup on a busy laptop. More
 # would only cost memory, since what is drawn ahead is thrown away when plans change.
 LEAD_TICKS = 3
 # A first tick of speech waits this long for its picture, then the voice goes first.
 PATIENCE_TICKS = 10
-# The mouth opens and closes over this many ticks where speech is cut off.
-FADE_TICKS = 3
 # After a jump of the clock (a suspended laptop) ticks are left out rather than hurried through.
 JUMP_SEC = 0.5
 
@@ -49,21 +48,23 @@ class Performer:
         self.activity = "idle"
         self.draw = True
         self.late_pictures = 0
-        self._lipsync = lipsync
+        self._painter = Painter(avatar, lipsync, seed)
         self._executor = executor
         self._clock = clock or WallClock()
-        self._life = avatar.life(seed)
         self._on_event = on_event or (lambda event, tick: None)
         self._timeline = Timeline(lipsync.sample_rate, lipsync.context)
         self._wake = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
-        self._last_mouth: Mouth | None = None
-        self._since_speech = FADE_TICKS
 
     @property
     def generation(self) -> int:
         return self._timeline.generation
+
+    @property
+    def first_mouth_at(self) -> float | None:
+        """``time.monotonic()`` when the newest speech's first picture was done."""
+        return self._painter.first_mouth_at
 
     @property
     def silent(self) -> bool:
@@ -118,7 +119,7 @@ class Performer:
             except TimeoutError:
                 return
         if delay < -JUMP_SEC:
-            self._timeline.skip(int(-delay / 0.04))
+            self._timeline.skip(int(-delay / TICK_SEC))
         # Even a performer that is behind lets others run.
         await asyncio.sleep(0)
 
@@ -156,7 +157,7 @@ class Performer:
         for plan in batch:
             plan.claimed = True
         loop = asyncio.get_running_loop()
-        self._job = loop.run_in_executor(self._executor, self._draw, batch, self.activity)
+        self._job = loop.run_in_executor(self._executor, self._painter.paint, batch, self.activity)
         self._job.add_done_callback(self._drawn)
 
     def _drawn(self, job: asyncio.Future[None]) -> None:
@@ -166,36 +167,3 @@ class Performer:
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "drawing a tick failed", "exception": error}
             )
-
-    def _draw(self, batch: Sequence[TickPlan], activity: str) -> None:
-        speaking = [plan for plan in batch if plan.window is not None]
-        rendered = self._lipsync.render([_request(p) for p in speaking]) if speaking else ()
-        mouths = iter(rendered)
-        for plan in batch:
-            mouth = self._blended(next(mouths) if plan.window is not None else None)
-            energy = _energy(plan) if plan.window is not None else 0.0
-            doing = "speaking" if plan.window is not None else activity
-            pose = self._life.pose(plan.index, energy, doing)
-            plan.image = self.avatar.compose(plan.index, mouth, pose)
-
-    def _blended(self, mouth: Mouth | None) -> Mouth | None:
-        """Ease out of a mouth that was cut off; engines ease in by themselves."""
-        if mouth is not None:
-            self._last_mouth, self._since_speech = mouth, 0
-            return mouth
-        self._since_speech += 1
-        if self._last_mouth is None or self._since_speech > FADE_TICKS:
-            return None
-        return self._last_mouth.faded(1 - self._since_speech / (FADE_TICKS + 1))
-
-
-def _request(plan: TickPlan) -> MouthRequest:
-    assert plan.window is not None
-    audio = plan.window.pcm.astype(np.float32) / np.float32(32768)
-    return MouthRequest(audio, plan.window.phones, plan.index)
-
-
-def _energy(plan: TickPlan) -> float:
-    """Loudness of a tick, 0…1; speech at a comfortable level is around 0.5."""
-    rms = float(np.sqrt(np.mean(np.square(plan.audio.astype(np.float32))))) / 32768
-    return min(1.0, rms * 5)

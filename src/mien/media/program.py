@@ -112,8 +112,8 @@ class Program:
         self._epoch: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.encoded = 0
         self._source = source
-        self._size = size
         self._video_settings = video or VideoSettings()
+        self._size = self._video_settings.size or size
         self._executor = executor
         self._on_audio = on_audio or (lambda tick: None)
         self._subscriptions: set[Subscription] = set()

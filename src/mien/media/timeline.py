@@ -227,6 +227,11 @@ class Timeline:
 
     # -- what comes out ----------------------------------------------------------------
 
+    @property
+    def speech_ready(self) -> bool:
+        """Whether the next tick to be planned would speak."""
+        return self._speaks(forced=False)
+
     def plan(self) -> TickPlan:
         """Plan the tick after the last planned one."""
         return self._plan(forced=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +74,7 @@ class WebRtcViewer:
     def __post_init__(self) -> None:
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.state = "new"
+        self.on_connected: Callable[[], None] = lambda: None
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -105,6 +107,8 @@ class WebRtcViewer:
 
     def _on_state(self, connection: RTCPeerConnection) -> None:
         self.state = connection.connectionState
+        if self.state == "connected":
+            self.on_connected()
         if self.state in ("failed", "closed"):
             self._closed.set()
 

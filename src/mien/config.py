@@ -1,0 +1,153 @@
+"""Settings, read once at the start: command line over environment over file over defaults."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+CONFIG_FILE = "mien.toml"
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong; the message names each field and what it expects."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LlmSection(Section):
+    """Which brain answers. ``name`` None: the scripted one, which needs no key."""
+
+    name: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_key: str | None = Field(default=None, repr=False)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+
+class VideoSection(Section):
+    """The encoded picture. Rates in bits per second, sizes in pixels."""
+
+    width: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
+    height: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
+    bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
+    keyframe_sec: float = Field(default=2.0, ge=0.2, le=10)
+    preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "ultrafast"
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> VideoSection:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("give both width and height, or neither for the avatar's own size")
+        return self
+
+
+class IceServer(Section):
+    """A STUN or TURN server, as browsers take it."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = Field(default=None, repr=False)
+
+
+class WebRtcSection(Section):
+    """How browsers reach the server. ``port_range``: UDP ports, inclusive."""
+
+    ice_servers: list[IceServer] = []
+    port_range: tuple[int, int] | None = None
+    public_address: str | None = None
+
+    @field_validator("port_range")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and not 1024 <= value[0] <= value[1] <= 65535:
+            raise ValueError("port_range must be two UDP ports, first ≤ last, 1024…65535")
+        return value
+
+
+class SessionsSection(Section):
+    """max: at once. idle_sec: a session nobody watches or listens to is freed after this."""
+
+    max: int = Field(default=8, ge=1)
+    idle_sec: float = Field(default=10, ge=1)
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; ``MIEN_LLM__NAME=glm`` sets ``llm.name``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIEN_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    token: str | None = Field(default=None, min_length=8, repr=False)
+    language: Literal["zh", "en"] | None = None
+    avatar: str = "mei"
+    voice: str = "espeak"
+    persona: str = "mei"
+    faq: list[Path] = []
+    greet: bool = True
+    llm: LlmSection = LlmSection()
+    video: VideoSection = VideoSection()
+    webrtc: WebRtcSection = WebRtcSection()
+    sessions: SessionsSection = SessionsSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings)
+
+
+def load_settings(config: Path | None = None, **given: Any) -> Settings:
+    """Read ``config`` (or ./mien.toml if there is one), the environment, and ``given`` on top.
+
+    ``given`` holds what the command line says; nested fields as dictionaries, None = not said.
+
+    Raises:
+        ConfigError: naming each wrong field.
+    """
+    path = config or (Path(CONFIG_FILE) if Path(CONFIG_FILE).is_file() else None)
+    from_file: dict[str, Any] = {}
+    if path is not None:
+        try:
+            from_file = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"cannot read {path}: {error}") from error
+    try:
+        # What pydantic-settings reads from the environment must win over the file.
+        environment = Settings().model_dump(exclude_unset=True)
+        merged = _merge(_merge(from_file, environment), _said(given))
+        return Settings(**merged)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigError(f"wrong settings: {wrong}") from error
+
+
+def _said(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _said(value) if isinstance(value, dict) else value
+        for key, value in given.items()
+        if value is not None
+    }
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged

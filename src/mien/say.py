@@ -1,0 +1,132 @@
+"""``mien say``: a performance without a clock, as fast as it can be drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+
+from mien.media.file import FileWriter
+from mien.media.speech import SpeechChunk
+from mien.media.tick import FPS, SAMPLE_RATE, Tick
+from mien.media.timeline import TickPlan, Timeline
+from mien.painter import Painter
+from mien.services import Services
+from mien.tts.normalize import Language, prepare
+from mien.tts.segmenter import Segmenter
+from mien.tts.service import words_as_written
+from mien.tts.voice import Run
+
+# A breath before and after, so that a player's fade does not eat the first syllable.
+LEAD_IN_TICKS, TAIL_TICKS = FPS // 5, FPS // 2
+# Large enough to keep drawing and encoding busy side by side, small enough to stay in cache.
+BATCH_TICKS = 12
+
+
+async def speak_text(
+    services: Services, text: str, language: Language, on_progress: Callable[[float], None]
+) -> AsyncIterator[SpeechChunk]:
+    """The clauses of ``text`` in the configured voice. Progress is 0…1 of the text."""
+    segmenter = Segmenter()
+    clauses = [*segmenter.feed(text), *segmenter.flush()]
+    done = 0
+    for number, clause in enumerate(clauses):
+        prepared = await asyncio.to_thread(prepare, clause, language)
+        if not prepared.empty:
+            runs = [Run(run.language, run.text) for run in prepared.runs]
+            async with aclosing(services.voice.speak(runs)) as pieces:
+                async for piece in pieces:
+                    words = words_as_written(piece.words, prepared)
+                    rate = services.voice.sample_rate
+                    yield SpeechChunk(0, number, clause, piece.pcm, rate, piece.phones, words)
+        yield _end(number, clause, services.voice.sample_rate)
+        done += len(clause)
+        on_progress(done / max(1, len(text)))
+
+
+async def speak_file(
+    path: Path, on_progress: Callable[[float], None]
+) -> AsyncIterator[SpeechChunk]:
+    """Any sound file's audio, instead of a voice's.
+
+    Raises:
+        ValueError: when it is no sound file; OSError when it cannot be read.
+    """
+    try:
+        container = av.open(str(path))
+        stream = container.streams.audio[0]
+    except (av.error.InvalidDataError, IndexError) as error:
+        raise ValueError(f"{path.name} has no sound that can be read") from error
+    resampler = AudioResampler("s16", "mono", SAMPLE_RATE)
+    total = float(container.duration or 0) / 1_000_000
+    with container:
+        for frame in container.decode(stream):
+            for part in resampler.resample(frame):
+                pcm = np.ascontiguousarray(part.to_ndarray()[0], np.int16)
+                yield SpeechChunk(0, 0, "", pcm, SAMPLE_RATE)
+            if total:
+                on_progress(min(1.0, (frame.time or 0.0) / total))
+    yield _end(0, "", SAMPLE_RATE)
+
+
+def _end(number: int, clause: str, rate: int) -> SpeechChunk:
+    return SpeechChunk(0, number, clause, np.zeros(0, np.int16), rate, (), last=True)
+
+
+async def perform(services: Services, speech: AsyncIterator[SpeechChunk]) -> AsyncIterator[Tick]:
+    """Ticks of the speech from breath to breath; nothing waits for a clock."""
+    lipsync = services.lipsync
+    timeline = Timeline(lipsync.sample_rate, lipsync.context)
+    stage = _OfflineStage(services, timeline)
+    async for tick in stage.ticks(LEAD_IN_TICKS):
+        yield tick
+    async for chunk in speech:
+        timeline.say(chunk)
+        while timeline.speech_ready:
+            async for tick in stage.ticks(BATCH_TICKS, only_speech=True):
+                yield tick
+    async for tick in stage.ticks(TAIL_TICKS):
+        yield tick
+
+
+class _OfflineStage:
+    def __init__(self, services: Services, timeline: Timeline) -> None:
+        self._painter = Painter(services.avatar, services.lipsync, seed=0)
+        self._timeline = timeline
+        self._executor = services.executor
+
+    async def ticks(self, count: int, only_speech: bool = False) -> AsyncIterator[Tick]:
+        batch: list[TickPlan] = []
+        while len(batch) < count and (not only_speech or self._timeline.speech_ready):
+            batch.append(self._timeline.plan())
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, self._painter.paint, batch, "idle")
+        for _ in batch:
+            plan = self._timeline.emit()
+            assert plan.image is not None
+            yield Tick(plan.index, plan.image, plan.audio, plan.generation, tuple(plan.events))
+
+
+async def write_file(services: Services, speech: AsyncIterator[SpeechChunk], path: Path) -> float:
+    """Perform ``speech`` into ``path``. Returns its length in seconds.
+
+    Drawing runs one batch ahead of encoding, each in its own thread.
+    """
+    queue: asyncio.Queue[Tick | None] = asyncio.Queue(2 * BATCH_TICKS)
+
+    async def draw() -> None:
+        async for tick in perform(services, speech):
+            await queue.put(tick)
+        await queue.put(None)
+
+    with FileWriter(path, services.avatar.size) as writer:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(draw(), name="draw")
+            while (tick := await queue.get()) is not None:
+                await asyncio.to_thread(writer.write, tick)
+    return writer.seconds

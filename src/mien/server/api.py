@@ -1,0 +1,210 @@
+"""The JSON API under /api/v1."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse
+
+from mien import __version__
+from mien.avatar.package import list_avatars
+from mien.events import Message
+from mien.problems import Problem
+from mien.server.access import require_token
+from mien.server.sessions import Session, Sessions
+from mien.services import VOICES, Services
+
+MAX_TEXT = 2000
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
+
+
+class NewSession(BaseModel):
+    """language: what the avatar greets in and answers unclear questions in."""
+
+    language: Literal["zh", "en"] | None = None
+
+
+class Text(BaseModel):
+    """1 to 2000 characters that are not all blank."""
+
+    text: str
+
+
+class Activity(BaseModel):
+    """What the user is doing."""
+
+    activity: Literal["listening", "idle"]
+
+
+class HeardAt(BaseModel):
+    """When the page heard the first sound, in ms after the text was sent."""
+
+    ms: Annotated[float, Field(ge=0, le=600_000)]
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def sessions_of(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
+    return sessions_of(request).get(session)
+
+
+AnySession = Annotated[Session, Depends(session_of)]
+AnyServices = Annotated[Services, Depends(services_of)]
+
+
+def spoken_text(body: Annotated[Text, Body()]) -> str:
+    """The text, or a Problem that says what is wrong with it."""
+    if not body.text.strip():
+        raise Problem("empty_text", "Nothing to say: the text is empty.", "内容为空。", status=422)
+    if len(body.text) > MAX_TEXT:
+        raise Problem(
+            "text_too_long",
+            f"The text has {len(body.text)} characters; at most {MAX_TEXT} are allowed.",
+            f"内容有 {len(body.text)} 个字符，最多 {MAX_TEXT} 个。",
+            status=413,
+        )
+    return body.text
+
+
+SpokenText = Annotated[str, Depends(spoken_text)]
+
+
+@router.get("/info")
+async def info(services: AnyServices) -> dict[str, Any]:
+    """What this server offers; the page asks first."""
+    ice = services.settings.webrtc.ice_servers
+    return {
+        "version": __version__,
+        "languages": ["zh", "en"],
+        "max_text": MAX_TEXT,
+        "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
+        "avatars": await avatars(),
+        "voices": await voices(),
+    }
+
+
+@router.get("/avatars")
+async def avatars() -> list[dict[str, str]]:
+    return [{"name": name, "label": name} for name in list_avatars()]
+
+
+@router.get("/voices")
+async def voices() -> list[dict[str, Any]]:
+    return [{"name": name, "ready": True, "why_not": None} for name in VOICES]
+
+
+@router.get("/sessions")
+async def list_sessions(request: Request) -> list[dict[str, Any]]:
+    return [snapshot(session, services_of(request)) for session in sessions_of(request).all()]
+
+
+@router.post("/sessions", status_code=201)
+async def create_session(
+    request: Request, services: AnyServices, body: Annotated[NewSession | None, Body()] = None
+) -> dict[str, Any]:
+    wanted = body.language if body is not None else None
+    language = wanted or services.settings.language or services.persona.language
+    session = await sessions_of(request).create(language)
+    return {
+        "id": session.id,
+        "whep": f"/whep/{session.id}",
+        "events": f"/api/v1/sessions/{session.id}/events",
+    }
+
+
+@router.get("/sessions/{session}")
+async def get_session(session: AnySession, services: AnyServices) -> dict[str, Any]:
+    return snapshot(session, services)
+
+
+@router.delete("/sessions/{session}", status_code=204)
+async def delete_session(session: AnySession) -> None:
+    session.close()
+
+
+@router.post("/sessions/{session}/chat", status_code=202)
+async def chat(session: AnySession, text: SpokenText) -> dict[str, int]:
+    """Answer the text; an answer still being given is interrupted."""
+    return {"turn": await session.conversation.chat(text)}
+
+
+@router.post("/sessions/{session}/say", status_code=202)
+async def say(session: AnySession, text: SpokenText) -> dict[str, int]:
+    """Say the text word for word."""
+    return {"turn": await session.conversation.say(text)}
+
+
+@router.post("/sessions/{session}/interrupt")
+async def interrupt(session: AnySession) -> dict[str, Any]:
+    """Fall silent at once. Returns what was really heard of the answer."""
+    heard = await session.conversation.interrupt()
+    return {"heard": heard.text, "seconds": round(heard.seconds, 3), "complete": heard.complete}
+
+
+@router.post("/sessions/{session}/activity", status_code=204)
+async def activity(session: AnySession, body: Activity) -> None:
+    """The user speaks (or has stopped speaking) into a microphone."""
+    session.conversation.listen(body.activity == "listening")
+
+
+@router.post("/sessions/{session}/turns/{turn}/heard", status_code=204)
+async def heard_at(request: Request, session: AnySession, turn: int, body: HeardAt) -> None:
+    """The page measured when the first sound of a turn was heard."""
+    request.app.state.metrics.heard(body.ms)
+
+
+@router.get("/sessions/{session}/events")
+async def events(session: AnySession, services: AnyServices) -> Response:
+    """Server-sent events: first ``hello``, then whatever happens."""
+    return EventSourceResponse(_stream(session, services), ping=15)
+
+
+async def _stream(session: Session, services: Services) -> AsyncIterator[dict[str, str]]:
+    with session.conversation.events.listen() as queue:
+        yield _event({"type": "hello", **snapshot(session, services)})
+        while (message := await queue.get()) is not None:
+            yield _event(message)
+        yield _event({"type": "closed"})
+
+
+def _event(message: Message) -> dict[str, str]:
+    return {"data": json.dumps(message, ensure_ascii=False)}
+
+
+def snapshot(session: Session, services: Services) -> dict[str, Any]:
+    """Who answers, what was said, what is going on."""
+    brain = services.brain
+    voice = services.voice.name
+    face = services.avatar.name
+    return {
+        "session": session.id,
+        "state": session.conversation.state,
+        "language": session.conversation.language,
+        "viewers": len(session.viewers),
+        "brain": {
+            "name": brain.name,
+            "label": {"en": brain.label_en, "zh": brain.label_zh},
+            "connected": brain.connected,
+        },
+        "voice": {"name": voice, "label": VOICE_LABELS.get(voice, {"en": voice, "zh": voice})},
+        "face": {"name": face, "label": {"en": face.capitalize(), "zh": face.capitalize()}},
+        "history": session.conversation.history,
+    }
+
+
+VOICE_LABELS = {
+    "espeak": {"en": "eSpeak NG (built in)", "zh": "eSpeak NG（内置）"},
+}

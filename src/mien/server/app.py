@@ -1,0 +1,92 @@
+"""The FastAPI application."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from mien import __version__
+from mien.config import Settings
+from mien.conversation import Conversation
+from mien.llm.language import Language
+from mien.problems import Problem
+from mien.server import api, whep
+from mien.server.access import is_loopback
+from mien.server.metrics import Metrics
+from mien.server.sessions import Session, Sessions
+from mien.services import Services, open_services
+
+WEB = Path(__file__).parent / "web"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The server for these settings; everything it owns lives in its lifespan."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            sessions = Sessions(lambda language: make(services, language), settings.sessions.max)
+            app.state.services = services
+            app.state.sessions = sessions
+            app.state.metrics = Metrics(
+                lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
+            )
+            async with sessions.running():
+                yield
+
+    def make(services: Services, language: Language) -> Session:
+        conversation = Conversation(services.cast(language), seed=random.randrange(1 << 30))
+        conversation.on_trace = app.state.metrics.trace
+        greeting = services.persona.greet(language) if settings.greet else None
+        return Session(conversation, greeting, services.webrtc, settings.sessions.idle_sec)
+
+    app = FastAPI(title="mien", version=__version__, lifespan=lifespan)
+    app.state.token = settings.token
+    if is_loopback(settings.host) and settings.token is None:
+        # Without a token, a web site whose name resolves to 127.0.0.1 must not get in.
+        app.add_middleware(
+            TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", "::1"]
+        )
+    app.include_router(api.router)
+    app.include_router(whep.router)
+    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(app.state.metrics.text(), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return JSONResponse({"error": error.as_message()}, error.status)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    wrong = "; ".join(
+        f"{'.'.join(map(str, e['loc'][1:])) or 'body'}: {e['msg']}" for e in error.errors()
+    )
+    problem = Problem(
+        "invalid", f"The request is not valid: {wrong}", f"请求无效：{wrong}", status=422
+    )
+    return JSONResponse({"error": problem.as_message()}, 422)

@@ -1,0 +1,42 @@
+"""What Prometheus can scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+
+from mien.trace import Trace
+
+BUCKETS_SEC = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 4, 8)
+
+
+class Metrics:
+    """One registry per server, so that several servers can live in one process (tests)."""
+
+    def __init__(self, sessions: Callable[[], int], viewers: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        self._stages = Histogram(
+            "mien_turn_stage_seconds",
+            "Time from the user's text to each stage of the answer",
+            ["stage"],
+            registry=self._registry,
+            buckets=BUCKETS_SEC,
+        )
+        for name, help_, count in (
+            ("mien_sessions", "Open sessions", sessions),
+            ("mien_viewers", "WebRTC viewers", viewers),
+        ):
+            Gauge(name, help_, registry=self._registry).set_function(count)
+
+    def trace(self, trace: Trace) -> None:
+        for stage, ms in trace.milliseconds().items():
+            self._stages.labels(stage).observe(ms / 1000)
+
+    def heard(self, ms: float) -> None:
+        """First sound as the page measured it."""
+        self._stages.labels("page_heard").observe(ms / 1000)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,185 @@
+"""Sessions: a conversation with its viewers, owned from creation to the last task."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from loguru import logger
+
+from mien.conversation import Conversation
+from mien.llm.language import Language
+from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
+from mien.problems import Problem
+
+
+class Session:
+    """One visitor's conversation. ``run`` lasts until it is closed or nobody is left."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        greeting: str | None,
+        webrtc: WebRtcSettings,
+        idle_sec: float,
+    ) -> None:
+        self.id = secrets.token_urlsafe(9)
+        self.conversation = conversation
+        self.viewers: dict[str, WebRtcViewer] = {}
+        self._greeting = greeting
+        self._webrtc = webrtc
+        self._idle_sec = idle_sec
+        self._tasks: asyncio.TaskGroup | None = None
+        self._seen = time.monotonic()
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Ask ``run`` to end."""
+        self._closing.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            owned = [
+                tasks.create_task(self.conversation.run(), name=f"conversation {self.id}"),
+                tasks.create_task(self._leave_when_alone(), name=f"idle watch {self.id}"),
+            ]
+            await self._closing.wait()
+            self._tasks = None
+            for viewer in self.viewers.values():
+                viewer.close()
+            for task in owned:
+                task.cancel()
+
+    async def _leave_when_alone(self) -> None:
+        """Free a session whose page is gone, however it went (tab closed, power cut)."""
+        while True:
+            await asyncio.sleep(min(1.0, self._idle_sec / 4))
+            if self.viewers or self.conversation.events.listeners:
+                self._seen = time.monotonic()
+            elif time.monotonic() - self._seen > self._idle_sec:
+                self.close()
+                return
+
+    async def watch(self, offer: str) -> tuple[str, str]:
+        """Answer a WHEP offer. Returns the viewer's id and the SDP answer.
+
+        Raises:
+            Problem: 400 for an offer that cannot be answered.
+        """
+        if self._tasks is None:
+            raise no_such_session(self.id)
+        viewer = WebRtcViewer(offer, self._webrtc)
+        key = secrets.token_urlsafe(9)
+        self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
+        try:
+            return key, await viewer.answer
+        except BadOffer as error:
+            raise Problem(
+                "bad_offer",
+                f"The video connection could not be set up: {error}",
+                f"无法建立视频连接：{error}",
+                status=400,
+            ) from error
+        except asyncio.CancelledError:
+            viewer.close()
+            raise
+
+    async def _run_viewer(self, key: str, viewer: WebRtcViewer) -> None:
+        self.viewers[key] = viewer
+        viewer.on_connected = self._greet
+        try:
+            await viewer.run(self.conversation.program)
+        except Exception:  # one viewer's failure ends that viewer alone
+            logger.exception("a viewer's connection failed")
+        finally:
+            self.viewers.pop(key, None)
+            self._seen = time.monotonic()
+
+    def _greet(self) -> None:
+        """Once, when the first viewer can hear it."""
+        greeting, self._greeting = self._greeting, None
+        if greeting and self._tasks is not None and not self.conversation.history:
+            self._tasks.create_task(self.conversation.say(greeting), name="greeting")
+
+
+def no_such_session(key: str) -> Problem:
+    return Problem(
+        "no_such_session",
+        "This session has ended. Open a new one (the page does so by itself).",
+        "会话已结束，请新建会话（页面会自动重连）。",
+        status=404,
+        retryable=True,
+    )
+
+
+class Sessions:
+    """All sessions of a server; each in its own task, none able to harm another."""
+
+    def __init__(self, make: Callable[[Language], Session], limit: int) -> None:
+        self._make = make
+        self._limit = limit
+        self._sessions: dict[str, Session] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Own the sessions; on leaving, all of them are closed and awaited."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                yield
+            finally:
+                self._tasks = None
+                for session in self._sessions.values():
+                    session.close()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def all(self) -> list[Session]:
+        return list(self._sessions.values())
+
+    async def create(self, language: Language) -> Session:
+        """Open a session and wait until it takes text.
+
+        Raises:
+            Problem: 503 when the server is full, 500 when the session cannot start.
+        """
+        if self._tasks is None or len(self._sessions) >= self._limit:
+            raise Problem(
+                "full",
+                f"All {self._limit} places are taken; try again in a moment.",
+                f"{self._limit} 个席位已满，请稍后再试。",
+                status=503,
+                retryable=True,
+            )
+        session = self._make(language)
+        self._sessions[session.id] = session
+        task = self._tasks.create_task(self._run(session), name=f"session {session.id}")
+        ready = asyncio.ensure_future(session.conversation.ready())
+        await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            with suppress(asyncio.CancelledError):
+                await ready
+            raise Problem("no_start", "The session could not start; see the log.", "会话无法启动。")
+        return session
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await session.run()
+        except Exception:
+            logger.exception(f"session {session.id} failed")
+        finally:
+            self._sessions.pop(session.id, None)
+
+    def get(self, key: str) -> Session:
+        """Raises Problem 404 for an unknown session."""
+        try:
+            return self._sessions[key]
+        except KeyError:
+            raise no_such_session(key) from None

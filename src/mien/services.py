@@ -1,0 +1,140 @@
+"""What all conversations share, made once from the settings: voice, face, mouth, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import cv2
+from aiortc import RTCIceServer
+
+from mien.avatar.contract import Avatar
+from mien.avatar.package import load_avatar
+from mien.config import ConfigError, Settings
+from mien.conversation import Cast
+from mien.lipsync.contract import LipSync
+from mien.lipsync.viseme import VisemeEngine
+from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
+from mien.llm.language import Language
+from mien.media.encoders import VideoSettings
+from mien.media.webrtc import WebRtcSettings
+from mien.tts.espeak import EspeakVoice
+from mien.tts.normalize import prepare
+from mien.tts.voice import Voice
+
+# Drawing and encoding release the GIL; more threads than cores would only take turns.
+THREADS = max(2, min(8, os.cpu_count() or 2))
+
+VOICES: dict[str, Callable[[], Voice]] = {"espeak": EspeakVoice}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Shared by every session; immutable, thread-safe parts."""
+
+    settings: Settings
+    avatar: Avatar
+    lipsync: LipSync
+    voice: Voice
+    persona: Persona
+    brain: BrainInfo
+    executor: ThreadPoolExecutor
+
+    def cast(self, language: Language) -> Cast:
+        """The players of one new conversation."""
+        return Cast(
+            avatar=self.avatar,
+            lipsync=self.lipsync,
+            voice=self.voice,
+            brain=create_brain(
+                self.settings.llm.name,
+                llm_settings(self.settings, language),
+                persona=self.persona,
+                faq=self.settings.faq,
+            ),
+            language=language,
+            executor=self.executor,
+            video=video_settings(self.settings),
+        )
+
+    @property
+    def webrtc(self) -> WebRtcSettings:
+        section = self.settings.webrtc
+        return WebRtcSettings(
+            tuple(
+                RTCIceServer(server.urls, server.username, server.credential)
+                for server in section.ice_servers
+            ),
+            section.port_range,
+            section.public_address,
+        )
+
+
+def llm_settings(settings: Settings, language: Language) -> LLMSettings:
+    section = settings.llm
+    given = section.model_dump(exclude={"name"}, exclude_none=True)
+    return LLMSettings(language=language, **given)
+
+
+def video_settings(settings: Settings) -> VideoSettings:
+    section = settings.video
+    size = None
+    if section.width is not None and section.height is not None:
+        size = section.width, section.height
+    return VideoSettings(size, section.bitrate, section.keyframe_sec, section.preset)
+
+
+def make_voice(name: str) -> Voice:
+    """Raises ConfigError naming the voices there are."""
+    try:
+        return VOICES[name]()
+    except KeyError:
+        raise ConfigError(f"unknown voice {name!r}; choose one of {', '.join(VOICES)}") from None
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Make everything shared and end it on leaving.
+
+    Raises:
+        ConfigError, AvatarError, PersonaError, LLMConfigurationError: each says what to change.
+    """
+    # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
+    cv2.setNumThreads(1)
+    persona = load_persona(settings.persona)
+    brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
+    voice = make_voice(settings.voice)
+    executor = ThreadPoolExecutor(THREADS, "mien")
+    try:
+        services = Services(
+            settings=settings,
+            avatar=load_avatar(settings.avatar),
+            lipsync=VisemeEngine(),
+            voice=voice,
+            persona=persona,
+            brain=brain,
+            executor=executor,
+        )
+        services.cast(persona.language)  # a missing key should be told now, not to a visitor
+        async with asyncio.TaskGroup() as tasks:
+            warming = tasks.create_task(_warm_up(voice), name="warm-up")
+            try:
+                yield services
+            finally:
+                warming.cancel()
+    finally:
+        await voice.aclose()
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _warm_up(voice: Voice) -> None:
+    """Load what is loaded lazily, so that the first visitor does not wait for it."""
+    prepared = await asyncio.to_thread(prepare, "你好，hello 123。", "zh")
+    from mien.tts.voice import Run
+
+    async for _ in voice.speak([Run(run.language, run.text) for run in prepared.runs]):
+        pass

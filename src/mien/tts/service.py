@@ -1,0 +1,84 @@
+"""Any mien voice as an ordinary pipecat TTS service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import numpy as np
+from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
+from pipecat.services.settings import TTSSettings
+from pipecat.services.tts_service import TTSService
+
+from mien.media.speech import Phone, Word
+from mien.tts.normalize import Prepared, prepare
+from mien.tts.voice import Language, Run, SpokenWord, Voice, VoiceChunk, VoiceError
+
+
+@dataclass
+class SpeechFrame(TTSAudioRawFrame):
+    """Audio that knows its words and phones; plain TTSAudioRawFrame to everybody else.
+
+    text: the clause as written. phones, words: seconds from the frame's first sample; words
+    are spans of ``text``. last: whether the clause ends here.
+    """
+
+    text: str = ""
+    phones: tuple[Phone, ...] | None = None
+    words: tuple[Word, ...] = ()
+    last: bool = False
+
+
+@dataclass
+class VoiceErrorFrame(ErrorFrame):
+    """A clause could not be spoken. ``retryable``: the next one may well be."""
+
+    retryable: bool = True
+
+
+class VoiceService(TTSService):
+    """Speaks clauses with a :class:`Voice`, captions mapped back to the text as written."""
+
+    def __init__(self, voice: Voice, language: Language) -> None:
+        super().__init__(
+            sample_rate=voice.sample_rate,
+            push_start_frame=True,
+            push_stop_frames=True,
+            # A clause of code or emoji is rightly silent; it must not mark the voice as broken.
+            max_consecutive_zero_audio_contexts=0,
+            settings=TTSSettings(model=None, voice=voice.name, language=None),
+        )
+        self._voice = voice
+        self._default_language = language
+
+    async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
+        # Off the loop: normalising a clause takes milliseconds that other sessions' sound needs.
+        prepared = await asyncio.to_thread(prepare, text, self._default_language)
+        try:
+            if not prepared.empty:
+                runs = [Run(run.language, run.text) for run in prepared.runs]
+                async with aclosing(self._voice.speak(runs)) as chunks:
+                    async for chunk in chunks:
+                        yield self._frame(text, context_id, chunk, prepared)
+        except VoiceError as error:
+            yield VoiceErrorFrame(str(error), retryable=error.retryable)
+        yield SpeechFrame(b"", self._voice.sample_rate, 1, context_id, text, last=True)
+
+    def _frame(
+        self, text: str, context_id: str, chunk: VoiceChunk, prepared: Prepared
+    ) -> SpeechFrame:
+        words = words_as_written(chunk.words, prepared)
+        audio = np.ascontiguousarray(chunk.pcm).tobytes()
+        return SpeechFrame(audio, self._voice.sample_rate, 1, context_id, text, chunk.phones, words)
+
+
+def words_as_written(words: Sequence[SpokenWord], prepared: Prepared) -> tuple[Word, ...]:
+    """Spoken words as spans of the clause they came from."""
+    written = []
+    for word in words:
+        spans = prepared.runs[word.run].spans
+        first, last = spans[word.begin], spans[max(word.begin, word.stop - 1)]
+        written.append(Word(first[0], max(first[1], last[1]), word.start, word.end))
+    return tuple(written)

@@ -26,10 +26,12 @@ logger = logging.getLogger(__name__)
 SAMPLE_RATE = 22_050
 
 _ATTEMPTS = 3
-# The longest request takes 30 ms to speak. One that is silent for this long has hung.
+# The longest request takes 60 ms. A worker that says nothing for this long has hung.
 _HANG_SEC = 10.0
 _START_SEC = 20.0
 _STOP_SEC = 2.0
+# espeak-ng leaks about 2 kB each time it is loaded; 10 MB is where it starts afresh.
+_RETIRE_REQUESTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class _Worker:
     reader: asyncio.Task[None] | None = None
     waiting: dict[int, _Answers] = field(default_factory=dict)
     dead: bool = False
+    served: int = 0
+
+    @property
+    def usable(self) -> bool:
+        return not self.dead and (self.served < _RETIRE_REQUESTS or bool(self.waiting))
 
     def send(self, kind: int, request: int, payload: bytes = b"") -> None:
         pipe = self.process.stdin
@@ -132,11 +139,11 @@ class _Worker:
 class EspeakVoice:
     """espeak-ng as a ``Voice``; belongs to the event loop it is first used in.
 
-    One worker serves every session. It makes ten minutes of speech in a second, and each
-    session asks for one passage (at most 100 characters, 30 ms of work) at a time, so that
-    requests take turns in the order in which they come; a pool would gain nothing.
+    One worker serves every session. It makes five minutes of speech in a second, and each
+    session asks for one request (a clause, at most 25 s of speech or 60 ms of work) at a time,
+    so that they take turns in the order in which they come; a pool would gain nothing.
 
-    A worker that dies is replaced, and the passage is spoken again without what was already
+    A worker that dies is replaced, and its request is spoken again without what was already
     handed out: the same text gives the same samples, so that nothing is heard of it.
     """
 
@@ -244,6 +251,7 @@ class EspeakVoice:
         if running.dead:
             answers.put_nowait(None)
         running.waiting[request] = answers
+        running.served += 1
         try:
             yield request, answers
         finally:
@@ -261,19 +269,22 @@ class EspeakVoice:
         return answer
 
     async def _running(self) -> _Worker:
-        """The worker, started if there is none or the last one died."""
-        if self._worker is not None and not self._worker.dead:
+        """The worker, started if there is none, the last one died, or it has served its time."""
+        if self._worker is not None and self._worker.usable:
             return self._worker
         async with self._starting:
             if self._closed:
                 raise VoiceError("the voice was closed", retryable=False)
             if self._worker is not None:
-                if not self._worker.dead:
+                if self._worker.usable:
                     return self._worker
                 ended, self._worker = self._worker, None
+                died = ended.dead
                 await ended.stop()
-                self.restarts += 1
-                logger.warning("espeak-ng ended with code %s; restarted", ended.process.returncode)
+                if died:
+                    self.restarts += 1
+                    code = ended.process.returncode
+                    logger.warning("espeak-ng ended with code %s and is started again", code)
             self._worker = await self._start()
             return self._worker
 

@@ -20,8 +20,9 @@ from mien.media.tick import Pcm
 from mien.tts.espeak_worker import WORD, Event
 from mien.tts.voice import Language, Run, SpokenWord, VoiceChunk
 
-# A request is synthesised in one go, about 0.2 ms a character; others wait that long.
-MAX_CHARACTERS = 100
+# The longest request: about 25 s of speech, so 60 ms of work for which others wait. Shorter
+# ones would cut sentences, whose melody falls at each cut.
+MAX_CHARACTERS: dict[Language, int] = {"zh": 100, "en": 300}
 
 # What espeak-ng itself leaves after these within a text at 150 words a minute. It leaves
 # nothing at the end of a text.
@@ -59,14 +60,14 @@ class Passage:
 
 
 def plan(runs: Sequence[Run]) -> list[list[Passage]]:
-    """Split a clause into requests of at most ``MAX_CHARACTERS``, dropping what is silent."""
+    """Split a clause into requests no longer than ``MAX_CHARACTERS``, dropping what is silent."""
     found: list[tuple[int, Language, int, str]] = []
     pauses: list[float] = []
     for index, run in enumerate(runs):
         text = "".join(_safe(c) for c in run.text)
         offset = 0
         while offset < len(text):
-            piece = text[offset : _cut(text, offset)]
+            piece = text[offset : _cut(text, offset, MAX_CHARACTERS[run.language])]
             if any(c.isalnum() for c in piece):
                 found.append((index, run.language, offset, piece))
                 pauses.append(_pause(piece))
@@ -74,13 +75,14 @@ def plan(runs: Sequence[Run]) -> list[list[Passage]]:
                 pauses[-1] = max(pauses[-1], _pause(piece))
             offset += len(piece)
     requests: list[list[Passage]] = []
-    room = 0
+    room = 0.0
     for (index, language, offset, piece), pause in zip(found, pauses, strict=True):
-        if len(piece) > room:
+        share = len(piece) / MAX_CHARACTERS[language]
+        if share > room:
             requests.append([])
-            room = MAX_CHARACTERS
+            room = 1.0
         requests[-1].append(Passage(index, language, offset, piece, pause))
-        room -= len(piece)
+        room -= share
     return requests
 
 
@@ -93,13 +95,13 @@ def _safe(character: str) -> str:
 _UNSPOKEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "So", "Zl", "Zp"})
 
 
-def _cut(text: str, begin: int) -> int:
+def _cut(text: str, begin: int, limit: int) -> int:
     """Where to end a passage that begins at ``begin``: best at a sentence, else where one may."""
-    end = begin + MAX_CHARACTERS
+    end = begin + limit
     if len(text) <= end:
         return len(text)
     for marks in ("。！？!?", "，、；：—…,;:", ""):
-        for at in range(end, begin + MAX_CHARACTERS // 4, -1):
+        for at in range(end, begin + limit // 4, -1):
             before, after = text[at - 1], text[at]
             # Latin punctuation ends something only before a space: 3.14, 12:30.
             if before in marks if marks else before.isspace():
@@ -128,7 +130,7 @@ def _ipa(name: str) -> str:
 class PassageTimer:
     """Turns one passage's sound and events into chunks, each ending where a word begins.
 
-    A chunk waits until its word is complete. At 600 times real time that is 2 ms, and it
+    A chunk waits until its word is complete. At 300 times real time that is 2 ms, and it
     spares everyone behind it phones and words that are still open.
     """
 

@@ -160,21 +160,27 @@ class _Library:
         if hasattr(self._lib, "espeak_ng_SetRandSeed"):
             self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
 
-    def voices(self) -> str:
-        lines = []
+    def voices(self) -> list[tuple[str, str, str]]:
+        """Language code, name and file of each installed voice."""
+        found = []
         for entry in self._lib.espeak_ListVoices(None):
             if not entry:
                 break
-            # The field holds a priority byte, then the name, for each language.
-            address = ctypes.addressof(entry.contents.languages.contents) + 1
-            language = ctypes.string_at(address).decode("utf-8", "replace")
-            name = (entry.contents.name or b"").decode("utf-8", "replace")
-            lines.append(f"{language}\t{name}")
-        return "\n".join(lines)
+            # The field holds a priority byte, then the code, for each language.
+            code = ctypes.addressof(entry.contents.languages.contents) + 1
+            fields = (ctypes.string_at(code), entry.contents.name, entry.contents.identifier)
+            language, name, file = ((field or b"").decode("utf-8", "replace") for field in fields)
+            found.append((language, name, file))
+        return found
 
     def synthesise(self, segment: Segment) -> None:
         if self._lib.espeak_SetVoiceByName(segment.voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {segment.voice!r}")
+            # It goes by file names, and a few differ from the language: en-gb is in "en".
+            wanted, plus, variant = segment.voice.partition("+")
+            file = {code: file for code, _, file in self.voices()}.get(wanted)
+            name = f"{file}{plus}{variant}".encode()
+            if file is None or self._lib.espeak_SetVoiceByName(name) != 0:
+                raise ValueError(f"espeak-ng has no voice {segment.voice!r}")
         for parameter, value in ((1, segment.rate), (3, segment.pitch), (4, segment.range)):
             self._lib.espeak_SetParameter(parameter, value, 0)
         text = segment.text.encode() + b"\0"
@@ -212,7 +218,8 @@ class Worker:
         while True:
             kind, request, payload = self._requests.get()
             if kind == VOICES:
-                self._send(LISTING, request, library.voices().encode())
+                rows = (f"{code}\t{name}" for code, name, _ in library.voices())
+                self._send(LISTING, request, "\n".join(rows).encode())
                 continue
             try:
                 self._speak(library, request, unpack_segments(payload))

@@ -9,6 +9,7 @@ tells what is out of scope.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import tomllib
@@ -28,12 +29,14 @@ from mien.llm.language import Language
 from mien.llm.persona import describe_errors
 
 #: Share of a question's weight that an entry has to explain. Calibrated on the questions in
-#: tests/test_llm_faq.py: below 0.45 small talk about the world starts to hit entries, above 0.6
+#: tests/test_llm_faq.py: below 0.45 questions about the world start to hit entries, above 0.55
 #: free paraphrases are refused.
-THRESHOLD = 0.5
+THRESHOLD = 0.48
 
 # Question words and politeness tell little about the subject, but all of "who are you" is such.
 _STOP_WEIGHT = 0.12
+# But unless it is exactly a known question, agreement in such words is mostly chance.
+_ONLY_STOP_WORDS = 0.7
 # Chinese bigrams across a word boundary are noise; half of them are, roughly.
 _BIGRAM_WEIGHT = 0.5
 _K1, _B = 1.2, 0.2
@@ -43,8 +46,8 @@ _STOP_ZH = (
     "哪个 哪些 哪里 哪儿 可以 能够 能 可 会 要 想 应该 需要 请问 请 麻烦 告诉 我们 我 你们 你 "
     "您 它 他 她 这个 那个 这 那 一下 一个 一点 一些 的话 的 地 得 了 着 过 吗 呢 吧 啊 呀 哦 "
     "嘛 么 和 跟 与 或者 还是 也 都 就 才 再 还 在 把 被 让 给 对 从 到 用 来 去 是 有 没有 "
-    "不 很 太 多 几 谁 啥 咋 现在 目前 如果 因为 所以 但是 然后 知道 觉得 帮 做 上 下 里 自己 "
-    "直接 到底 究竟 其实 好 些 个 只 用来 时候 东西"
+    "不 很 太 多 几 谁 啥 咋 现在 目前 如果 因为 所以 但是 然后 该 弄 搞 知道 觉得 帮 做 上 下 "
+    "里 自己 直接 到底 究竟 其实 好 些 个 只 用来 时候 东西"
 ).split()
 _STOP_EN = frozenset(
     "a an the i me my we our you your yourself it its this that these those he she they "
@@ -52,8 +55,9 @@ _STOP_EN = frozenset(
     "could will would shall should may might must what which who whom whose where when why "
     "how of in on at to for with about from by as into and or but if then so than too very "
     "just also not no there here please tell know want need like get got let some any all "
-    "more actually really exactly right now still ever way thing make made give something "
-    "anything someone up out".split()
+    "more actually really exactly right now still ever go goes going don "
+    "doesn didn won isn aren couldn shouldn wouldn way thing make made give something anything "
+    "someone up out".split()
 )
 _CONTRACTIONS = (
     (re.compile(r"\b(can|won|don|doesn|didn|isn|aren|couldn|shouldn|wouldn)['’]?t\b"), r"\1 not"),
@@ -61,8 +65,8 @@ _CONTRACTIONS = (
 )
 _PLEASANTRY = re.compile(
     r"^(?:(?:你好啊?呀?|您好|嗨|哈喽|喂|请问(?:一下)?|麻烦(?:问)?一下|我想(?:问|知道)(?:一下)?|"
-    r"hi there|hi|hello|hey|excuse me|ok(?:ay)?|so|well|um+|uh|please|i was wondering(?: if)?|"
-    r"by the way|could you tell me|can you tell me|i(?:'d| would) like to know)\b"
+    r"(?:hi there|hi|hello|hey|excuse me|ok(?:ay)?|so|well|um+|uh|please|i was wondering(?: if)?|"
+    r"by the way|could you tell me|can you tell me|i(?:'d| would) like to know)\b)"
     r"[\s,，。.!！?？、:：~～]*)+",
     re.IGNORECASE,
 )
@@ -170,9 +174,14 @@ class FAQ:
                     self._documents.append((entry, tokens, sum(tokens.values())))
                     self._exact.setdefault(_normal(question), entry)
                     self._vocabulary.setdefault(entry.id, set()).update(tokens)
-                    frequency.update(tokens.keys())
-        n = len(self._documents)
-        self._mean_length = sum(d[2] for d in self._documents) / n if n else 1.0
+        # Counted over entries, not phrasings: a word that is in every phrasing of one entry only
+        # is the best sign of it, not a common word.
+        for words in self._vocabulary.values():
+            frequency.update(words)
+        n = len(self._vocabulary)
+        self._mean_length = (
+            sum(d[2] for d in self._documents) / len(self._documents) if self._documents else 1.0
+        )
         self._idf = {t: math.log(1 + (n - f + 0.5) / (f + 0.5)) for t, f in frequency.items()}
         # A word found nowhere in the FAQ counts like one found once: it is a sign of another topic.
         self._unknown_idf = math.log(1 + (n - 0.5) / 1.5) if n else 1.0
@@ -188,6 +197,7 @@ class FAQ:
         perfect = sum(w * self._weigh(t) for t, w in query.items())
         if not perfect:
             return None
+        only_stop_words = max(query.values()) <= _STOP_WEIGHT
         best: Match | None = None
         for entry, document, length in self._documents:
             phrasing = self._bm25(query, document, length)
@@ -200,6 +210,8 @@ class FAQ:
             heard = sum(w * self._weigh(t) for t, w in document.items() if t in query)
             asked = sum(w * self._weigh(t) for t, w in document.items())
             score = (phrasing + union) / (2 * perfect) * (0.7 + 0.3 * heard / asked)
+            if only_stop_words:
+                score *= _ONLY_STOP_WORDS
             if best is None or score > best.score:
                 best = Match(entry, min(score, 1.0))
         return best
@@ -278,9 +290,22 @@ def load_faq(paths: Iterable[Path] = ()) -> FAQ:
     Raises:
         FAQError: If a file cannot be read or is wrong; the file and every wrong field are named.
     """
+    stamped: list[tuple[Path, int]] = []
+    for path in paths:
+        try:
+            stamped.append((path, path.stat().st_mtime_ns))
+        except OSError as e:
+            raise FAQError(f"cannot read the FAQ file {path}: {e}") from e
+    return _load(tuple(stamped))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(paths: tuple[tuple[Path, int], ...]) -> FAQ:
+    # Cached, because indexing takes about a tenth of a second and every conversation has a brain.
+    # A FAQ is immutable; the time of the last change is part of the key.
     folder = resources.files("mien") / "assets" / "faq"
     own = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    files = [_read(path) for path in [*paths, *own]]
+    files = [_read(path) for path in [*(path for path, _ in paths), *own]]
     concepts: dict[str, tuple[str, ...]] = {}
     for file in files:
         for name, words in file.concepts.items():

@@ -144,7 +144,7 @@ async function send(text) {
   } catch (error) {
     if (!(error instanceof api.ApiError)) throw error;
     heard.cancel();
-    chat.notSent(bubble);
+    chat.remove(bubble);
     composer.restore(text);
     act("idle");
     if (error.status === 404) return gone();
@@ -239,8 +239,9 @@ languageButton.addEventListener("click", () => setLanguage(language() === "zh" ?
 onLanguage(async () => {
   showLanguage();
   // The presenter speaks the language of its session; before the first word a new one costs nothing.
-  if (!chat.empty || !keeper.current) return;
+  if (!chat.untouched || !keeper.current) return;
   release();
+  chat.clear();
   await keeper.leave({ end: true });
   begin();
 });

@@ -22,8 +22,16 @@ export class Chat {
     onLanguage(() => this.#relabel());
   }
 
-  get empty() {
-    return this.#bubbles.length === 0;
+  /** Nothing was asked yet; a greeting may have been said. */
+  get untouched() {
+    return !this.#bubbles.some(({ role }) => role === "user");
+  }
+
+  clear() {
+    for (const { row } of this.#bubbles) row.remove();
+    this.#bubbles = [];
+    this.thinking(false);
+    this.#show();
   }
 
   /** The server's history replaces ours, except for what is being said right now. @param {Message[]} messages */
@@ -32,9 +40,9 @@ export class Chat {
     const speaking = this.#bubbles.filter(
       ({ role, turn, clauses }) => role === "assistant" && clauses.size > 0 && !known.has(`${role}/${turn}`),
     );
-    for (const { row } of this.#bubbles) row.remove();
-    this.#bubbles = [];
+    this.clear();
     for (const { role, text, turn, complete } of messages) {
+      if (!text) continue;
       const bubble = this.#add(role, text, turn);
       if (complete === false) this.#markInterrupted(bubble);
     }
@@ -59,8 +67,8 @@ export class Chat {
     bubble.row.classList.remove("sending");
   }
 
-  /** @param {Bubble} bubble */
-  notSent(bubble) {
+  /** Never said: the message did not arrive, or nothing of the answer was heard. @param {Bubble} bubble */
+  remove(bubble) {
     this.#bubbles = this.#bubbles.filter((other) => other !== bubble);
     bubble.row.remove();
     this.#show();
@@ -90,7 +98,7 @@ export class Chat {
   turn(turn, heard, complete) {
     this.thinking(false);
     let bubble = this.#assistant(turn);
-    if (!bubble && !heard) return;
+    if (!heard) return bubble && this.remove(bubble);
     bubble ??= this.#add("assistant", "", turn);
     bubble.text.textContent = heard;
     if (!complete) this.#markInterrupted(bubble);
@@ -111,7 +119,7 @@ export class Chat {
 
   /** Keeps the earlier conversation readable above a line. */
   divide() {
-    if (this.empty) return;
+    if (!this.#bubbles.length) return;
     for (const { row } of this.#bubbles) row.classList.add("earlier");
     const line = make("li", "divider", t("new_divider"));
     line.dataset.i18n = "new_divider";
@@ -147,7 +155,9 @@ export class Chat {
 
   /** @param {boolean} [force] */
   #show(force = false) {
-    this.#welcome.hidden = this.#list.childElementCount > 0;
+    // The ideas stay below a greeting, until the visitor's first message.
+    this.#welcome.hidden = !this.untouched || Boolean(this.#list.querySelector(".earlier"));
+    this.#welcome.classList.toggle("brief", this.#bubbles.length > 0);
     this.#scroll(force);
   }
 

@@ -6,6 +6,7 @@ import { find } from "./dom.js";
 const LATE_MS = 8000;
 
 export class Picture {
+  #stage = find(".stage");
   #frame = find(".picture");
   #still = /** @type {HTMLCanvasElement} */ (find(".still"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #late;
@@ -43,6 +44,22 @@ export class Picture {
 
   #fit() {
     const { videoWidth: width, videoHeight: height } = this.video;
-    if (width && height) this.#frame.style.setProperty("--aspect", String(width / height));
+    if (!width || !height) return;
+    this.#frame.style.setProperty("--aspect", String(width / height));
+    this.#borrowColours(width, height);
+  }
+
+  /** The colours at the picture's upper sides, usually a wall, to go on where the picture ends. @param {number} width @param {number} height */
+  #borrowColours(width, height) {
+    const canvas = new OffscreenCanvas(2, 1);
+    const brush = canvas.getContext("2d");
+    if (!brush) return;
+    const strip = Math.max(1, width * 0.04);
+    brush.imageSmoothingQuality = "high";
+    brush.drawImage(this.video, 0, 0, strip, height / 3, 0, 0, 1, 1);
+    brush.drawImage(this.video, width - strip, 0, strip, height / 3, 1, 0, 1, 1);
+    const { data } = brush.getImageData(0, 0, 2, 1);
+    this.#stage.style.setProperty("--left", `rgb(${data[0]} ${data[1]} ${data[2]})`);
+    this.#stage.style.setProperty("--right", `rgb(${data[4]} ${data[5]} ${data[6]})`);
   }
 }

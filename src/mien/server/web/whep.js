@@ -8,6 +8,8 @@ const GATHER_MS = 1000;
 /** "disconnected" often heals on a network change; a new connection costs about as long as this. */
 const DISCONNECTED_MS = 2500;
 const CONNECT_MS = 12_000;
+/** Sound flows all the time, silence too. Browsers take 10 s to notice that a server is gone; this is sooner. */
+const STALLED_SEC = 4;
 
 /**
  * @typedef {object} PlayerEvents
@@ -164,11 +166,36 @@ function lost(peer) {
   return new Promise((resolve) => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
-    peer.addEventListener("connectionstatechange", () => {
+    let received = 0;
+    let stalled = 0;
+    const watch = setInterval(async () => {
+      const packets = await packetsReceived(peer);
+      stalled = packets > received || packets === 0 ? 0 : stalled + 1;
+      received = packets;
+      if (stalled >= STALLED_SEC) end();
+    }, 1000);
+    function end() {
+      clearInterval(watch);
+      clearTimeout(timer);
+      peer.removeEventListener("connectionstatechange", check);
+      resolve(undefined);
+    }
+    function check() {
       clearTimeout(timer);
       const state = peer.connectionState;
-      if (state === "failed" || state === "closed") resolve(undefined);
-      else if (state === "disconnected") timer = setTimeout(resolve, DISCONNECTED_MS, undefined);
-    });
+      if (state === "failed" || state === "closed") end();
+      else if (state === "disconnected") timer = setTimeout(end, DISCONNECTED_MS);
+    }
+    peer.addEventListener("connectionstatechange", check);
+    check();
   });
+}
+
+/** @param {RTCPeerConnection} peer */
+async function packetsReceived(peer) {
+  let packets = 0;
+  for (const report of (await peer.getStats()).values()) {
+    if (report.type === "inbound-rtp") packets += report.packetsReceived ?? 0;
+  }
+  return packets;
 }

@@ -23,6 +23,15 @@ export class Who {
         this.#paint();
       });
     }
+    const close = () => {
+      if (!this.#open) return;
+      this.#open = null;
+      this.#paint();
+    };
+    addEventListener("pointerdown", ({ target }) => {
+      if (target instanceof Element && !target.closest(".who, .who-more")) close();
+    });
+    addEventListener("keydown", ({ key }) => key === "Escape" && close());
     onLanguage(() => this.#paint());
     this.#paint();
   }
@@ -57,8 +66,9 @@ export class Who {
       const chip = this.#chip(which);
       const mark = make("span", "mark");
       mark.setAttribute("aria-hidden", "true");
-      // Spaces matter to what a screen reader and a test read.
-      chip.replaceChildren(mark, make("span", "chip-part", `${t(which)}: `), make("span", "chip-name", this.#name(which)));
+      // The space is for those who read the text itself; the layout drops it.
+      chip.replaceChildren(mark, make("span", "chip-part", `${t(which)}:`), " ", make("span", "chip-name", this.#name(which)));
+      chip.classList.toggle("waiting", !this.#parts[which]);
       chip.classList.toggle("missing", which === "brain" && this.#parts.brain?.connected === false);
       chip.setAttribute("aria-expanded", String(this.#open === which));
     }
@@ -71,7 +81,8 @@ export class Who {
     const part = this.#parts[which];
     const title = make("p", "who-title", `${t(which)}: ${this.#name(which)}`);
     if (which === "brain" && part?.connected === false) {
-      return [title, make("p", "", t("brain_none_text")), make("p", "", t("brain_how")), make("code", "", "mien run --llm URL")];
+      const command = make("code", "", "ZHIPUAI_API_KEY=… mien run --llm glm");
+      return [title, ...["brain_none_text", "brain_how"].map((key) => make("p", "", t(key))), command, make("p", "who-sub", t("brain_any"))];
     }
     const others = which === "voice" ? this.#offered.voices : which === "face" ? this.#offered.avatars : [];
     const rest = others.filter(({ name }) => name !== part?.name);

@@ -49,8 +49,12 @@ export const WORDS = {
     "目前由内置的简短脚本回答，没有使用大语言模型。",
   ],
   brain_how: [
-    "To connect one, start the server with --llm and the address of any OpenAI-compatible service:",
-    "连接方法：启动服务时用 --llm 指定任意兼容 OpenAI 接口的服务：",
+    "To connect one, put the provider's key into the environment and name the provider when you start the server, for example:",
+    "连接方法：把服务商的密钥放进环境变量，启动服务时写明服务商，例如：",
+  ],
+  brain_any: [
+    "Any OpenAI-compatible service works, also one on your own machine (--llm ollama).",
+    "任何兼容 OpenAI 接口的服务都可以，也可以用本机上的模型（--llm ollama）。",
   ],
   brain_text: ["Answers are written by this language model.", "回答由这个大语言模型生成。"],
   voice_text: ["Speaks the answers.", "负责把回答说出来。"],
@@ -59,7 +63,6 @@ export const WORDS = {
   faces_more: ["Other faces on this server", "本服务器上的其他形象"],
   ready: ["ready", "可用"],
   not_ready: ["not ready", "不可用"],
-  close: ["Close", "关闭"],
 
   welcome_title: ["Say hello", "打个招呼吧"],
   welcome_text: [
@@ -125,12 +128,12 @@ export const WORDS = {
     "Milliseconds since the text arrived; the last row is measured here, from pressing send.",
     "自文字到达服务器起的毫秒数；最后一行由本页测量，从按下发送算起。",
   ],
-  llm_first_token: ["First word thought", "模型首字"],
+  llm_first_token: ["Model's first word", "模型首字"],
   first_clause: ["First clause", "首个分句"],
   tts_first_pcm: ["First voice", "首段语音"],
   first_mouth: ["First mouth", "首个口型"],
-  first_packet: ["First packet sent", "首包发出"],
-  heard: ["First sound heard", "听到声音"],
+  first_packet: ["First packet", "首包发出"],
+  heard: ["Sound heard", "听到声音"],
 
   error_network: ["The server cannot be reached. Is it running?", "无法连接服务器，服务是否在运行？"],
   error_generic: ["Something went wrong ({status}).", "出错了（{status}）。"],

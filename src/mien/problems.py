@@ -11,7 +11,7 @@ from mien.llm.failure import SPOKEN, LLMFailureFrame
 from mien.tts.service import VoiceErrorFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # not frozen: Python writes tracebacks into exceptions
 class Problem(Exception):
     """Something went wrong that a person should know about.
 

@@ -13,11 +13,11 @@ import cv2
 from aiortc import RTCIceServer
 
 from mien.avatar.contract import Avatar
-from mien.avatar.package import load_avatar
+from mien.avatar.library import load_avatar
 from mien.config import ConfigError, Settings
 from mien.conversation import Cast
 from mien.lipsync.contract import LipSync
-from mien.lipsync.viseme import VisemeEngine
+from mien.lipsync.viseme import VisemeLipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.llm.language import Language
 from mien.media.encoders import VideoSettings
@@ -113,7 +113,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         services = Services(
             settings=settings,
             avatar=load_avatar(settings.avatar),
-            lipsync=VisemeEngine(),
+            lipsync=VisemeLipSync(),
             voice=voice,
             persona=persona,
             brain=brain,

@@ -25,16 +25,18 @@ QUEUE_PACKETS = 100
 KEYFRAME_INTERVAL_SEC = 0.25
 
 
+Kind = Literal["audio", "video"]
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedPacket:
     """One packet of the program.
 
     packet: H.264 access unit (Annex B, pts in 1/90000) or Opus packet (pts in 1/48000); both
         clocks are zero at tick 0, so pts alone keeps them in sync.
-    speech: whether the sound belongs to speech of ``generation`` (silence is always current).
     """
 
-    kind: Literal["audio", "video"]
+    kind: Kind
     packet: Packet[Any]
     keyframe: bool
     generation: int
@@ -54,9 +56,9 @@ class Source(Protocol):
 class Subscription:
     """One output's bounded queue. A slow output drops to the next key frame, disturbing nobody."""
 
-    def __init__(self, program: Program, kinds: frozenset[str]) -> None:
+    def __init__(self, program: Program, kind: Kind) -> None:
+        self.kind = kind
         self._program = program
-        self._kinds = kinds
         self._queue: deque[EncodedPacket] = deque()
         self._ready = asyncio.Event()
         self._starts_at_keyframe = True
@@ -69,7 +71,7 @@ class Subscription:
         self._program.request_keyframe(urgent=True)
 
     def put(self, packet: EncodedPacket) -> None:
-        if packet.kind not in self._kinds:
+        if packet.kind != self.kind:
             return
         if packet.kind == "video" and self._starts_at_keyframe:
             if not packet.keyframe:
@@ -132,11 +134,9 @@ class Program:
         return len(self._subscriptions)
 
     @contextmanager
-    def subscribe(
-        self, kinds: frozenset[str] = frozenset({"audio", "video"})
-    ) -> Iterator[Subscription]:
+    def subscribe(self, kind: Kind) -> Iterator[Subscription]:
         """Receive packets from now on; pictures start with a key frame, made at once."""
-        subscription = Subscription(self, kinds)
+        subscription = Subscription(self, kind)
         self._subscriptions.add(subscription)
         self._source.draw = True
         self.request_keyframe(urgent=True)

@@ -16,6 +16,7 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 from av.packet import Packet
 
@@ -44,9 +45,9 @@ class WebRtcSettings:
 class _PacketTrack(MediaStreamTrack):
     """Hands encoded packets to aiortc, which only packetises them."""
 
-    def __init__(self, kind: str, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription) -> None:
         super().__init__()
-        self.kind = kind
+        self.kind = subscription.kind
         self._subscription = subscription
         self._flowing = False
 
@@ -91,8 +92,8 @@ class WebRtcViewer:
         connection.on("connectionstatechange", lambda: self._on_state(connection))
         try:
             with (
-                program.subscribe(frozenset({"audio"})) as sound,
-                program.subscribe(frozenset({"video"})) as pictures,
+                program.subscribe("audio") as sound,
+                program.subscribe("video") as pictures,
             ):
                 sdp = await self._negotiate(connection, program, sound, pictures)
                 self.answer.set_result(sdp)
@@ -119,38 +120,41 @@ class WebRtcViewer:
         sound: Subscription,
         pictures: Subscription,
     ) -> str:
+        epoch = await program.started()
+        self._send(connection, sound, program, epoch, SAMPLE_RATE, OPUS_DELAY_SAMPLES)
+        self._send(connection, pictures, program, epoch, VIDEO_CLOCK, 0)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(self.offer, "offer"))
+        except OperationError as error:
+            raise BadOffer("no codec in common; the receiver must take H.264 and Opus") from error
         except Exception as error:  # aiortc raises whatever its parser trips over
             raise BadOffer(f"the SDP offer cannot be parsed: {error}") from error
-        epoch = await program.started()
-        wanted = {
-            "audio": (sound, SAMPLE_RATE, OPUS_DELAY_SAMPLES, "audio/opus"),
-            "video": (pictures, VIDEO_CLOCK, 0, "video/h264"),
-        }
-        for kind, (subscription, rate, delay, mime) in wanted.items():
-            transceiver = next(
-                (t for t in connection.getTransceivers() if t.kind == kind and not t.stopped), None
-            )
-            if transceiver is None:
+        for transceiver in connection.getTransceivers():
+            if transceiver.mid is None:
+                kind = transceiver.kind
                 raise BadOffer(f"the SDP offer has no {kind}; offer to receive one of each kind")
-            offered = list(RTCRtpSender.getCapabilities(kind).codecs)
-            preferred = [c for c in offered if c.mimeType.lower() == mime]
-            preferred += [c for c in offered if c.mimeType.lower() == f"{kind}/rtx"]
-            transceiver.setCodecPreferences(preferred)
-            sender = connection.addTrack(_PacketTrack(kind, subscription))
-            bind(
-                sender,
-                epoch=epoch,
-                rate=rate,
-                delay=delay,
-                on_keyframe=program.request_keyframe,
-            )
-        try:
-            answer = await connection.createAnswer()
-            await connection.setLocalDescription(answer)
-        except ValueError as error:
-            raise BadOffer(
-                f"no codec in common ({error}); the receiver must take H.264 and Opus"
-            ) from error
+        await connection.setLocalDescription(await connection.createAnswer())
         return str(connection.localDescription.sdp)
+
+    def _send(
+        self,
+        connection: RTCPeerConnection,
+        subscription: Subscription,
+        program: Program,
+        epoch: float,
+        rate: int,
+        delay: int,
+    ) -> None:
+        # Before the offer is read: that is when aiortc applies codec preferences.
+        track = _PacketTrack(subscription)
+        transceiver = connection.addTransceiver(track, direction="sendonly")
+        wanted = ("audio/opus",) if track.kind == "audio" else ("video/h264", "video/rtx")
+        codecs = RTCRtpSender.getCapabilities(track.kind).codecs
+        transceiver.setCodecPreferences([c for c in codecs if c.mimeType.lower() in wanted])
+        bind(
+            transceiver.sender,
+            epoch=epoch,
+            rate=rate,
+            delay=delay,
+            on_keyframe=program.request_keyframe,
+        )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 
 from mien import __version__
-from mien.avatar.package import list_avatars
+from mien.avatar.library import list_avatars
 from mien.events import Message
 from mien.problems import Problem
 from mien.server.access import require_token
@@ -97,8 +97,18 @@ async def info(services: AnyServices) -> dict[str, Any]:
 
 
 @router.get("/avatars")
-async def avatars() -> list[dict[str, str]]:
-    return [{"name": name, "label": name} for name in list_avatars()]
+async def avatars() -> list[dict[str, Any]]:
+    """The faces there are; ``why_not`` says what is wrong with one that is not ready."""
+    return [
+        {
+            "name": avatar.name,
+            "label": avatar.title,
+            "kind": "/".join(avatar.engines),
+            "ready": not avatar.why_not,
+            "why_not": avatar.why_not or None,
+        }
+        for avatar in list_avatars()
+    ]
 
 
 @router.get("/voices")

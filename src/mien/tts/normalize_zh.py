@@ -35,6 +35,8 @@ _SIGNS = {
 }  # fmt: skip
 
 _FULL_WIDTH = re.compile(r"[０-９Ａ-Ｚａ-ｚ％＄＋－／＊＃．＝]")
+_HAN = r"[\u3007\u3400-\u9fff]"
+_BLANK = re.compile(rf"(?<={_HAN})\s+(?=[\d{_HAN[1:]})|(?<=\d)\s+(?={_HAN})")
 _GROUPED = re.compile(r"(?<![\d,.])\d{1,3}(?:[,，]\d{3})+(?!\d)")
 _MONEY = re.compile(
     rf"(?P<abroad>US|HK|RMB|CNY)?\s?(?P<sign>[¥￥$€£₩₹])\s?(?P<number>{_NUMBER})\s?(?P<scale>[百千万亿]+|[KkMB](?![A-Za-z]))?(?P<unit>美元|港元|元)?"
@@ -89,7 +91,7 @@ def _range(match: re.Match[str]) -> str | None:
 def spell_out(text: SpannedText) -> SpannedText:
     """What wetext would misread, in words or in a form it reads right; the rest is left to it."""
     text = text.rewrite(_FULL_WIDTH, lambda m: unicodedata.normalize("NFKC", m[0]))
-    text = text.rewrite(_GROUPED, lambda m: m[0].replace(",", "").replace("，", ""))
+    text = text.keep(_BLANK).rewrite(_GROUPED, lambda m: m[0].replace(",", "").replace("，", ""))
     text = text.rewrite(_MONEY_RANGE, lambda m: f"{m[1]}到").rewrite(_MONEY, _money)
     text = text.rewrite(_VERSION, lambda m: "点".join(digits(n) for n in m[0].split(".")))
     text = text.rewrite(_PERCENT_RANGE, lambda m: f"{m[1]}%到{m[2]}%")

@@ -18,6 +18,8 @@ MOST_HAN, MOST_WORDS = 80, 40
 # No blank, mark or Han for so long (base64, a minified line): cut anyway, as memory is finite.
 MOST_CHARACTERS = 2000
 
+NEARLY_1 = 0.999  # thirds and twelfths do not add up to 1 exactly
+
 _SENTENCE = frozenset("。！？!?.…｡\n")
 _COMMA = frozenset("，、；：～,;:—–")
 _RUNS = frozenset("！？!?…—")  # which, with ".", are never split
@@ -115,7 +117,8 @@ class Segmenter:
             if capital if self._doubt == "capital" else not c.isdigit():
                 self._emit(clauses)
             self._doubt = ""
-        if self._size > 0.999 or len(self._text) >= MOST_CHARACTERS:
+        full = self._size > NEARLY_1 and (c.isspace() or not c.isascii())
+        if full or len(self._text) >= MOST_CHARACTERS:
             self._cut_long(c, clauses)
         self._append(c)
         if c == "\n":
@@ -161,7 +164,7 @@ class Segmenter:
                 self._emit(clauses)
             else:
                 self._mark = True
-        elif c in _COMMA and self._long_enough():
+        elif c in _COMMA and self._long_enough(c):
             before = self._text[-2:-1]
             sure = (
                 c in "，、；"
@@ -177,13 +180,20 @@ class Segmenter:
         elif self._mark and not self._open and c in _CLOSERS and c not in "*_~":
             self._emit(clauses)  # the quote is closed: only "**" may go on
 
-    def _long_enough(self) -> bool:
-        # A hair below 1: thirds and twelfths do not add up exactly.
-        return (self._first_units if self._first else self._units) > 0.999
+    def _long_enough(self, mark: str) -> bool:
+        if self._first:
+            return self._first_units > NEARLY_1
+        # Enumerations and brackets sound broken when cut, so rather not.
+        tight = mark == "、" or any(closer in self._open for closer in _BRACKETS.values())
+        return self._units > (2 if tight else NEARLY_1)
+
+    def _tail(self) -> str:
+        return self._text[-40:]  # enough for any abbreviation; keeps long clauses linear
 
     def _in_token(self) -> bool:
         """Whether the mark just seen may be inside a URL or an HTML entity."""
-        return bool(_URL.search(self._text) or _ENTITY.search(self._text))
+        token = self._text[-MOST_CHARACTERS:].rsplit(None, 1)[-1]
+        return bool(_URL.search(token) or _ENTITY.search(self._tail()))
 
     def _settle(self, c: str, clauses: list[str]) -> None:
         """A mark waits and ``c`` follows: cut before ``c``, take it in, or drop the idea."""
@@ -203,9 +213,9 @@ class Segmenter:
             self._emit(clauses)
 
     def _doubtful(self) -> str:
-        if _UNLESS_CAPITAL.search(self._text):
+        if _UNLESS_CAPITAL.search(self._tail()):
             return "capital"
-        return "number" if _IF_NUMBER.search(self._text) else ""
+        return "number" if _IF_NUMBER.search(self._tail()) else ""
 
     def _closes(self, c: str) -> bool:
         """Whether ``c`` right after a mark closes something, rather than opening the next."""
@@ -229,8 +239,8 @@ class Segmenter:
         if glued:
             return True
         if last == ".":
-            return bool(_LIST_NUMBER.search(self._text) or _ABBREVIATION.search(self._text))
-        return last == ";" and bool(_ENTITY.search(self._text))
+            return bool(_LIST_NUMBER.search(self._tail()) or _ABBREVIATION.search(self._tail()))
+        return last == ";" and bool(_ENTITY.search(self._tail()))
 
     # -- code ------------------------------------------------------------------------------
 

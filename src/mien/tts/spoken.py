@@ -171,7 +171,7 @@ def _fraction(match: re.Match[str]) -> str:
 
 def _with_ordinal_commas(text: SpannedText) -> SpannedText:
     def comma(match: re.Match[str]) -> str:
-        after = text.text[match.end() : match.end() + 1]
+        after = text.text[match.end() :].lstrip("*_` \t[“「《")
         number = match[0][: match.start("dot") - match.start()].strip(" \t>*")
         return f"{number}、" if re.match(_HAN, after) else f"{number}, "
 

@@ -1,0 +1,41 @@
+# mien: `make run` starts the talking presenter, `make test` runs everything.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: run test lint bench lock clean
+
+run: $(STAMP)            ## serve the presenter at http://localhost:8000 and open it
+	$(BIN)/mien run --open $(ARGS)
+
+test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP)           ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)          ## the two figures that matter, on this machine
+	$(BIN)/mien bench latency
+	$(BIN)/mien bench sync --seconds 60
+
+.PHONY: system
+system:                  ## chromium, ffprobe and nginx-rtmp for the tests that need them
+	@sh tools/system-packages.sh
+
+# The same versions tomorrow: everything is pinned in requirements.lock.
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+lock:                    ## renew requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,177 @@
+"""The command line. Each command imports what it needs when it runs, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from mien import __version__
+from mien.config import ConfigError, load_settings
+
+app = typer.Typer(
+    name="mien",
+    help="A real-time digital human: an LLM answers, a voice says it, a face says it. 实时数字人。",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+errors = Console(stderr=True)
+
+AvatarOption = Annotated[
+    str | None, typer.Option("--avatar", help="Presenter by name, or the path of a folder. 形象")
+]
+VoiceOption = Annotated[str | None, typer.Option("--voice", help="Voice by name. 音色")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Settings file; without it ./mien.toml is read if there is one."),
+]
+LanguageOption = Annotated[
+    str | None, typer.Option("--language", help="zh or en; without it the text or page decides.")
+]
+
+
+def fail(message: str) -> typer.Exit:
+    """Print an error for a person; raise what is returned."""
+    errors.print(f"[bold red]mien:[/] {message}", highlight=False)
+    return typer.Exit(2)
+
+
+def quiet_logs(verbose: bool) -> None:
+    """Keep libraries' chatter away from people who did not ask for it."""
+    from loguru import logger
+
+    logger.remove()
+    logger.add(sys.stderr, level="DEBUG" if verbose else "WARNING")
+
+
+def read_settings(config: Path | None, given: dict[str, Any]) -> Any:
+    try:
+        return load_settings(config, **given)
+    except ConfigError as error:
+        raise fail(str(error)) from None
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"mien {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    avatar: AvatarOption = None,
+    voice: VoiceOption = None,
+    llm: Annotated[
+        str | None,
+        typer.Option(
+            "--llm",
+            help="glm, deepseek, qwen, ollama or openai (the key is read from the environment, "
+            "e.g. ZHIPUAI_API_KEY); without it the built-in script answers. 语言模型",
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model name, if not the usual one.")] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible service.")
+    ] = None,
+    language: LanguageOption = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on; beyond this machine a token is asked for."),
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port, 8000 unless said otherwise.")] = None,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = False,
+    config: ConfigOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")] = False,
+) -> None:
+    """Serve the talking presenter at http://localhost:8000. 启动网页数字人。
+
+    [bold]Examples[/]
+
+      mien run                                   built-in brain, no key, no GPU
+
+      ZHIPUAI_API_KEY=… mien run --llm glm       Zhipu GLM answers
+
+      mien run --llm openai --base-url http://localhost:8080/v1 --model my-model
+    """
+    quiet_logs(verbose)
+    given: dict[str, Any] = {
+        "avatar": avatar,
+        "voice": voice,
+        "language": language,
+        "host": host,
+        "port": port,
+        "llm": {"name": llm, "model": model, "base_url": base_url},
+    }
+    settings = read_settings(config, given)
+    from mien.server.serve import ServeError, serve
+
+    try:
+        serve(settings, open_page)
+    except ServeError as error:
+        raise fail(str(error)) from None
+
+
+@app.command()
+def say(
+    text: Annotated[
+        str, typer.Argument(help="What to say; a .wav (or other sound) file; or - for stdin.")
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Video file to write, e.g. out.mp4.")
+    ] = Path("out.mp4"),
+    avatar: AvatarOption = None,
+    voice: VoiceOption = None,
+    language: LanguageOption = None,
+    config: ConfigOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")] = False,
+) -> None:
+    """Say something into a video file, faster than real time. 生成一段说话视频。
+
+    [bold]Examples[/]
+
+      mien say "你好，很高兴见到你。" -o hello.mp4
+
+      mien say speech.wav -o speech.mp4          lips follow a recording
+
+      echo "Good morning." | mien say - -o morning.mp4
+    """
+    quiet_logs(verbose)
+    settings = read_settings(config, {"avatar": avatar, "voice": voice, "language": language})
+    from mien.commands.say import say_to_file
+
+    try:
+        say_to_file(settings, text, output)
+    except (ValueError, OSError) as error:
+        raise fail(str(error)) from None
+
+
+@app.command()
+def doctor(
+    json_output: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Check this machine: what works, what is missing, and the command that fixes it. 自检。"""
+    quiet_logs(False)
+    settings = read_settings(config, {})
+    from mien.commands.doctor import examine, report
+
+    raise typer.Exit(report(examine(settings), json_output))
+
+
+def add_bench() -> None:
+    from mien.bench.cli import bench_app
+
+    app.add_typer(bench_app, name="bench")
+
+
+if sys.argv[1:2] in ([], ["bench"], ["--help"]):  # its imports cost half a second
+    add_bench()

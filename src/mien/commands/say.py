@@ -1,0 +1,79 @@
+"""``mien say``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mien.config import Settings
+from mien.llm.language import Language
+from mien.say import speak_file, speak_text, write_file
+from mien.services import open_services
+
+console = Console(stderr=True, highlight=False)
+
+
+def say_to_file(settings: Settings, text: str, output: Path) -> None:
+    """Say ``text`` (or what a sound file or stdin holds) into ``output``, with a progress bar.
+
+    Raises:
+        ValueError: when there is nothing to say or a file is not what it should be.
+        OSError: when a file cannot be read or written.
+    """
+    sound = _sound_file(text)
+    if sound is None:
+        text = sys.stdin.read() if text == "-" else text
+        if not text.strip():
+            raise ValueError("there is nothing to say: the text is empty")
+    started = time.perf_counter()
+    seconds = asyncio.run(_say(settings, text, sound, output))
+    took = time.perf_counter() - started
+    console.print(
+        f"[green]{output}[/]: {seconds:.1f} s in {took:.1f} s "
+        f"({seconds / took:.1f}× real time, start-up included)"
+    )
+
+
+def _sound_file(text: str) -> Path | None:
+    """The file, when the text names one that a sound may be in."""
+    if len(text) > 1000 or "\n" in text:
+        return None
+    path = Path(text)
+    if path.suffix.lower() in (".wav", ".mp3", ".m4a", ".ogg", ".opus", ".flac", ".webm"):
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {text}")
+        return path
+    return None
+
+
+async def _say(settings: Settings, text: str, sound: Path | None, output: Path) -> float:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    async with open_services(settings) as services:
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task(output.name, total=1.0)
+
+            def on_progress(done: float) -> None:
+                progress.update(bar, completed=done)
+
+            if sound is not None:
+                speech = speak_file(sound, on_progress)
+            else:
+                language = settings.language or _language_of(text)
+                speech = speak_text(services, text, language, on_progress)
+            return await write_file(services, speech, output)
+
+
+def _language_of(text: str) -> Language:
+    chinese = sum("\u4e00" <= character <= "\u9fff" for character in text)
+    return "zh" if chinese else "en"

@@ -1,0 +1,106 @@
+"""Running the server for a person at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import secrets
+import socket
+import webbrowser
+from contextlib import suppress
+
+import uvicorn
+from rich.console import Console
+
+from mien.config import Settings
+from mien.server.access import is_loopback
+from mien.server.app import create_app
+
+console = Console(stderr=True, highlight=False)
+
+
+class ServeError(Exception):
+    """The server cannot start; the message says what to do."""
+
+
+def serve(settings: Settings, open_page: bool = False) -> None:
+    """Serve until interrupted (Ctrl-C or SIGTERM).
+
+    Raises:
+        ServeError: when the port is taken or a setting is wrong.
+    """
+    if not is_loopback(settings.host) and settings.token is None:
+        settings = settings.model_copy(update={"token": secrets.token_urlsafe(18)})
+    listener = _listen(settings)
+    port = int(listener.getsockname()[1])
+    shown = "localhost" if is_loopback(settings.host) else _own_address(settings.host)
+    address = f"http://{shown}:{port}/"
+    if settings.token is not None:
+        address += f"?token={settings.token}"
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_serve(settings, listener, address, open_page))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ServeError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}). "
+            f"Is mien running already? Another port: mien run --port {settings.port + 1}"
+        ) from None
+    return listener
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, address: str, open_page: bool
+) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            ws="none",
+            # Event streams never end by themselves; do not wait for them at the end.
+            timeout_graceful_shutdown=2,
+        )
+    )
+    running = asyncio.create_task(server.serve([listener]), name="uvicorn")
+    announcing = asyncio.create_task(_announce(server, address, open_page), name="announce")
+    try:
+        await running
+    except SystemExit:
+        # uvicorn leaves this way when the lifespan fails; it has logged why.
+        raise ServeError("the server did not start; the reason is above") from None
+    finally:
+        announcing.cancel()
+        with suppress(asyncio.CancelledError):
+            await announcing
+
+
+async def _announce(server: uvicorn.Server, address: str, open_page: bool) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
+        await asyncio.sleep(0.02)
+    # What is alive now stays; not scanning it again keeps collections short (a full one over
+    # all imports takes 100 ms, three ticks).
+    gc.collect()
+    gc.freeze()
+    console.print(f"[bold green]mien is ready[/]  →  [bold]{address}[/]   (Ctrl-C ends it)")
+    if open_page:
+        await asyncio.to_thread(webbrowser.open, address)
+
+
+def _own_address(host: str) -> str:
+    """An address others can type: 0.0.0.0 is not one."""
+    if host not in ("0.0.0.0", "::"):
+        return host
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # no packet is sent; the route's own address is told
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Server, running_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One ``mien run`` with the built-in brain, shared by tests that leave it as it was."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with running_server(folder, environment={"MIEN_GREET": "false"}) as running:
+        yield running

@@ -43,6 +43,10 @@ def segment(text: str, chunk: int = 1) -> list[str]:
         "Hi!| Well my dear friend, let us go.| Now",
         "Hi!| One two three four five six seven eight,| nine",
         "他来了；我走了。|好",
+        "你好！|你可以每天去外面做做运动，|比如跑步",
+        "你好！|你可以每天去外面做运动（比如跑步、游泳）。|好",
+        "你好！|苹果香蕉梨子桃子西瓜葡萄草莓、樱桃、橙子。|好",
+        "你好！|" + "苹果" * 12 + "橙子、|樱桃",
         # Marks in runs, and what closes after them.
         "什么？！|不会吧",
         "What?!| No",

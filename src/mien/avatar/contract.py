@@ -52,7 +52,9 @@ class Avatar(Protocol):
     def size(self) -> tuple[int, int]:
         """Width, height in pixels of the pictures it composes. Both even."""
         ...
+
     def compose(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
         """The full picture, uint8[H, W, 3] RGB, newly made. Called from any thread."""
         ...
+
     def life(self, seed: int) -> Life: ...

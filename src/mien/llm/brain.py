@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -45,6 +46,7 @@ def create_brain(
     """
     settings = settings or LLMSettings()
     persona = persona or load_persona()
+    settings = replace(settings, language=settings.language or persona.language)
     chosen = (name or "scripted").strip().lower()
     if chosen in ("scripted", "none"):
         paths = [faq] if isinstance(faq, Path) else list(faq or ())

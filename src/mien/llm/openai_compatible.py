@@ -1,21 +1,17 @@
 """Any service with the OpenAI chat-completions API, as a pipecat LLM service made for voice.
 
-pipecat has `OpenAILLMService`. This one stands on httpx instead of the OpenAI SDK, because the
-SDK hides what a voice has to survive: it retries for minutes, reads an answer that is no stream
-as an empty one, lets a server keep the line open without a token for ever, and ends a reply that
-was interrupted as if it were complete. The frames are the same.
+pipecat has `OpenAILLMService`. This one has a client of its own instead of the OpenAI SDK, for
+what a voice has to survive: a deadline for the first token that keep-alive comments do not
+extend, answers that are no stream, reasoning in the text, and providers' own error codes. And it
+does not end a reply that was interrupted as if it were complete. The frames are the same.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 from loguru import logger
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMAdapter
 from pipecat.frames.frames import (
@@ -31,7 +27,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 from pipecat.utils.errors import ErrorCategory
 
-from mien.llm.chunk_parser import ChunkParser, Delta
+from mien.llm.chat_client import ENDED_UNSAID, ChatClient
 from mien.llm.failure import (
     FAILURE_CATEGORY,
     SPOKEN,
@@ -39,19 +35,12 @@ from mien.llm.failure import (
     FailureCode,
     LLMFailure,
     LLMFailureFrame,
-    failure_from,
 )
 from mien.llm.history import HistoryLimits, last_user_text, messages_to_send, trim_context
 from mien.llm.info import BrainInfo
-from mien.llm.language import detect_language
+from mien.llm.language import Language, detect_language
 from mien.llm.presets import Endpoint, LLMSettings
 from mien.llm.think_filter import ThinkFilter
-
-_CONNECT_TIMEOUT_SECS = 8.0
-# A complete answer may be followed by usage and [DONE]. Servers that send neither and keep the
-# connection open would otherwise delay the end of every answer by the idle timeout.
-_AFTER_FINISH_SECS = 0.3
-_ERROR_BODY_TIMEOUT_SECS = 3.0
 
 _FAILED_FINISH: Mapping[str, FailureCode] = {
     "sensitive": FailureCode.CONTENT_FILTER,
@@ -116,7 +105,8 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         self._endpoint = endpoint
         self._limits = HistoryLimits(self._own.history_turns, self._own.history_chars)
         self._starts_thinking = any(m in endpoint.model.lower() for m in _STARTS_THINKING)
-        self._client: httpx.AsyncClient | None = None
+        self._language: Language = self._own.language or "zh"
+        self._client = ChatClient(endpoint, idle_timeout_secs=self._own.idle_timeout_secs)
 
     @property
     def info(self) -> BrainInfo:
@@ -136,9 +126,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     async def cleanup(self) -> None:
         """Close the connections; the service can still be used afterwards."""
         await super().cleanup()  # type: ignore[no-untyped-call]
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.aclose()
+        await self._client.aclose()
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer an `LLMContextFrame`; pass everything else on."""
@@ -194,7 +182,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         await self.push_frame(LLMFullResponseEndFrame())
 
     async def _report(self, failure: LLMFailure, context: LLMContext, said: str) -> None:
-        language = detect_language(last_user_text(context), self._own.language)
+        language = detect_language(last_user_text(context), self._language)
         message = failure.spoken(language, midway=bool(said.strip()))
         frame = LLMFailureFrame(
             error=f"{self._endpoint.preset.label}: {failure}",
@@ -232,7 +220,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
                 (dict(m) for m in params["messages"]),
                 clean_assistant=_without_our_sentences,
                 drop_fields=preset.drop_message_fields,
-                opening="你好" if self._own.language == "zh" else "Hello",
+                opening="你好" if self._language == "zh" else "Hello",
             ),
             "stream": True,
             "stream_options": {"include_usage": True},
@@ -255,7 +243,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         usage: Mapping[str, Any] | None = None
         said = ""
         try:
-            async with aclosing(self._deltas(body)) as deltas:
+            async with aclosing(self._client.stream(body)) as deltas:
                 async for delta in deltas:
                     finish = delta.finish_reason or finish
                     usage = delta.usage or usage
@@ -276,106 +264,8 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
                 await self._report_usage(usage)
         if code := _FAILED_FINISH.get(finish or ""):
             raise LLMFailure(code, f"finish_reason {finish!r}")
-        if finish == "unknown" and said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
+        if finish == ENDED_UNSAID and said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
             raise LLMFailure(FailureCode.CUT_OFF, "the stream ended without a finish_reason")
-
-    async def _deltas(self, body: Mapping[str, Any]) -> AsyncGenerator[Delta, None]:
-        """Yield the deltas of one HTTP exchange, watching the clock.
-
-        The last delta has a finish reason; "unknown" if the server sent none.
-        """
-        loop = asyncio.get_running_loop()
-        first_token_secs = self._endpoint.first_token_timeout_secs
-        deadline = loop.time() + first_token_secs
-        parser = ChunkParser(self._endpoint.preset.reasoning_fields)
-        begun = finished = False
-        response = await self._open(body, deadline)
-        chunks = response.aiter_bytes()
-        try:
-            while not parser.done:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        data = await anext(chunks, None)
-                except TimeoutError:
-                    if finished:
-                        break
-                    what = "a pause within the answer" if begun else "no first token"
-                    secs = self._own.idle_timeout_secs if begun else first_token_secs
-                    raise LLMFailure(FailureCode.TIMEOUT, f"{what} after {secs:g} s") from None
-                except httpx.HTTPError as e:
-                    if finished:
-                        break
-                    raise LLMFailure(FailureCode.CUT_OFF, _describe(e)) from e
-                for delta in parser.feed(data) if data is not None else parser.close():
-                    finished |= delta.finish_reason is not None
-                    if delta.progress:
-                        begun = True
-                        deadline = loop.time() + self._own.idle_timeout_secs
-                    yield delta
-                if finished:
-                    deadline = min(deadline, loop.time() + _AFTER_FINISH_SECS)
-                if data is None:
-                    break
-            if parser.broken_chunks:
-                logger.warning(f"{self}: {parser.broken_chunks} broken chunks were skipped")
-            if not finished and not parser.done:
-                yield Delta(finish_reason="unknown")
-        finally:
-            # Closing an answer that is not read to its end drops the connection: the server
-            # stops generating, and nothing of the turn survives.
-            await response.aclose()
-
-    async def _open(self, body: Mapping[str, Any], deadline: float) -> httpx.Response:
-        """Send the request and return the open response of a request that was accepted."""
-        client = self._http_client()
-        url = f"{self._endpoint.base_url}/chat/completions"
-        headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}
-        if self._endpoint.api_key:
-            headers["Authorization"] = f"Bearer {self._endpoint.api_key}"
-        content = json.dumps(body, ensure_ascii=False).encode()
-        for attempt in (1, 2):
-            request = client.build_request("POST", url, headers=headers, content=content)
-            try:
-                async with asyncio.timeout_at(deadline):
-                    response = await client.send(request, stream=True)
-                break
-            except TimeoutError:
-                secs = self._endpoint.first_token_timeout_secs
-                raise LLMFailure(FailureCode.TIMEOUT, f"no answer after {secs:g} s") from None
-            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as e:
-                # Typically a kept-alive connection that the server closed just now.
-                if attempt == 2:
-                    raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
-            except httpx.HTTPError as e:
-                raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
-        if response.is_success:
-            return response
-        try:
-            async with asyncio.timeout(_ERROR_BODY_TIMEOUT_SECS):
-                text = (await response.aread())[:65536].decode("utf-8", "replace")
-        except (TimeoutError, httpx.HTTPError):
-            text = ""
-        finally:
-            await response.aclose()
-        try:
-            payload = json.loads(text)
-        except ValueError:
-            payload = None
-        if isinstance(payload, list) and payload:  # Google wraps its errors in a list
-            payload = payload[0]
-        raise failure_from(response.status_code, payload, text)
-
-    def _http_client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            local = urlsplit(self._endpoint.base_url).hostname in ("localhost", "127.0.0.1", "::1")
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT_SECS),
-                # httpx forgets a connection after 5 s; between two turns of a conversation there
-                # is more, and a new TLS handshake costs a tenth of a second or several.
-                limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=120.0),
-                trust_env=not local,  # a company's HTTP proxy cannot reach this machine's Ollama
-            )
-        return self._client
 
     async def _report_usage(self, usage: Mapping[str, Any]) -> None:
         counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion", "total")]
@@ -398,7 +288,3 @@ def _number(value: Any) -> Any:
 
 def _clamp(value: Any, limits: tuple[float, float]) -> float | None:
     return min(max(value, limits[0]), limits[1]) if isinstance(value, int | float) else None
-
-
-def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -147,7 +147,8 @@ class LLMSettings:
         idle_timeout_secs: Longest pause within an answer.
         history_turns: Turns kept, the current one included.
         history_chars: Characters kept over all these turns.
-        language: Language to fall back to when a text shows none.
+        language: Language of the system prompt, and of answers to a text that shows none. None:
+            the persona's first.
     """
 
     base_url: str | None = None
@@ -162,7 +163,7 @@ class LLMSettings:
     idle_timeout_secs: float = 15.0
     history_turns: int = 20
     history_chars: int = 12_000
-    language: Language = "zh"
+    language: Language | None = None
 
 
 @dataclass(frozen=True)

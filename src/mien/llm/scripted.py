@@ -34,6 +34,7 @@ _WEEKDAYS: dict[Language, tuple[str, ...]] = {
     "zh": tuple(f"星期{d}" for d in "一二三四五六日"),
     "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }
+_PART_EN = ("at night", "in the morning", "in the afternoon", "in the evening")
 _MONTHS_EN = (
     "January February March April May June July August September October November December".split()
 )
@@ -85,7 +86,7 @@ class ScriptedLLMService(LLMService[Any]):
         self._persona = persona or load_persona()
         self._faq = load_faq(faq_paths)
         self._by_id = {entry.id: entry for entry in self._faq.entries}
-        self._default_language = own.language
+        self._default_language = own.language or self._persona.language
         self._limits = HistoryLimits(own.history_turns, own.history_chars)
         self._token_delay_secs = token_delay_secs
         self._clock = clock
@@ -144,17 +145,14 @@ class ScriptedLLMService(LLMService[Any]):
     def _fill(self, answer: str, language: Language) -> str:
         now = self._clock()
         if language == "zh":
-            part = next(
-                p
-                for h, p in ((5, "凌晨"), (12, "上午"), (18, "下午"), (24, "晚上"))
-                if now.hour < h
-            )
+            part = "凌晨 上午 下午 晚上".split()[sum(now.hour >= h for h in (5, 12, 18))]
             hour = now.hour if now.hour <= 12 else now.hour - 12
             time = f"{part}{hour}点" + (f"{now.minute}分" if now.minute else "整")
             date = f"{now.year}年{now.month}月{now.day}日"
         else:
-            half = "a.m." if now.hour < 12 else "p.m."
-            time = f"{(now.hour - 1) % 12 + 1}:{now.minute:02d} {half}"
+            part = _PART_EN[sum(now.hour >= h for h in (5, 12, 18))]
+            hour = (now.hour - 1) % 12 + 1
+            time = f"{hour}:{now.minute:02d} {part}" if now.minute else f"{hour} o'clock {part}"
             date = f"{_MONTHS_EN[now.month - 1]} {now.day}, {now.year}"
         values = {
             "name": self._persona.name.get(language),

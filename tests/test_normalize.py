@@ -62,6 +62,8 @@ def said(prepared: Prepared) -> str:
         ("1+1=2", "一加一等于二"),
         ("3×4=12", "三乘四等于十二"),
         ("10^6", "十的六次方"),
+        ("√9=3", "根号九等于三"),
+        ("边长5²米", "边长五的平方米"),
         # money
         ("共1,000元", "共一千元"),
         ("￥1,000", "一千元"),
@@ -282,7 +284,7 @@ WRITTEN = st.lists(
 LANGUAGES: st.SearchStrategy[Language] = st.sampled_from(["zh", "en"])
 
 
-@settings(deadline=None)  # the first example loads the grammars
+@settings(deadline=None)
 @given(WRITTEN, LANGUAGES)
 def test_any_clause_becomes_words_with_a_rising_map(written: str, default: Language) -> None:
     prepared = prepare(written, default)
@@ -296,6 +298,7 @@ def test_any_clause_becomes_words_with_a_rising_map(written: str, default: Langu
         assert any(character.isalnum() for character in run.text)
 
 
+@settings(deadline=None)
 @given(WRITTEN, LANGUAGES)
 def test_language_runs_lose_nothing(text: str, default: Language) -> None:
     runs = language_runs(text, default)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.tts.segmenter import MOST_CHARACTERS, Segmenter
@@ -192,6 +192,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_nothing_is_lost(text: str) -> None:
     clauses = segment(text)
@@ -199,6 +200,7 @@ def test_nothing_is_lost(text: str) -> None:
     assert all(clauses)
 
 
+@settings(deadline=None)
 @given(PIECES, st.data())
 def test_chunking_does_not_matter(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
@@ -209,6 +211,7 @@ def test_chunking_does_not_matter(text: str, data: st.DataObject) -> None:
     assert clauses + segmenter.flush() == segment(text)
 
 
+@settings(deadline=None)
 @given(PIECES)
 def test_numbers_and_addresses_stay_whole(text: str) -> None:
     for token in ("3.14", "1,000", "10:30", "https://a.b/c?d,e;f", "a.b@c.de", "v1.2.3", "GPT-4o"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.tts.spans import SpannedText
@@ -156,6 +156,7 @@ WRITTEN = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)
 @given(WRITTEN)
 def test_any_text_keeps_a_rising_map(written: str) -> None:
     spoken = to_spoken(written)
@@ -165,12 +166,14 @@ def test_any_text_keeps_a_rising_map(written: str) -> None:
         assert begin <= next_begin and stop <= next_stop
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="你好世界今天ab，。 ", max_size=30))
 def test_plain_words_are_all_said(written: str) -> None:
     letters = [c for c in written if c.isalpha()]
     assert [c for c in to_spoken(written).text if c.isalpha()] == letters
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_never_fails(written: str) -> None:
     to_spoken(written)

@@ -171,8 +171,6 @@ class Segmenter:
                 or (c == "：" and not before.isdigit())
                 or (c in ",;" and not before.isdigit() and not self._in_token())
             )
-            if c in "—–" and before.isdigit():
-                sure = False
             if sure and not self._open:
                 self._emit(clauses)
             else:

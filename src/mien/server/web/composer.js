@@ -75,6 +75,7 @@ export class Composer {
     this.#counter.textContent =
       left < 0 ? t("counter_over", { n: -left }) : left <= this.maxText * (1 - COUNT_FROM) ? t("counter_left", { n: left }) : "";
     this.#counter.classList.toggle("over", left < 0);
+    this.#field.setAttribute("aria-invalid", String(left < 0));
     if (!text) this.#field.classList.remove("interim");
     // Grows with the text; the style sheet limits it.
     this.#field.style.height = "auto";

@@ -114,8 +114,9 @@ function preferH264(transceiver) {
     /** @param {{mimeType: string, sdpFmtpLine?: string}} codec */
     const rank = ({ mimeType, sdpFmtpLine = "" }) => {
       if (mimeType.toLowerCase() !== "video/h264") return 3;
-      const baseline = /profile-level-id=42/i.test(sdpFmtpLine);
-      return baseline && /packetization-mode=1/.test(sdpFmtpLine) ? 0 : baseline ? 1 : 2;
+      if (!/packetization-mode=1/.test(sdpFmtpLine)) return 2;
+      // Constrained baseline is what the server sends and what every browser decodes.
+      return /profile-level-id=42e0/i.test(sdpFmtpLine) ? 0 : 1;
     };
     const sorted = [...codecs].sort((a, b) => rank(a) - rank(b));
     try {
@@ -169,6 +170,8 @@ function lost(peer) {
     let received = 0;
     let stalled = 0;
     const watch = setInterval(async () => {
+      // Closed by ourselves, which fires no event.
+      if (peer.connectionState === "closed") return end();
       const packets = await packetsReceived(peer);
       stalled = packets > received || packets === 0 ? 0 : stalled + 1;
       received = packets;

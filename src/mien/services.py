@@ -30,6 +30,8 @@ from mien.tts.voice import Voice
 THREADS = max(2, min(8, os.cpu_count() or 2))
 
 VOICES: dict[str, Callable[[], Voice]] = {"espeak": EspeakVoice}
+# Avatars made by code, each with the mouth it needs; any other name is a folder's.
+AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ def make_voice(name: str) -> Voice:
         raise ConfigError(f"unknown voice {name!r}; choose one of {', '.join(VOICES)}") from None
 
 
+def make_avatar(name: str) -> tuple[Avatar, LipSync]:
+    """An avatar and its mouth. Raises AvatarError naming the avatars there are."""
+    if name in AVATARS:
+        return AVATARS[name]()
+    return load_avatar(name), VisemeLipSync()
+
+
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make everything shared and end it on leaving.
@@ -107,13 +116,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     cv2.setNumThreads(1)
     persona = load_persona(settings.persona)
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
+    avatar, lipsync = make_avatar(settings.avatar)
     voice = make_voice(settings.voice)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         services = Services(
             settings=settings,
-            avatar=load_avatar(settings.avatar),
-            lipsync=VisemeLipSync(),
+            avatar=avatar,
+            lipsync=lipsync,
             voice=voice,
             persona=persona,
             brain=brain,

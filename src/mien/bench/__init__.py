@@ -1,0 +1,1 @@
+"""Measuring the product from outside: ``mien bench``."""

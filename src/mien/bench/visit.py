@@ -1,0 +1,157 @@
+"""A visitor: opens a session, watches it, talks to it and listens to its events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from mien.bench.client import Viewer
+
+# Connecting is ICE + DTLS on loopback: 0.3 s, several seconds on a machine that is busy.
+CONNECT_SEC = 30.0
+
+# Questions whose answers take several seconds to say, in turns in both languages.
+QUESTIONS = (
+    "你能做什么？",
+    "What is mien?",
+    "你是谁？",
+    "How do you keep lips in sync?",
+    "mien 是什么？",
+    "What can you do?",
+)
+
+
+class VisitError(RuntimeError):
+    """The server did not do what a visit needs; the message says what."""
+
+
+class Visit:
+    """One session as its visitor sees it.
+
+    events: (``time.monotonic()`` of arrival, message) of everything that happened.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, session: dict[str, str], viewer: Viewer) -> None:
+        self.viewer = viewer
+        self.events: list[tuple[float, dict[str, Any]]] = []
+        self._http = http
+        self._id = session["id"]
+        self._events_url = session["events"]
+        self._news = asyncio.Event()
+        self._asked = 0
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/sessions/{self._id}"
+
+    async def chat(self, text: str) -> tuple[float, int]:
+        """Send ``text``. Returns (monotonic time of sending, number of the turn)."""
+        sent = time.monotonic()
+        response = await self._http.post(f"{self._path}/chat", json={"text": text})
+        response.raise_for_status()
+        return sent, int(response.json()["turn"])
+
+    async def ask(self) -> tuple[float, int]:
+        """Send the next of :data:`QUESTIONS`."""
+        question = QUESTIONS[self._asked % len(QUESTIONS)]
+        self._asked += 1
+        return await self.chat(question)
+
+    async def interrupt(self) -> float:
+        """Returns the monotonic time of sending."""
+        sent = time.monotonic()
+        (await self._http.post(f"{self._path}/interrupt")).raise_for_status()
+        return sent
+
+    async def state(self) -> str:
+        """What the server says it is doing: idle, thinking, speaking, listening."""
+        return str((await self._http.get(self._path)).raise_for_status().json()["state"])
+
+    async def event(self, kind: str, turn: int, within: float) -> dict[str, Any] | None:
+        """The event of that type and turn, past or to come; None when it stays away."""
+        deadline = time.monotonic() + within
+        while True:
+            self._news.clear()
+            for _, message in self.events:
+                if message.get("type") == kind and message.get("turn") == turn:
+                    return message
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            try:
+                async with asyncio.timeout(left):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+
+    async def keep_talking(self) -> None:
+        """Ask one question after another, each when the last answer has been heard. Endless."""
+        while True:
+            _, turn = await self.ask()
+            if await self.event("turn", turn, 60) is None:
+                raise VisitError("an answer did not come to its end within a minute")
+
+    async def _listen(self) -> None:
+        async with self._http.stream("GET", self._events_url, timeout=None) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data:"):
+                    self.events.append((time.monotonic(), json.loads(line[5:])))
+                    self._news.set()
+
+
+@asynccontextmanager
+async def visiting(url: str, *, decode: bool = True, pictures: int = 5) -> AsyncIterator[Visit]:
+    """Open a session at ``url``, watch it, and close it in the end.
+
+    decode: see :class:`Viewer`. pictures: so many have arrived before the visit begins.
+
+    Raises:
+        VisitError: when no picture comes; httpx.HTTPError when the server refuses.
+    """
+    async with httpx.AsyncClient(base_url=url, timeout=CONNECT_SEC, trust_env=False) as http:
+        session = (await http.post("/api/v1/sessions", json={})).raise_for_status().json()
+        viewer = Viewer(decode)
+        visit = Visit(http, session, viewer)
+        listening = asyncio.create_task(visit._listen(), name="events")
+        try:
+            sdp = {"Content-Type": "application/sdp"}
+            offer = await viewer.offer()
+            answer = await http.post(session["whep"], content=offer, headers=sdp)
+            await viewer.accept(answer.raise_for_status().text)
+            await _wait_for_pictures(viewer, pictures)
+            yield visit
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await viewer.close()
+            await http.delete(f"/api/v1/sessions/{session['id']}")
+
+
+async def _wait_for_pictures(viewer: Viewer, count: int) -> None:
+    deadline = time.monotonic() + CONNECT_SEC
+    while len(viewer.picture_times) < count:
+        if time.monotonic() > deadline:
+            raise VisitError(
+                f"{len(viewer.picture_times)} pictures arrived within {CONNECT_SEC:.0f} s of "
+                f"connecting, expected {count}"
+            )
+        await asyncio.sleep(0.01)
+
+
+async def wait_for_reports(viewer: Viewer, count: int = 2, within: float = 20.0) -> None:
+    """Until each stream has ``count`` sender reports (one comes every 0.5–1.5 s).
+
+    Raises:
+        VisitError: when they do not come.
+    """
+    deadline = time.monotonic() + within
+    while min(viewer.sound_clock.reports, viewer.picture_clock.reports) < count:
+        if time.monotonic() > deadline:
+            raise VisitError("the server sent no RTCP sender reports")
+        await asyncio.sleep(0.05)

@@ -21,9 +21,13 @@ from aiortc.mediastreams import MediaStreamError
 from av.packet import Packet
 
 from mien.media.encoders import OPUS_DELAY_SAMPLES, VIDEO_CLOCK
+from mien.media.ports import HostPorts
 from mien.media.program import Program, Subscription
 from mien.media.sender_clock import bind
 from mien.media.tick import SAMPLE_RATE
+
+# A browser that can connect does so within two or three seconds.
+CONNECT_SEC = 15
 
 
 class BadOffer(ValueError):
@@ -40,6 +44,11 @@ class WebRtcSettings:
     ice_servers: tuple[RTCIceServer, ...] = ()
     port_range: tuple[int, int] | None = None
     public_address: str | None = None
+
+    def confine(self, connection: RTCPeerConnection) -> None:
+        """Apply port range and public address to what ``connection`` will gather."""
+        if self.port_range is not None or self.public_address is not None:
+            HostPorts(self.port_range, self.public_address).confine(connection)
 
 
 class _PacketTrack(MediaStreamTrack):
@@ -76,10 +85,12 @@ class WebRtcViewer:
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.state = "new"
         self.on_connected: Callable[[], None] = lambda: None
+        self._decided = asyncio.Event()
         self._closed = asyncio.Event()
 
     def close(self) -> None:
         """Ask ``run`` to end."""
+        self._decided.set()
         self._closed.set()
 
     async def run(self, program: Program) -> None:
@@ -97,6 +108,11 @@ class WebRtcViewer:
             ):
                 sdp = await self._negotiate(connection, program, sound, pictures)
                 self.answer.set_result(sdp)
+                try:
+                    async with asyncio.timeout(CONNECT_SEC):
+                        await self._decided.wait()
+                except TimeoutError:
+                    return  # nobody came; aiortc would wait for ever
                 await self._closed.wait()
         except BadOffer as error:
             if not self.answer.done():
@@ -109,9 +125,10 @@ class WebRtcViewer:
     def _on_state(self, connection: RTCPeerConnection) -> None:
         self.state = connection.connectionState
         if self.state == "connected":
+            self._decided.set()
             self.on_connected()
         if self.state in ("failed", "closed"):
-            self._closed.set()
+            self.close()
 
     async def _negotiate(
         self,
@@ -133,8 +150,12 @@ class WebRtcViewer:
             if transceiver.mid is None:
                 kind = transceiver.kind
                 raise BadOffer(f"the SDP offer has no {kind}; offer to receive one of each kind")
+        self.settings.confine(connection)
         await connection.setLocalDescription(await connection.createAnswer())
-        return str(connection.localDescription.sdp)
+        sdp = str(connection.localDescription.sdp)
+        if "a=candidate" not in sdp:
+            raise BadOffer("the server has no free UDP port or no network address to offer")
+        return sdp
 
     def _send(
         self,

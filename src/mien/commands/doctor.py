@@ -49,8 +49,8 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything the settings would use."""
     findings = [_python(), *map(_library, LIBRARIES), *(_codec(*codec) for codec in CODECS)]
     findings += [_port(settings), _udp()]
-    findings += [_attempt(name, "voice", lambda name=name: _speak(name)) for name in VOICES]
-    findings += [_attempt(name, "avatar", lambda name=name: _look(name)) for name in list_avatars()]
+    findings += [_attempt(name, "voice", partial(_speak, name)) for name in VOICES]
+    findings += [_attempt(a.name, "avatar", partial(_look, a.name)) for a in list_avatars()]
     findings.append(_attempt("text normaliser", "library", _normalise))
     findings += [_brain(settings, name) for name in PRESETS]
     return findings

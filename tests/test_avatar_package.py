@@ -59,7 +59,7 @@ def test_unknown_name_says_what_is_known() -> None:
 
 
 def test_folder_without_avatar(tmp_path: Path) -> None:
-    with pytest.raises(AvatarError, match="no avatar.toml"):
+    with pytest.raises(AvatarError, match=r"no avatar\.toml"):
         load_avatar(tmp_path)
     with pytest.raises(AvatarError, match="no folder"):
         load_avatar(tmp_path / "nothing")
@@ -119,13 +119,13 @@ def test_truncated_files(folder: Path) -> None:
 def test_truncated_arrays(folder: Path) -> None:
     arrays = folder / "mouth.npz"
     arrays.write_bytes(arrays.read_bytes()[:5000])
-    with pytest.raises(AvatarError, match="no readable .npz"):
+    with pytest.raises(AvatarError, match=r"no readable \.npz"):
         read_package(folder)
 
 
 def test_pickles_are_refused(folder: Path) -> None:
     np.savez(folder / "motion.npz", depth=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(AvatarError, match="no readable .npz"):
+    with pytest.raises(AvatarError, match=r"no readable \.npz"):
         read_package(folder)
 
 

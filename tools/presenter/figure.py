@@ -192,21 +192,22 @@ class Figure:
         proxy = self.person.proxies["lashes"]
         v = proxy.fit(base)
         rng = np.random.default_rng(6)
-        style = Style(620, 0.012, 0.34, (0, 0.002), 0.004, samples=30_000)
+        style = Style(420, 0.012, 0.34, (0, 0.002), 0.004, samples=30_000)
         mesh = proxy.mesh
-        strands = trace(v, mesh.faces, mesh.uv, mesh.uv_faces, style, rng)
-        # The card of the lower lid is as dense as the upper one's; real lower lashes are sparse.
-        middle = proxy.fit(self.person.rest)[:, 1].mean()
-        return [s for s in strands if s[:, 1].mean() > middle or rng.random() < 0.12]
+        # Lower lashes are finer than a pixel here: the few that fit look like a comb.
+        at_rest = proxy.fit(self.person.rest)[:, 1]
+        upper = [i for i, f in enumerate(mesh.faces) if at_rest[f].mean() > at_rest.mean()]
+        faces, uv_faces = [mesh.faces[i] for i in upper], [mesh.uv_faces[i] for i in upper]
+        return trace(v, faces, mesh.uv, uv_faces, style, rng)
 
 
 def _clear_of_forehead(strand: Vertices) -> Strands:
     """Cuts out what hangs from the parting on to the forehead (a blob, on these cards)."""
-    half_width = (7.20 - strand[:, 1]) * 0.5  # an inverted V below the parting
-    inside = (abs(strand[:, 0]) < half_width) & (abs(strand[:, 0]) < 0.2) & (strand[:, 2] > 0.7)
+    half_width = (7.20 - strand[:, 1]) * 1.1  # an inverted V below the parting
+    inside = (abs(strand[:, 0]) < half_width) & (abs(strand[:, 0]) < 0.5) & (strand[:, 2] > 0.7)
     edges = np.flatnonzero(np.diff(inside.astype(int))) + 1
     pieces = np.split(np.arange(len(strand)), edges)
-    return [strand[p] for p in pieces if not inside[p[0]] and len(p) > 3]
+    return [strand[p] for p in pieces if not inside[p[0]] and len(p) > 8]
 
 
 def _taper(n: int) -> NDArray[np.float64]:

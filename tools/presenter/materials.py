@@ -150,7 +150,7 @@ def tongue(colour: list[float]) -> bpy.types.Material:
 
 def cloth(name: str, colour: list[float]) -> bpy.types.Material:
     m = Nodes(name)
-    m.set(Base_Color=rgba(colour), Roughness=0.8, Sheen_Weight=0.25, Sheen_Roughness=0.4)
+    m.set(Base_Color=rgba(colour), Roughness=0.85, Sheen_Weight=0.3, Specular_IOR_Level=0.2)
     m.bump(m.noise(700, 2), 0.18, 0.0008)
     return m.material
 

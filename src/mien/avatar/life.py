@@ -12,8 +12,9 @@ from mien.media.tick import TICK_SEC
 # Lids per tick: down in two, shut for two, up in three (people: 100–150 ms shut and back).
 BLINK = (0.45, 1.0, 1.0, 0.6, 0.25)
 BLINK_GAP_SEC = (2.2, 5.8)  # resting adults blink every 3–4 s
-PHRASE_END_BLINK = 0.6  # chance; people blink where a phrase ends
-RECENT_BLINK_SEC = 1.4  # none at a phrase end when the last was that recent
+PAUSE_TICKS = 4  # a shorter silence is the closure of a consonant, not the end of a phrase
+PHRASE_END_BLINK = 0.75  # chance; people blink where a phrase ends
+RECENT_BLINK_SEC = 1.0  # none at a phrase end when the last was that recent
 DOUBLE_BLINK = 0.08
 
 BREATH_HZ = 0.25
@@ -63,6 +64,7 @@ class IdleLife:
         self._beat = 0.0
         self._breath_phase = self._random.random()
         self._spoken_sec = 0.0
+        self._quiet = 0
         self._last_blink = -1000
         self._blink_at = int(self._random.uniform(0.8, 3.0) / TICK_SEC)
         self._flick = (0.0, 0.0)
@@ -84,7 +86,7 @@ class IdleLife:
     def _step(self, tick: int, energy: float, activity: str) -> Pose:
         manner = self._settle(MANNERS.get(activity, MANNERS["idle"]))
         self._follow(energy)
-        blink = self._blink(tick, energy, activity)
+        blink = self._blink(tick, energy)
         flick_x, flick_y = self._eyes(tick)
         t = tick * TICK_SEC
         sway = manner["sway"]
@@ -122,10 +124,11 @@ class IdleLife:
         beat = max(0.0, self._loud - self._loud_slow)
         self._beat += (beat - self._beat) * 0.22
 
-    def _blink(self, tick: int, energy: float, activity: str) -> float:
-        if energy > 0.08:
+    def _blink(self, tick: int, energy: float) -> float:
+        self._quiet = 0 if energy > 0.08 else self._quiet + 1
+        if self._quiet == 0:
             self._spoken_sec += TICK_SEC
-        elif self._spoken_sec > 0 and self._loud < 0.08:
+        elif self._spoken_sec > 0 and self._quiet >= PAUSE_TICKS:
             recent = (tick - self._last_blink) * TICK_SEC < RECENT_BLINK_SEC
             likely = self._spoken_sec > 0.6 and self._random.random() < PHRASE_END_BLINK
             if likely and not recent:

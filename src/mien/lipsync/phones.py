@@ -170,6 +170,7 @@ def looks(symbol: str) -> tuple[tuple[Look, float], ...]:
 
 
 def _letters(symbol: str) -> str:
-    plain = unicodedata.normalize("NFD", symbol)
+    # The cedilla would be dropped as a mark, and leave a velar.
+    plain = unicodedata.normalize("NFD", symbol.replace("ç", "ɕ"))
     kept = (c for c in plain if c not in _IGNORED and not unicodedata.combining(c))
     return "".join(_ALIKE.get(c, c) for c in kept)

@@ -112,7 +112,8 @@ const handlers = {
     toast(localised(message), { code });
   },
   notice: ({ code, message }) => toast(localised(message), { code, kind: "notice" }),
-  closed: () => gone(),
+  // Also said to a listener that fell behind; its session may well live on.
+  closed: () => exists(),
 };
 
 /** @param {import("./status.js").Activity} activity */

@@ -32,7 +32,9 @@ export class Captions {
   word(turn, clause, stop) {
     if (this.#at !== `${turn}/${clause}`) return;
     clearTimeout(this.#whole);
-    this.#paint(stop);
+    // Nobody says a comma: it belongs to the word before it.
+    const mute = /^[\p{P}\s]*/u.exec(this.#text.slice(stop))?.[0].length ?? 0;
+    this.#paint(stop + mute);
   }
 
   /** The turn is over; an interrupted one goes at once, as the voice did. @param {boolean} complete */

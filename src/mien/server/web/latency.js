@@ -46,7 +46,7 @@ export class LatencyPanel {
         }
         const name = make("th", "", t(stage));
         name.setAttribute("scope", "row");
-        const cell = make("td", "bar-cell", make("span", "bar-track", bar));
+        const cell = make("td", "bar-cell", make("span", "bar-track", ...(ms === undefined ? [] : [bar])));
         cell.setAttribute("aria-hidden", "true");
         const row = make("tr", stage === "heard" ? "felt" : "", name, cell, make("td", "ms", ms === undefined ? "–" : `${Math.round(ms)} ms`));
         row.dataset.stage = stage;

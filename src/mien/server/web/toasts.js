@@ -1,12 +1,13 @@
 // @ts-check
 /** Errors and notices, in the visitor's language, announced at once and gone by themselves. */
 import { find, make } from "./dom.js";
-import { t } from "./i18n.js";
+import { onLanguage, t } from "./i18n.js";
 
 const SHOWN_MS = 9000;
 const MOST = 3;
 
 const box = find(".errors");
+onLanguage(() => box.replaceChildren());
 
 /**
  * One toast per code: a fault that repeats replaces itself instead of piling up.

@@ -78,7 +78,8 @@ export class WhepPlayer {
     const peer = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
     this.#peer = peer;
     const stream = new MediaStream();
-    for (const kind of /** @type {const} */ (["video", "audio"])) {
+    // Sound first, as in most offers; some servers rely on it.
+    for (const kind of /** @type {const} */ (["audio", "video"])) {
       const { receiver } = preferH264(peer.addTransceiver(kind, { direction: "recvonly" }));
       lowDelay(receiver);
       // One stream for both tracks: the browser plays tracks of one stream in sync.

@@ -90,10 +90,12 @@ def between(a: MouthShape, b: MouthShape, t: float) -> MouthShape:
 
 
 def mouth_crop(avatar: AtlasAvatar, mouth: Mouth, pose: Pose | None = None) -> Image:
-    """The mouth box and a little around it."""
+    """The middle of the mouth box, square."""
     left, top, width, height = avatar.package.mouth.box
+    side = min(width, height)
+    left += (width - side) // 2
     image = avatar.compose(0, mouth, pose or Pose())
-    return image[top - 8 : top + height + 8, left - 8 : left + width + 8]
+    return image[top : top + side, left : left + side]
 
 
 def _cell(image: Image, name: str, side: int) -> Image:

@@ -32,8 +32,8 @@ def _vowel(openness: float, rounding: float, dominance: float = 1.0) -> Look:
     return Look(openness, rounding, dominance, vowel=True)
 
 
-_PP = Look(0.0, 0.0, 0.7, "PP", 1.0)
-_FF = Look(0.15, 0.0, 0.6, "FF", 1.0)
+_PP = Look(0.0, 0.0, 0.4, "PP", 1.0)
+_FF = Look(0.15, 0.0, 0.4, "FF", 1.0)
 _TH = Look(0.28, 0.0, 0.4, "TH", 0.9)
 _L = Look(0.30, 0.0, 0.3, "TH", 0.6)
 _T = Look(0.18, -0.2, 0.35, "SS", 0.5)

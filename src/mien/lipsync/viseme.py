@@ -20,8 +20,9 @@ NOW = TICK_SEC / 2  # a tick shows the mouth of its middle
 # Shorter makes the mouth flap on every phone, longer blurs syllables into one.
 EASE_SEC = 0.045
 REACH_SEC = 0.12
-# A consonant's grip falls to nothing this long before and after the sound.
-RELEASE_SEC = {"PP": 0.055, "FF": 0.055, "TH": 0.05, "SS": 0.05, "CH": 0.07}
+# A consonant's grip falls to nothing this long before and after the sound. With 55 ms the vowel
+# of "my" between two closures never opened.
+RELEASE_SEC = {"PP": 0.036, "FF": 0.036, "TH": 0.04, "SS": 0.04, "CH": 0.055}
 
 QUIET_DB = -46.0  # full scale; below it nothing is said
 LOUD_DB = -16.0

@@ -65,7 +65,11 @@ const player = new WhepPlayer([], {
 
 const stream = new EventStream({
   onEvent: (event) => handlers[event.type]?.(event),
-  onOpen: (open) => status.set(open ? { events: true, server: true } : { events: false }),
+  onOpen(open) {
+    status.set(open ? { events: true, server: true } : { events: false });
+    // No more words will come; the clause must not stay on the picture for ever.
+    if (!open) captions.end(true);
+  },
   exists,
 });
 

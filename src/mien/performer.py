@@ -88,7 +88,9 @@ class Performer:
 
     def interrupt(self) -> Heard:
         """Fall silent within a tick; what was said but not heard is forgotten."""
-        heard = self._timeline.interrupt()
+        # Outputs send a tick's sound in two halves and fade the second out themselves.
+        half_sent = self._clock.delay(self._timeline.next_index) < TICK_SEC / 2
+        heard = self._timeline.interrupt(fade=half_sent)
         self._wake.set()
         return heard
 

@@ -15,6 +15,7 @@ from av.packet import Packet
 
 from mien.media.encoders import OPUS_FRAME_SAMPLES, H264Encoder, OpusEncoder, VideoSettings
 from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Tick
+from mien.media.timeline import faded_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -181,8 +182,11 @@ class Program:
     def _send_sound(self, opus: OpusEncoder, tick: Tick, half: int) -> None:
         begin = half * OPUS_FRAME_SAMPLES
         position = tick.index * SAMPLES_PER_TICK + begin
-        packet = opus.encode(tick.audio[begin : begin + OPUS_FRAME_SAMPLES], position)
-        self._publish(EncodedPacket("audio", packet, True, tick.generation, tick.index))
+        pcm = tick.audio[begin : begin + OPUS_FRAME_SAMPLES]
+        if tick.generation != self.generation:  # interrupted since the first half
+            pcm = faded_out(pcm)
+        packet = opus.encode(pcm, position)
+        self._publish(EncodedPacket("audio", packet, True, self.generation, tick.index))
 
     async def _encode_pictures(self) -> None:
         """Encode the newest picture; when encoding is too slow pictures are left out, not sound."""

@@ -22,6 +22,14 @@ from mien.media.track import SampleTrack
 FADE_SAMPLES = SAMPLE_RATE // 200
 
 
+def faded_out(pcm: Pcm) -> Pcm:
+    """int16[n] that starts as ``pcm`` and is silent after 5 ms."""
+    out = np.zeros_like(pcm)
+    length = min(FADE_SAMPLES, len(pcm))
+    out[:length] = pcm[:length] * np.linspace(1, 0, length)
+    return out
+
+
 @dataclass(slots=True, eq=False)
 class SpeechWindow:
     """What is known about the voice around one tick, for a lip-sync engine.
@@ -173,12 +181,15 @@ class Timeline:
         self._marks.append((self._tape.end, event))
         self._take_back_silence()
 
-    def interrupt(self) -> Heard:
-        """Forget everything not yet emitted; later speech must carry the new generation."""
+    def interrupt(self, fade: bool = True) -> Heard:
+        """Forget everything not yet emitted; later speech must carry the new generation.
+
+        fade: whether the next tick lets the sound fade out; False when whoever sends the
+        current tick's sound still can.
+        """
         heard = self.heard()
-        cut = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
-        fade = (cut * np.linspace(1, 0, FADE_SAMPLES)).astype(np.int16)
-        self._fade = fade if self._emitted and fade.any() else None
+        rest = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
+        self._fade = faded_out(rest) if fade and self._emitted and rest.any() else None
         self.generation += 1
         self.planned.clear()
         self._clear_tape()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
@@ -26,6 +28,8 @@ class Metrics:
         for name, help_, count in (
             ("mien_sessions", "Open sessions", sessions),
             ("mien_viewers", "WebRTC viewers", viewers),
+            ("mien_tasks", "asyncio tasks", lambda: len(asyncio.all_tasks())),
+            ("mien_threads", "Threads", threading.active_count),
         ):
             Gauge(name, help_, registry=self._registry).set_function(count)
 

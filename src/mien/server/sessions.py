@@ -14,6 +14,7 @@ from mien.conversation import Conversation
 from mien.llm.language import Language
 from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
 from mien.problems import Problem
+from mien.server.memory import release_memory
 
 
 class Session:
@@ -176,6 +177,10 @@ class Sessions:
             logger.exception(f"session {session.id} failed")
         finally:
             self._sessions.pop(session.id, None)
+            del session
+            # A pipeline and a peer connection are full of cycles (15,000 objects, megabytes of
+            # buffers). What lives as long as the server is frozen, so this takes milliseconds.
+            asyncio.get_running_loop().call_later(1, release_memory)
 
     def get(self, key: str) -> Session:
         """Raises Problem 404 for an unknown session."""

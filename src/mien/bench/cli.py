@@ -61,7 +61,8 @@ def sync(
             "offset_ms_min": "smallest, ms",
             "offset_ms_max": "largest, ms",
             "drift_ms_per_min": "drift, ms per minute",
-            "fps": "pictures per second",
+            "fps": "pictures per second of media time",
+            "fps_arrival": "pictures per second as they arrived",
             "ticks": "ticks watched",
             "ticks_without_picture": "of these without a picture",
             "markers": "beeps paired",
@@ -146,7 +147,7 @@ def soak(
 ) -> None:
     """What drifts or grows: one conversation for minutes, or many opened and closed.
 
-    Counted after a warm-up (half a minute, or ten rounds). Good: no growth of threads, tasks and
+    Counted after a warm-up (half a minute, or twenty rounds). Good: no growth of threads, tasks and
     files, and less than 5 MB of memory over 50 rounds.
     """
     from mien.bench.soak import run_rounds, run_soak

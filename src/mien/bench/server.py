@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -86,11 +87,11 @@ def running_server(kit: Kit, **settings: Any) -> Iterator[Running]:
         try:
             line = _first_line(process, json.dumps({"kit": kit, "settings": settings}))
             if line is None:
-                raise ServerDied(f"the server did not start:\n{_tail(log)}")
+                raise ServerDied(f"the server did not start: {_tail(log)}")
             ready = json.loads(line)
             yield Running(f"http://127.0.0.1:{ready['port']}", process.pid)
             if process.poll() is not None:
-                raise ServerDied(f"the server ended while it was measured:\n{_tail(log)}")
+                raise ServerDied(f"the server ended while it was measured: {_tail(log)}")
         finally:
             _stop(process)
 
@@ -127,8 +128,13 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _tail(log: Any) -> str:
+    """What the server said last; of a traceback, the line that tells what is wrong."""
     log.seek(0)
-    return "".join(log.readlines()[-20:]).strip() or "(it said nothing)"
+    lines = [line for line in log.read().splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
+    if errors:
+        return str(errors[-1].partition(": ")[2])
+    return "\n".join(lines[-20:]) or "(it said nothing)"
 
 
 # -- inside the process -----------------------------------------------------------------
@@ -194,7 +200,8 @@ async def _serve(kit: Kit, given: dict[str, Any]) -> None:
             gc.collect()
             gc.freeze()
             print(json.dumps({"port": sock.getsockname()[1]}), flush=True)
-        await serving
+        with suppress(SystemExit):  # how uvicorn leaves when the lifespan fails; it logged why
+            await serving
 
 
 def _watch_parent(loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:

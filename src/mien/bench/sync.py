@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -77,11 +77,15 @@ class SoundWatch:
 
 
 class PictureWatch:
-    """Reads the strip of every picture."""
+    """Reads the strip of every picture.
+
+    rtp: unwrapped time of each. arrivals: monotonic s.
+    """
 
     def __init__(self, viewer: Viewer) -> None:
         self.flashes: list[Seen] = []
         self.rtp: list[int] = []
+        self.arrivals: list[float] = []
         self._viewer = viewer
         self._last: tuple[int, float] | None = None
 
@@ -90,6 +94,7 @@ class PictureWatch:
         if strip is None or not self._viewer.picture_clock.ready:
             return
         self.rtp.append(self._viewer.picture_clock.unwrap(picture.rtp))
+        self.arrivals.append(picture.arrival)
         if strip.flash and strip.speaking:
             self._note(picture, strip)
 
@@ -112,14 +117,22 @@ def pair(heard: list[Seen], seen: list[Seen]) -> list[tuple[Seen, Seen]]:
     return pairs
 
 
+class Pictures(Protocol):
+    """See :class:`PictureWatch`."""
+
+    rtp: list[int]
+    arrivals: list[float]
+
+
 def summary(
-    pairs: list[tuple[Seen, Seen]], rtp: list[int], rate: float, lost: int
+    pairs: list[tuple[Seen, Seen]], pictures: Pictures, rate: float, lost: int
 ) -> dict[str, Any]:
     """The figures of a run.
 
-    pairs: beeps heard and seen. rtp: of every picture, unwrapped. rate: measured Hz of the
-    picture clock. lost: packets.
+    pairs: beeps heard and seen. rate: measured Hz of the picture clock. lost: packets.
+    ``fps`` is per second of media time, ``fps_arrival`` per second of this machine's clock.
     """
+    rtp, arrivals = pictures.rtp, pictures.arrivals
     offsets = [1000 * (picture.ntp - sound.ntp) for sound, picture in pairs]
     minutes = [(sound.ntp - pairs[0][0].ntp) / 60 for sound, _ in pairs]
     wire = [1000 * (picture.arrival - sound.arrival) for sound, picture in pairs]
@@ -135,6 +148,9 @@ def summary(
         "offset_ms_max": rounded(max(offsets, default=None)),
         "drift_ms_per_min": rounded(slope(minutes, offsets)),
         "fps": rounded((shown - 1) / span if span else None),
+        "fps_arrival": rounded(
+            (shown - 1) / (arrivals[-1] - arrivals[0]) if len(arrivals) > 1 else None
+        ),
         "ticks": expected,
         "ticks_without_picture": expected - shown,
         "markers": len(pairs),
@@ -163,7 +179,7 @@ async def measure(
         talking.cancel()
         await asyncio.gather(talking, return_exceptions=True)
     pairs = pair(sound.beeps, pictures.flashes)
-    result = summary(pairs, pictures.rtp, viewer.picture_clock.measured_rate, viewer.lost)
+    result = summary(pairs, pictures, viewer.picture_clock.measured_rate, viewer.lost)
     return {
         **result,
         "beeps_heard": len(sound.beeps),

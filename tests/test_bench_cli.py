@@ -1,0 +1,76 @@
+"""The command line of ``mien bench``, and the life of the server it measures."""
+
+import json
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from typer.testing import CliRunner
+
+from mien.bench.cli import bench_app
+from mien.bench.server import ServerDied, running_server
+
+runner = CliRunner()
+
+
+@pytest.mark.parametrize("command", ["sync", "latency", "sessions", "soak", "idle"])
+def test_help_says_what_is_measured(command: str) -> None:
+    result = runner.invoke(bench_app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "--json" in result.stdout
+
+
+def test_mic_is_not_there_yet() -> None:
+    result = runner.invoke(bench_app, ["latency", "--mic"])
+    assert result.exit_code == 2
+    assert "hands-free listening" in result.stderr
+
+
+def test_json_is_alone_on_standard_output() -> None:
+    result = runner.invoke(bench_app, ["latency", "--turns", "1", "--json"])
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    for key in (
+        "text_to_packet_ms",
+        "text_to_frame_ms",
+        "pcm_to_packet_ms",
+        "interrupt_to_silence_ms",
+    ):
+        assert figures[key]["n"] == 1, figures
+        assert figures[key]["p50"] is not None and figures[key]["p95"] is not None
+    assert figures["stages"]["first_packet"]["n"] == 1
+    assert figures["not_idle_after_interrupt"] == 0 and figures["events_after_interrupt"] == 0
+
+
+def test_unknown_voice_is_told_in_words() -> None:
+    result = runner.invoke(bench_app, ["latency", "--voice", "nobody"])
+    assert result.exit_code == 2
+    assert "unknown voice 'nobody'" in result.stderr
+
+
+def test_server_that_cannot_start_says_why() -> None:
+    with (
+        pytest.raises(ServerDied, match="there is no avatar"),
+        running_server("product", avatar="nobody"),
+    ):
+        pass
+
+
+def test_server_ends_with_the_process_that_started_it() -> None:
+    script = (
+        "import os\n"
+        "from mien.bench.server import running_server\n"
+        "with running_server('marker') as server:\n"
+        "    print(server.pid, flush=True)\n"
+        "    os._exit(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 30
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, "the server outlived its parent"
+        time.sleep(0.1)

@@ -19,6 +19,8 @@ from mien.trace import STAGES
 
 # -50 dB of full scale: above the codec's own noise in silence, below any syllable.
 SPEECH_LEVEL = 0.003
+# -40 dB: what rings on in the codec after speech at -10 dB breaks off is below this, and masked.
+SILENCE_LEVEL = 0.01
 # An answer must be well under way when it is interrupted, and over when the next turn starts.
 TALK_SEC, QUIET_SEC = 1.2, 0.8
 ANSWER_SEC = 20.0
@@ -28,14 +30,19 @@ WARM_UP_TURNS = 2
 
 @dataclass(slots=True)
 class Loudness:
-    """Where speech is in the stream of sound packets."""
+    """Where speech is in the stream of sound packets.
 
-    packets: list[tuple[float, int, int, int]] = field(default_factory=list)
+    packets: (arrival, RTP, first sample of speech, last one that is audible) of those with any.
+    """
+
+    packets: list[tuple[float, int, int, int | None]] = field(default_factory=list)
 
     def take(self, packet: SoundPacket) -> None:
         loud = np.flatnonzero(np.abs(packet.sound) > SPEECH_LEVEL)
         if len(loud):
-            self.packets.append((packet.arrival, packet.rtp, int(loud[0]), int(loud[-1])))
+            audible = np.flatnonzero(np.abs(packet.sound) > SILENCE_LEVEL)
+            last = int(audible[-1]) if len(audible) else None
+            self.packets.append((packet.arrival, packet.rtp, int(loud[0]), last))
 
     def first_after(self, moment: float) -> tuple[float, int] | None:
         """(arrival, RTP time of the first audible sample) of the first packet with speech."""
@@ -46,8 +53,8 @@ class Loudness:
 
     def silent_after(self, moment: float) -> float:
         """When the last audible sample is played by a player without a buffer (monotonic s)."""
-        ends = [at + last / SAMPLE_RATE for at, _, _, last in self.packets if at > moment]
-        return max(ends, default=moment)
+        ends = [at + last / SAMPLE_RATE for at, _, _, last in self.packets if last is not None]
+        return max([moment, *ends])
 
 
 class _Pictures:

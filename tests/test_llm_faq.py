@@ -24,16 +24,18 @@ def refused(question: str) -> bool:
     return match is None or match.score < THRESHOLD or match.entry.id == "no-model"
 
 
-# Measured when the threshold was set, on the held-out questions: zh 36/40, en 34/40, 30/30
-# refused. (At the very first look at them, before the frequencies were counted over entries
-# instead of phrasings: 35/40, 32/40, 30/30.) The tuning questions: 25/25, 22/25, 15/15.
+# Measured when the files were finished. held_out: zh 27/30 (26 at the first look), en 30/30,
+# refused 23/25 (21 at the first look); unseen: refused 30/30; tuning: zh 113/115, en 111/114,
+# refused 85/85; hard: zh 22/30, en 24/30, refused 25/25.
 @pytest.mark.parametrize(
     ("part", "language", "at_least"),
     [
         ("held_out", "zh", 0.85),
-        ("held_out", "en", 0.80),
-        ("tuning", "zh", 0.9),
-        ("tuning", "en", 0.85),
+        ("held_out", "en", 0.85),
+        ("tuning", "zh", 0.95),
+        ("tuning", "en", 0.95),
+        ("hard", "zh", 0.65),
+        ("hard", "en", 0.65),
     ],
 )
 def test_paraphrases_find_their_entry(part: str, language: str, at_least: float) -> None:
@@ -44,7 +46,7 @@ def test_paraphrases_find_their_entry(part: str, language: str, at_least: float)
     assert rate >= at_least, misses
 
 
-@pytest.mark.parametrize("part", ["held_out", "tuning"])
+@pytest.mark.parametrize("part", ["held_out", "unseen", "tuning", "hard"])
 def test_out_of_scope_is_refused(part: str) -> None:
     questions: list[str] = QUESTIONS[part]["out_of_scope"]
     answered = [q for q in questions if not refused(q)]
@@ -61,9 +63,9 @@ def test_no_test_question_is_a_phrasing() -> None:
         for side in (entry.zh, entry.en)
         for q in (side.questions if side else ())
     }
-    for part in ("held_out", "tuning"):
+    for part in QUESTIONS.values():
         for language in ("zh", "en"):
-            for question in QUESTIONS[part][language]:
+            for question in part.get(language, ()):
                 assert bare(question) not in phrasings, question
 
 

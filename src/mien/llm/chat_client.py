@@ -87,9 +87,8 @@ class ChatClient:
                 if data is None:
                     break
             if parser.broken_chunks:
-                logger.warning(
-                    f"{self._endpoint.preset.label}: {parser.broken_chunks} broken chunks were skipped"
-                )
+                label = self._endpoint.preset.label
+                logger.warning(f"{label}: {parser.broken_chunks} broken chunks were skipped")
             if not finished and not parser.done:
                 yield Delta(finish_reason=ENDED_UNSAID)
         finally:

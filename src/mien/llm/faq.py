@@ -13,56 +13,30 @@ import functools
 import math
 import re
 import tomllib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from itertools import pairwise
 from pathlib import Path
 
-import snowballstemmer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mien.llm.language import Language
 from mien.llm.persona import describe_errors
+from mien.llm.question_tokens import STOP_WEIGHT, Tokenizer, Tokens, normal
 
-#: Share of a question's weight that an entry has to explain. Calibrated on the questions in
-#: tests/test_llm_faq.py: below 0.45 questions about the world start to hit entries, above 0.55
-#: free paraphrases are refused.
+#: How much of a question an entry has to explain. Calibrated on tests/llm_faq_questions.toml: at
+#: 0.44 one question in twenty about the world gets an answer about mien, at 0.51 some plain
+#: paraphrases are refused.
 THRESHOLD = 0.48
 
-# Question words and politeness tell little about the subject, but all of "who are you" is such.
-_STOP_WEIGHT = 0.12
-# But unless it is exactly a known question, agreement in such words is mostly chance.
-_ONLY_STOP_WORDS = 0.7
-# Chinese bigrams across a word boundary are noise; half of them are, roughly.
-_BIGRAM_WEIGHT = 0.5
+# "OBS can't grab you, what now" says little that the FAQ knows, but it is about OBS.
+_ANCHORED = 1.8
+# A question of nothing but question words, and not one we know to the letter: agreement is chance.
+_ONLY_STOP_WORDS = 0.6
 _K1, _B = 1.2, 0.2
 
-_STOP_ZH = (
-    "是不是 能不能 可不可以 有没有 要不要 需不需要 会不会 怎么样 为什么 怎么 怎样 如何 什么 "
-    "哪个 哪些 哪里 哪儿 可以 能够 能 可 会 要 想 应该 需要 请问 请 麻烦 告诉 我们 我 你们 你 "
-    "您 它 他 她 这个 那个 这 那 一下 一个 一点 一些 的话 的 地 得 了 着 过 吗 呢 吧 啊 呀 哦 "
-    "嘛 么 和 跟 与 或者 还是 也 都 就 才 再 还 在 把 被 让 给 对 从 到 用 来 去 是 有 没有 "
-    "不 很 太 多 几 谁 啥 咋 现在 目前 如果 因为 所以 但是 然后 该 弄 搞 知道 觉得 帮 做 上 下 "
-    "里 自己 直接 到底 究竟 其实 好 些 个 只 用来 时候 东西"
-).split()
-_STOP_EN = frozenset(
-    "a an the i me my we our you your yourself it its this that these those he she they "
-    "them is are am was were be been being do does did done doing have has had having can "
-    "could will would shall should may might must what which who whom whose where when why "
-    "how of in on at to for with about from by as into and or but if then so than too very "
-    "just also not no there here please tell know want need like get got let some any all "
-    "more actually really exactly right now still ever go goes going don "
-    "doesn didn won isn aren couldn shouldn wouldn way thing make made give something anything "
-    "someone up out".split()
-)
-_CONTRACTIONS = (
-    (re.compile(r"\b(can|won|don|doesn|didn|isn|aren|couldn|shouldn|wouldn)['’]?t\b"), r"\1 not"),
-    (re.compile(r"['’](s|re|m|ll|ve|d)\b"), " "),
-)
 _PLEASANTRY = re.compile(
     r"^(?:(?:你好啊?呀?|您好|嗨|哈喽|喂|请问(?:一下)?|麻烦(?:问)?一下|我想(?:问|知道)(?:一下)?|"
     r"(?:hi there|hi|hello|hey|excuse me|ok(?:ay)?|so|well|um+|uh|please|i was wondering(?: if)?|"
@@ -70,11 +44,7 @@ _PLEASANTRY = re.compile(
     r"[\s,，。.!！?？、:：~～]*)+",
     re.IGNORECASE,
 )
-_EN_WORD = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?")
-_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
-_stemmer = snowballstemmer.stemmer("english")
-
-Tokens = Mapping[str, float]
+_NAME = re.compile(r"^小眉|小眉$|^mei\b|\bmei$")
 
 
 class FAQError(ValueError):
@@ -131,11 +101,18 @@ class Entry(BaseModel):
 
 
 class FAQFile(BaseModel):
-    """A FAQ file: entries, and words that mean the same to the search."""
+    """A FAQ file.
+
+    Attributes:
+        entry: The entries.
+        concepts: Words that mean the same to the search.
+        anchors: Concepts that belong to the entries' subject and hardly occur elsewhere.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     entry: tuple[Entry, ...] = ()
+    anchors: tuple[str, ...] = ()
     concepts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
@@ -153,16 +130,21 @@ class FAQ:
     Args:
         entries: Of two with the same id, the first counts.
         concepts: Concept name to the words and phrases, in either language, that stand for it.
+        anchors: Names of concepts that make an entry likelier, see `FAQFile`.
     """
 
     def __init__(
-        self, entries: Iterable[Entry], concepts: Mapping[str, Sequence[str]] | None = None
+        self,
+        entries: Iterable[Entry],
+        concepts: Mapping[str, Sequence[str]] | None = None,
+        anchors: Iterable[str] = (),
     ) -> None:
+        self._anchors = frozenset(f"#{name}" for name in anchors)
         unique: dict[str, Entry] = {}
         for entry in entries:
             unique.setdefault(entry.id, entry)
         self.entries = tuple(unique.values())
-        self._tokenizer = _Tokenizer(concepts or {})
+        self._tokenizer = Tokenizer(concepts or {})
         self._documents: list[tuple[Entry, Tokens, float]] = []
         self._exact: dict[str, Entry] = {}
         frequency: Counter[str] = Counter()
@@ -172,7 +154,7 @@ class FAQ:
                 for question in side.questions if side else ():
                     tokens = self._tokenizer(question)
                     self._documents.append((entry, tokens, sum(tokens.values())))
-                    self._exact.setdefault(_normal(question), entry)
+                    self._exact.setdefault(normal(question), entry)
                     self._vocabulary.setdefault(entry.id, set()).update(tokens)
         # Counted over entries, not phrasings: a word that is in every phrasing of one entry only
         # is the best sign of it, not a common word.
@@ -188,16 +170,16 @@ class FAQ:
 
     def search(self, question: str) -> Match | None:
         """Return the best entry, however bad; compare its score with `THRESHOLD`."""
-        if exact := self._exact.get(_normal(question)):
-            return Match(exact, 1.0)
         stripped = _PLEASANTRY.sub("", question).strip()
-        if stripped and (exact := self._exact.get(_normal(stripped))):
-            return Match(exact, 1.0)
+        for text in (question, stripped):
+            if exact := self._exact.get(normal(text)) or self._exact.get(_nameless(text)):
+                return Match(exact, 1.0)
         query = self._tokenizer(stripped or question)
         perfect = sum(w * self._weigh(t) for t, w in query.items())
         if not perfect:
             return None
-        only_stop_words = max(query.values()) <= _STOP_WEIGHT
+        anchors = self._anchors & query.keys()
+        only_stop_words = max(query.values()) <= STOP_WEIGHT
         best: Match | None = None
         for entry, document, length in self._documents:
             phrasing = self._bm25(query, document, length)
@@ -210,11 +192,13 @@ class FAQ:
             heard = sum(w * self._weigh(t) for t, w in document.items() if t in query)
             asked = sum(w * self._weigh(t) for t, w in document.items())
             score = (phrasing + union) / (2 * perfect) * (0.7 + 0.3 * heard / asked)
+            if not anchors.isdisjoint(words):
+                score *= _ANCHORED
             if only_stop_words:
                 score *= _ONLY_STOP_WORDS
             if best is None or score > best.score:
-                best = Match(entry, min(score, 1.0))
-        return best
+                best = Match(entry, score)
+        return best and Match(best.entry, min(best.score, 1.0))
 
     def _weigh(self, token: str) -> float:
         return self._idf.get(token, self._unknown_idf)
@@ -227,61 +211,6 @@ class FAQ:
             for token, weight in query.items()
             if token in document
         )
-
-
-class _Tokenizer:
-    """Cuts a question into weighted tokens."""
-
-    def __init__(self, concepts: Mapping[str, Sequence[str]]) -> None:
-        han: dict[str, str] = dict.fromkeys(_STOP_ZH, "")
-        latin: dict[tuple[str, ...], str] = {}
-        for name, phrases in concepts.items():
-            for phrase in phrases:
-                text = _normal(phrase)
-                if _HAN_RUN.search(text):
-                    han[text.replace(" ", "")] = name
-                elif words := tuple(_stem(text)):
-                    latin[words] = name
-        self._han = han
-        self._han_pattern = re.compile("|".join(map(re.escape, sorted(han, key=len)[::-1])))
-        self._latin = latin
-        self._longest = max((len(k) for k in latin), default=1)
-
-    def __call__(self, text: str) -> Tokens:
-        tokens: dict[str, float] = {}
-        text = _normal(text)
-        # Concepts may be half Latin ("ai模型"), so Chinese phrases are looked up before anything.
-        rest = self._take_phrases(text, tokens)
-        for run in _HAN_RUN.findall(rest):
-            for gram in [run] if len(run) == 1 else map("".join, pairwise(run)):
-                tokens[gram] = _BIGRAM_WEIGHT
-        self._take_words(_stem(rest), tokens)
-        return tokens
-
-    def _take_phrases(self, text: str, tokens: dict[str, float]) -> str:
-        if not _HAN_RUN.search(text):
-            return text
-
-        def take(match: re.Match[str]) -> str:
-            phrase = match.group()
-            concept = self._han[phrase]
-            tokens[f"#{concept}" if concept else phrase] = 1.0 if concept else _STOP_WEIGHT
-            return " "
-
-        return self._han_pattern.sub(take, text)
-
-    def _take_words(self, words: list[str], tokens: dict[str, float]) -> None:
-        at = 0
-        while at < len(words):
-            for n in range(min(self._longest, len(words) - at), 0, -1):
-                if concept := self._latin.get(tuple(words[at : at + n])):
-                    tokens[f"#{concept}"] = 1.0
-                    at += n
-                    break
-            else:
-                word = words[at]
-                tokens[word] = _STOP_WEIGHT if word in _STOP_EN else 1.0
-                at += 1
 
 
 def load_faq(paths: Iterable[Path] = ()) -> FAQ:
@@ -310,7 +239,8 @@ def _load(paths: tuple[tuple[Path, int], ...]) -> FAQ:
     for file in files:
         for name, words in file.concepts.items():
             concepts[name] = concepts.get(name, ()) + words
-    return FAQ((entry for file in files for entry in file.entry), concepts)
+    anchors = {name for file in files for name in file.anchors}
+    return FAQ((entry for file in files for entry in file.entry), concepts, anchors)
 
 
 def _read(path: Path | Traversable) -> FAQFile:
@@ -324,16 +254,6 @@ def _read(path: Path | Traversable) -> FAQFile:
         raise FAQError(f"the FAQ file {path} is wrong: {describe_errors(e)}") from e
 
 
-def _normal(text: str) -> str:
-    """Lower case, half-width, punctuation as single spaces."""
-    text = unicodedata.normalize("NFKC", text).lower()
-    for pattern, replacement in _CONTRACTIONS:
-        text = pattern.sub(replacement, text)
-    return " ".join(re.findall(r"[\w.]*\w", text))
-
-
-def _stem(text: str) -> list[str]:
-    """English words of a text; stems, except stop words, which stay as they are."""
-    return [
-        w if w in _STOP_EN else str(_stemmer.stemWord(w)) for w in _EN_WORD.findall(text.lower())
-    ]
+def _nameless(text: str) -> str:
+    """The normal form without the default persona's name, with which people begin or end."""
+    return _NAME.sub("", normal(text)).strip()

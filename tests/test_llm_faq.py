@@ -14,6 +14,9 @@ QUESTIONS: dict[str, Any] = tomllib.loads(
 )
 
 
+SAYS_NO = ("no-model", "weather")  # entries whose answer is that there is none
+
+
 def hit(question: str, wanted: str) -> bool:
     match = load_faq().search(question)
     return match is not None and match.score >= THRESHOLD and match.entry.id in wanted.split("|")
@@ -21,12 +24,12 @@ def hit(question: str, wanted: str) -> bool:
 
 def refused(question: str) -> bool:
     match = load_faq().search(question)
-    return match is None or match.score < THRESHOLD or match.entry.id == "no-model"
+    return match is None or match.score < THRESHOLD or match.entry.id in SAYS_NO
 
 
-# Measured when the files were finished. held_out: zh 27/30 (26 at the first look), en 30/30,
+# Measured when the files were finished. held_out: zh 28/30 (26 at the first look), en 30/30,
 # refused 23/25 (21 at the first look); unseen: refused 30/30; tuning: zh 113/115, en 111/114,
-# refused 85/85; hard: zh 22/30, en 24/30, refused 25/25.
+# refused 87/87; hard: zh 22/30, en 24/30, refused 25/25.
 @pytest.mark.parametrize(
     ("part", "language", "at_least"),
     [

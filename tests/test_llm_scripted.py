@@ -25,7 +25,7 @@ def scripted(**kwargs: Any) -> ScriptedLLMService:
 
 
 async def frames_for(brain: Any, *frames: Frame) -> list[Frame]:
-    down, _ = await run_test(brain, frames_to_send=list(frames), start_timeout=5)
+    down, _ = await run_test(brain, frames_to_send=list(frames), start_timeout=30)
     kinds = (LLMTextFrame, LLMFullResponseStartFrame, LLMFullResponseEndFrame, InterruptionFrame)
     return [f for f in down if isinstance(f, kinds)]
 
@@ -45,9 +45,9 @@ async def test_the_frames_are_those_of_a_language_model() -> None:
 
 
 async def test_an_interrupted_answer_stops_without_an_end() -> None:
-    brain = scripted(token_delay_secs=0.05)
+    brain = scripted(token_delay_secs=0.2)
     down = await frames_for(
-        brain, asking("怎么连接模型"), SleepFrame(0.3), InterruptionFrame(), SleepFrame(0.2)
+        brain, asking("怎么连接模型"), SleepFrame(0.5), InterruptionFrame(), SleepFrame(0.5)
     )
     kinds = [type(f) for f in down]
     assert kinds[-1] is InterruptionFrame

@@ -39,6 +39,7 @@ _K1, _B = 1.2, 0.2
 
 _PLEASANTRY = re.compile(
     r"^(?:(?:你好啊?呀?|您好|嗨|哈喽|喂|请问(?:一下)?|麻烦(?:问)?一下|我想(?:问|知道)(?:一下)?|"
+    r"(?:你?能不?能?|可以|请)?告诉我(?:一下)?|"
     r"(?:hi there|hi|hello|hey|excuse me|ok(?:ay)?|so|well|um+|uh|please|i was wondering(?: if)?|"
     r"by the way|could you tell me|can you tell me|i(?:'d| would) like to know)\b)"
     r"[\s,，。.!！?？、:：~～]*)+",

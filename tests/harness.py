@@ -116,14 +116,17 @@ class Viewer:
 
 @asynccontextmanager
 async def watching(
-    client: httpx.AsyncClient, session: str, headers: dict[str, str] | None = None
+    client: httpx.AsyncClient,
+    session: str,
+    headers: dict[str, str] | None = None,
+    kinds: tuple[str, ...] = ("audio", "video"),
 ) -> AsyncIterator[Viewer]:
     """Connect as a viewer of a session by WHEP and leave again."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     viewer = Viewer(session, connection, "")
     tasks: set[asyncio.Task[None]] = set()
     connection.on("track", lambda track: tasks.add(asyncio.create_task(viewer.watch(track))))
-    for kind in ("audio", "video"):
+    for kind in kinds:
         connection.addTransceiver(kind, direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
     answer = await client.post(

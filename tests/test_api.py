@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from harness import Server, listening, new_session, running_server, until, watching
 
 
@@ -159,3 +160,32 @@ async def test_two_viewers_share_one_encoder(server: Server) -> None:
                 "pictures for both",
             )
         await client.delete(f"/api/v1/sessions/{session}")
+
+
+async def test_offers_may_name_video_first_and_need_both_kinds(server: Server) -> None:
+    async with server.client() as client:
+        session = await new_session(client)
+        async with watching(client, session, kinds=("video", "audio")) as viewer:
+            assert viewer.pictures and viewer.sounds
+        with pytest.raises(AssertionError, match="bad_offer"):
+            async with watching(client, session, kinds=("audio",)):
+                pass
+        await client.delete(f"/api/v1/sessions/{session}")
+
+
+async def test_udp_ports_are_confined_and_a_public_address_is_told(tmp_path: Path) -> None:
+    environment = {
+        "MIEN_WEBRTC__PORT_RANGE": "[47100, 47109]",
+        "MIEN_WEBRTC__PUBLIC_ADDRESS": "203.0.113.7",
+        "MIEN_GREET": "false",
+    }
+    with running_server(tmp_path, environment=environment) as confined:
+        async with confined.client() as client:
+            session = await new_session(client)
+            async with watching(client, session) as viewer:
+                sdp = viewer.connection.remoteDescription.sdp
+                candidates = [line.split() for line in sdp.splitlines() if "a=candidate" in line]
+                assert candidates
+                assert all(47100 <= int(candidate[5]) <= 47109 for candidate in candidates)
+                assert "203.0.113.7" in {candidate[4] for candidate in candidates}
+                assert viewer.pictures

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+
 from harness import listening, new_session, running_server, watching
 
 WARM_UP, ROUNDS = 12, 50

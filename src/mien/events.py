@@ -16,6 +16,7 @@ class EventHub:
     """Fans JSON-like messages out to listeners, each with its own bounded queue."""
 
     def __init__(self) -> None:
+        self.closed = False
         self._queues: set[asyncio.Queue[Message | None]] = set()
 
     @property
@@ -34,6 +35,7 @@ class EventHub:
 
     def close(self) -> None:
         """End every listener's stream (a None in its queue)."""
+        self.closed = True
         for queue in self._queues:
             if queue.full():
                 queue.get_nowait()

@@ -125,8 +125,11 @@ async def write_file(services: Services, speech: AsyncIterator[SpeechChunk], pat
         await queue.put(None)
 
     with FileWriter(path, services.avatar.size) as writer:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(draw(), name="draw")
-            while (tick := await queue.get()) is not None:
-                await asyncio.to_thread(writer.write, tick)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(draw(), name="draw")
+                while (tick := await queue.get()) is not None:
+                    await asyncio.to_thread(writer.write, tick)
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None  # callers know what one thing can go wrong
     return writer.seconds

@@ -130,12 +130,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             executor=executor,
         )
         services.cast(persona.language)  # a missing key should be told now, not to a visitor
-        async with asyncio.TaskGroup() as tasks:
-            warming = tasks.create_task(_warm_up(voice), name="warm-up")
-            try:
-                yield services
-            finally:
-                warming.cancel()
+        warming = asyncio.create_task(_warm_up(voice), name="warm-up")
+        try:
+            yield services
+        finally:
+            warming.cancel()
+            await asyncio.gather(warming, return_exceptions=True)
     finally:
         await voice.aclose()
         executor.shutdown(wait=False, cancel_futures=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,18 +139,20 @@ class WebRtcViewer:
         pictures: Subscription,
     ) -> str:
         epoch = await program.started()
-        self._send(connection, sound, program, epoch, SAMPLE_RATE, OPUS_DELAY_SAMPLES)
-        self._send(connection, pictures, program, epoch, VIDEO_CLOCK, 0)
+        # In the offer's order: aiortc bundles everything onto the first it was given.
+        for kind in re.findall(r"^m=(audio|video) ", self.offer, re.MULTILINE)[:2]:
+            if kind == "audio":
+                self._send(connection, sound, program, epoch, SAMPLE_RATE, OPUS_DELAY_SAMPLES)
+            else:
+                self._send(connection, pictures, program, epoch, VIDEO_CLOCK, 0)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(self.offer, "offer"))
         except OperationError as error:
             raise BadOffer("no codec in common; the receiver must take H.264 and Opus") from error
         except Exception as error:  # aiortc raises whatever its parser trips over
             raise BadOffer(f"the SDP offer cannot be parsed: {error}") from error
-        for transceiver in connection.getTransceivers():
-            if transceiver.mid is None:
-                kind = transceiver.kind
-                raise BadOffer(f"the SDP offer has no {kind}; offer to receive one of each kind")
+        if {t.kind for t in connection.getTransceivers() if t.mid} != {"audio", "video"}:
+            raise BadOffer("offer to receive one audio and one video")
         self.settings.confine(connection)
         await connection.setLocalDescription(await connection.createAnswer())
         sdp = str(connection.localDescription.sdp)

@@ -187,7 +187,8 @@ async def _stream(session: Session, services: Services) -> AsyncIterator[dict[st
         yield _event({"type": "hello", **snapshot(session, services)})
         while (message := await queue.get()) is not None:
             yield _event(message)
-        yield _event({"type": "closed"})
+        if session.conversation.events.closed:  # and not a listener that fell behind
+            yield _event({"type": "closed"})
 
 
 def _event(message: Message) -> dict[str, str]:

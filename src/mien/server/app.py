@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -22,27 +23,30 @@ from mien.server import api, whep
 from mien.server.access import is_loopback
 from mien.server.metrics import Metrics
 from mien.server.sessions import Session, Sessions
-from mien.services import Services, open_services
+from mien.services import Services
 
 WEB = Path(__file__).parent / "web"
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """The server for these settings; everything it owns lives in its lifespan."""
+class _Files(StaticFiles):
+    """Revalidated at every load, so that modules of two versions never mix after an upgrade."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def create_app(settings: Settings, services: Services) -> FastAPI:
+    """The server for these settings; sessions live in its lifespan, services outlive it."""
+    sessions = Sessions(lambda language: make(language), settings.sessions.max)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
-            sessions = Sessions(lambda language: make(services, language), settings.sessions.max)
-            app.state.services = services
-            app.state.sessions = sessions
-            app.state.metrics = Metrics(
-                lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
-            )
-            async with sessions.running():
-                yield
+        async with sessions.running():
+            yield
 
-    def make(services: Services, language: Language) -> Session:
+    def make(language: Language) -> Session:
         conversation = Conversation(services.cast(language), seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
         greeting = services.persona.greet(language) if settings.greet else None
@@ -50,6 +54,11 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan)
     app.state.token = settings.token
+    app.state.services = services
+    app.state.sessions = sessions
+    app.state.metrics = Metrics(
+        lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
+    )
     if is_loopback(settings.host) and settings.token is None:
         # Without a token, a web site whose name resolves to 127.0.0.1 must not get in.
         app.add_middleware(
@@ -57,7 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.include_router(api.router)
     app.include_router(whep.router)
-    app.mount("/static", StaticFiles(directory=WEB), name="static")
+    app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from mien.config import Settings
 from mien.server.access import is_loopback
 from mien.server.app import create_app
+from mien.services import Services, open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -59,9 +60,23 @@ def _listen(settings: Settings) -> socket.socket:
 async def _serve(
     settings: Settings, listener: socket.socket, address: str, open_page: bool
 ) -> None:
+    try:
+        async with open_services(settings) as services:
+            await _serve_with(settings, services, listener, address, open_page)
+    except ValueError as error:  # what is wrong with the settings, in words
+        raise ServeError(str(error)) from None
+
+
+async def _serve_with(
+    settings: Settings,
+    services: Services,
+    listener: socket.socket,
+    address: str,
+    open_page: bool,
+) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            create_app(settings, services),
             log_level="warning",
             access_log=False,
             ws="none",

@@ -1,0 +1,245 @@
+"""The performer and the program: pacing, late pictures, stale items, slow outputs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from mien.avatar.contract import Pose
+from mien.lipsync.contract import Mouth, MouthRequest, MouthShape
+from mien.media.encoders import VIDEO_STEP, VideoSettings
+from mien.media.program import QUEUE_PACKETS, Program, Subscription
+from mien.media.speech import SpeechChunk
+from mien.media.tick import SAMPLES_PER_TICK, Event, Tick
+from mien.performer import Performer
+
+
+class Stillness:
+    def pose(self, tick: int, energy: float, activity: str) -> Pose:
+        return Pose()
+
+
+class Face:
+    """64×64; bright while speaking. ``block`` holds every picture back until it is set."""
+
+    name, size = "face", (64, 64)
+
+    def __init__(self) -> None:
+        self.block = threading.Event()
+        self.block.set()
+        self.drawn: list[int] = []
+        self.fail_at: int | None = None
+
+    def life(self, seed: int) -> Stillness:
+        return Stillness()
+
+    def compose(self, tick: int, mouth: Mouth | None, pose: Pose) -> np.ndarray:
+        self.block.wait(5)
+        self.drawn.append(tick)
+        if self.fail_at is not None and tick >= self.fail_at:
+            self.fail_at = None
+            raise RuntimeError("no paint left")
+        level = 200 if mouth is not None and mouth.weight == 1 else 20
+        return np.full((64, 64, 3), level, np.uint8)
+
+
+class Lips:
+    sample_rate, context = 16_000, (0.1, 0.1)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def render(self, batch: Sequence[MouthRequest]) -> Sequence[Mouth]:
+        self.batches.append(len(batch))
+        return [Mouth(MouthShape(openness=0.5)) for _ in batch]
+
+
+@pytest.fixture
+def threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4)
+
+
+def speech(seconds: float, generation: int = 0, level: int = 5000) -> SpeechChunk:
+    pcm = np.full(round(48_000 * seconds), level, np.int16)
+    return SpeechChunk(generation, 1, "说", pcm, 48_000, (), last=True)
+
+
+async def collect(performer: Performer, ticks: int) -> list[Tick]:
+    out: list[Tick] = []
+    stream: AsyncIterator[Tick] = performer.__aiter__()
+    async for tick in stream:
+        out.append(tick)
+        if len(out) == ticks:
+            break
+    await stream.aclose()  # type: ignore[attr-defined]
+    return out
+
+
+async def test_ticks_come_at_their_pace_and_speech_is_drawn(threads: ThreadPoolExecutor) -> None:
+    lips = Lips()
+    performer = Performer(Face(), lips, threads)
+    asyncio.get_running_loop().call_later(0.2, performer.say, speech(0.4))
+    start = time.monotonic()
+    ticks = await collect(performer, 25)
+    assert time.monotonic() - start == pytest.approx(0.96, abs=0.3)
+    assert [tick.index for tick in ticks] == list(range(25))
+    speaking = [tick for tick in ticks if tick.audio.any()]
+    assert len(speaking) == 10
+    assert all(tick.image[0, 0, 0] == 200 for tick in speaking), "each sound with its own picture"
+    assert lips.batches[0] == 1, "the first picture of a speech is not kept waiting"
+
+
+async def test_late_pictures_repeat_the_last_and_sound_goes_on(threads: ThreadPoolExecutor) -> None:
+    face = Face()
+    performer = Performer(face, Lips(), threads)
+    loop = asyncio.get_running_loop()
+    performer.say(speech(1.0))
+    loop.call_later(0.2, face.block.clear)
+    loop.call_later(0.7, face.block.set)
+    ticks = await collect(performer, 30)
+    sound = np.concatenate([tick.audio for tick in ticks])
+    first = int(np.flatnonzero(sound)[0])
+    assert sound[first : first + 48_000].all(), "not a sample of silence within the speech"
+    assert performer.late_pictures > 3
+
+
+async def test_a_picture_that_cannot_be_drawn_ends_nothing(threads: ThreadPoolExecutor) -> None:
+    face = Face()
+    performer = Performer(face, Lips(), threads)
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: errors.append(context))
+    face.fail_at = 5
+    ticks = await collect(performer, 20)
+    assert len(ticks) == 20 and errors
+    assert max(face.drawn) > 10, "drawing went on"
+
+
+async def test_an_interruption_is_silent_within_a_tick_and_fades_the_mouth(
+    threads: ThreadPoolExecutor,
+) -> None:
+    performer = Performer(Face(), Lips(), threads)
+    performer.say(speech(5.0))
+    cut: list[int] = []
+
+    def interrupt() -> None:
+        performer.interrupt()
+        cut.append(performer._timeline.next_index)
+
+    asyncio.get_running_loop().call_later(0.5, interrupt)
+    ticks = await collect(performer, 30)
+    assert performer.generation == 1
+    after = [tick for tick in ticks if tick.index >= cut[0]]
+    sound = np.concatenate([tick.audio for tick in after])
+    assert np.count_nonzero(sound) < 0.006 * 48_000
+    assert all(tick.generation == 1 for tick in after)
+    assert after[6].image[0, 0, 0] == 20
+
+
+async def test_late_items_of_an_old_generation_die_at_every_hop(
+    threads: ThreadPoolExecutor,
+) -> None:
+    seen: list[str] = []
+    performer = Performer(
+        Face(), Lips(), threads, on_event=lambda event, tick: seen.append(event.name)
+    )
+    performer.say(speech(3.0))
+    performer.mark(Event("old mark", {}))
+    stream = performer.__aiter__()
+    await anext(stream)
+    performer.interrupt()
+    assert not performer.say(speech(1.0, generation=0)), "stale speech is refused"
+    old_plan_sound = [(await anext(stream)).audio.any() for _ in range(10)]
+    assert not any(old_plan_sound[1:]), "stale plans are gone"
+    await stream.aclose()  # type: ignore[attr-defined]
+    assert "old mark" not in seen, "stale events do not happen"
+
+    program = Program(performer, (64, 64), threads)
+    with program.subscribe("audio") as subscription:
+        from mien.media.encoders import OpusEncoder
+        from mien.media.program import EncodedPacket
+
+        opus = OpusEncoder()
+        for generation in (0, 1):
+            packet = opus.encode(np.zeros(960, np.int16), 960 * generation)
+            subscription.put(EncodedPacket("audio", packet, True, generation, 0))
+        assert (await subscription.get()).generation == 1, "stale packets are not sent"
+
+
+class Ticking:
+    """A source of ticks at will."""
+
+    draw = False
+    generation = 0
+
+    def __init__(self, count: int = 10_000) -> None:
+        self._count = count
+        self.went = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[Tick]:
+        rng = np.random.default_rng(0)
+        for index in range(self._count):
+            image = rng.integers(0, 255, (64, 64, 3), np.uint8)
+            yield Tick(index, image, np.full(SAMPLES_PER_TICK, 1000, np.int16), 0)
+            await asyncio.sleep(0.005)
+            self.went.set()
+
+
+async def test_nothing_is_encoded_or_drawn_without_an_audience(threads: ThreadPoolExecutor) -> None:
+    source = Ticking()
+    program = Program(source, (64, 64), threads)
+    running = asyncio.create_task(program.run())
+    await asyncio.sleep(0.2)
+    assert program.encoded == 0 and not source.draw
+    with program.subscribe("video") as subscription:
+        assert source.draw
+        first = await asyncio.wait_for(subscription.get(), 5)
+        assert first.keyframe, "a late joiner starts at a key frame"
+    assert not source.draw
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_every_output_gets_the_same_packets_and_a_slow_one_only_harms_itself(
+    threads: ThreadPoolExecutor,
+) -> None:
+    program = Program(Ticking(), (64, 64), threads, VideoSettings(keyframe_sec=10))
+    running = asyncio.create_task(program.run())
+    with program.subscribe("video") as fast, program.subscribe("video") as slow:
+        got: list[int] = []
+        while len(got) < 2 * QUEUE_PACKETS:
+            packet = await asyncio.wait_for(fast.get(), 5)
+            got.append(packet.index)
+            assert packet.packet.pts == packet.index * VIDEO_STEP
+        assert slow.dropped and not fast.dropped
+        resumed = await asyncio.wait_for(slow.get(), 5)
+        assert resumed.keyframe, "after a gap a picture can only start at a key frame"
+        assert resumed.index > got[0]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_requested_keyframe_comes_soon_but_not_more_often_than_allowed(
+    threads: ThreadPoolExecutor,
+) -> None:
+    program = Program(Ticking(), (64, 64), threads, VideoSettings(keyframe_sec=10))
+    running = asyncio.create_task(program.run())
+
+    async def keyframes(subscription: Subscription, packets: int) -> int:
+        count = 0
+        for _ in range(packets):
+            program.request_keyframe()  # a receiver that asks with every packet
+            count += (await asyncio.wait_for(subscription.get(), 5)).keyframe
+        return count
+
+    with program.subscribe("video") as subscription:
+        assert (await subscription.get()).keyframe
+        await asyncio.sleep(0.3)
+        assert 1 <= await keyframes(subscription, 60) <= 20
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

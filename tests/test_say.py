@@ -1,0 +1,149 @@
+"""``mien say`` and the command line, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mien.media.tick import TICK_SEC
+
+
+def mien(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MIEN_")}
+    return subprocess.run(
+        [sys.executable, "-m", "mien", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env | {"COLUMNS": "200"} | environment,
+    )
+
+
+def probe(path: Path) -> dict[str, dict[str, str]]:
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed (apt-get install ffmpeg)")
+    fields = "stream=codec_type,codec_name,duration,width,r_frame_rate"
+    run = subprocess.run(
+        ["ffprobe", "-v", "error", "-show_entries", fields, "-of", "json", str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {stream["codec_type"]: stream for stream in json.loads(run.stdout)["streams"]}
+
+
+def test_a_text_becomes_a_video_with_equal_lengths(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    run = mien("say", "你好，很高兴见到你。Welcome, nice to meet you!", "-o", str(out))
+    assert run.returncode == 0, run.stderr
+    streams = probe(out)
+    assert streams["video"]["codec_name"] == "h264" and streams["audio"]["codec_name"] == "aac"
+    assert streams["video"]["r_frame_rate"] == "25/1"
+    lengths = [float(streams[kind]["duration"]) for kind in ("video", "audio")]
+    assert abs(lengths[0] - lengths[1]) <= TICK_SEC
+    assert lengths[0] > 3
+    assert "real time" in run.stderr
+    assert list(tmp_path.iterdir()) == [out], "nothing half-made is left"
+
+
+def test_the_mouth_moves_with_the_voice(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    assert mien("say", "Mama. Papa.", "-o", str(out)).returncode == 0
+    with av.open(str(out)) as container:
+        pictures = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
+    mouth = np.stack([p[270:330, 200:310] for p in pictures]).astype(float)
+    motion = np.abs(np.diff(mouth, axis=0)).mean(axis=(1, 2))
+    assert motion[10:40].max() > 5 * np.median(motion[:4]) + 0.5
+
+
+def test_a_recording_can_be_lip_synced(tmp_path: Path) -> None:
+    sound = tmp_path / "tone.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        t = np.arange(32_000) / 16_000
+        file.writeframes((8000 * np.sin(2 * np.pi * 200 * t) * (t % 0.5 < 0.3)).astype("<i2"))
+    out = tmp_path / "out.mp4"
+    run = mien("say", str(sound), "-o", str(out))
+    assert run.returncode == 0, run.stderr
+    assert float(probe(out)["video"]["duration"]) == pytest.approx(2.0 + 0.2 + 0.48, abs=0.1)
+
+
+def test_text_can_come_from_stdin(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    run = mien("say", "-", "-o", str(out), stdin="Good morning.")
+    assert run.returncode == 0, run.stderr
+    assert out.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("say", "  "), "nothing to say"),
+        (("say", "no-such-file.wav"), "there is no file"),
+        (("say", "hi", "-o", "out.txt"), "not a video file name"),
+        (("say", "hi", "--voice", "nobody"), "unknown voice"),
+        (("say", "hi", "--avatar", "nobody"), "nobody"),
+        (("run", "--llm", "nobody"), "unknown brain"),
+        (("run", "--llm", "glm"), "ZHIPUAI_API_KEY"),
+        (("run", "--port", "99999"), "port"),
+        (("run", "--config", "missing.toml"), "missing.toml"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = mien(*arguments)
+    assert run.returncode != 0
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_taken_port_is_explained(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        run = mien("run", "--port", str(port))
+    assert run.returncode == 2
+    assert f"--port {port + 1}" in run.stderr
+
+
+def test_doctor_reports_what_is_ready_as_json() -> None:
+    run = mien("doctor", "--json")
+    findings = {finding["name"]: finding for finding in json.loads(run.stdout)}
+    assert findings["espeak"]["ready"] and findings["mei"]["ready"]
+    assert findings["libx264"]["ready"] and findings["libopus"]["ready"]
+    assert not findings["glm"]["ready"] and "ZHIPUAI_API_KEY" in findings["glm"]["why_not"]
+    assert run.returncode == 0
+
+
+def test_settings_come_from_file_environment_and_command_line(tmp_path: Path) -> None:
+    config = tmp_path / "mien.toml"
+    config.write_text('language = "zh"\n[video]\nbitrate = 900000\n[llm]\nname = "glm"\n')
+    from mien.config import ConfigError, load_settings
+
+    settings = load_settings(config, llm={"name": "qwen"}, port=None)
+    assert settings.language == "zh" and settings.video.bitrate == 900_000
+    assert settings.llm.name == "qwen" and settings.port == 8000
+    config.write_text("[video]\nbitrat = 1\n")
+    with pytest.raises(ConfigError, match="bitrat"):
+        load_settings(config)
+
+
+def test_help_is_there_for_every_command() -> None:
+    for command in ("run", "say", "doctor", "bench"):
+        run = mien(command, "--help")
+        assert run.returncode == 0 and "Usage" in run.stdout

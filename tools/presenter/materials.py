@@ -75,7 +75,7 @@ def skin(spec: dict[str, Any], scalp: list[float]) -> bpy.types.Material:
     tone = m.mix(m.math("MULTIPLY", mask[1], 0.5), tone, rgba(spec["blush"]))
     spots = m.math("SUBTRACT", m.noise(160, 3), 0.58, clamp=True)
     tone = m.mix(m.math("MULTIPLY", spots, 0.9, clamp=True), tone, rgba(spec["freckle"]))
-    lips = m.math("MULTIPLY", m.math("SUBTRACT", mask[0], 0.45, clamp=True), 2.6, clamp=True)
+    lips = m.math("MULTIPLY", m.math("SUBTRACT", mask[0], 0.60, clamp=True), 3.6, clamp=True)
     tone = m.mix(m.math("MULTIPLY", lips, 0.72), tone, rgba(spec["lips"]))
     tone = m.mix(mask[2], tone, rgba(scalp))
     rough = m.math("SUBTRACT", spec["roughness"], m.math("MULTIPLY", mask[0], 0.10))

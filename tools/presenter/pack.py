@@ -20,7 +20,7 @@ from person import Person
 from shapes import Face, box, eyes, mouths
 
 MOTION_STEP = 8
-QUALITY = 93
+QUALITY = 98
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def pack(person: Person, work: Path, folder: Path) -> None:
     brows = [Face("brow_up", spec["brow_up"]), Face("brow_down", spec["brow_down"])]
     rest = next(i for i, f in enumerate(mouth_faces) if not any(f.weights.values()))
     talking = Surface(person, camera, ("teeth", "tongue"))
-    looking = Surface(person, camera, ("eyes",))
+    looking = Surface(person, camera, ("eyes", "lashes"))
     _save(new / "mouth.npz", morph(talking, mouth_faces, [smile], mouth_box), rest, ["smile"])
     bends = ["brow_up", "brow_down"]
     _save(new / "eyes.npz", morph(looking, eye_faces, brows, eye_box), 0, bends)

@@ -47,7 +47,7 @@ def _between(mouth: dict[str, Any], level: int, rounding: float) -> Weights:
     return out
 
 
-CLOSURES = (0.0, 0.35, 0.7, 1.0)
+CLOSURES = (0.0, 0.25, 0.45, 0.7, 1.0)  # those that life.py's blink stops at
 
 
 def eyes(spec: dict[str, Any]) -> list[Face]:

@@ -16,9 +16,9 @@ Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the ful
 # name: place, size (m), power (W), colour. Aimed at the face; the small front light is what
 # shows as the catchlight in the eyes.
 LIGHTS: dict[str, tuple[tuple[float, float, float], float, float, tuple[float, float, float]]] = {
-    "key": ((-0.75, -1.15, 1.15), 0.9, 21.0, (1.0, 0.955, 0.90)),
+    "key": ((-0.75, -1.15, 1.15), 0.9, 23.0, (1.0, 0.955, 0.90)),
     "fill": ((1.0, -1.0, 0.70), 1.2, 7.5, (0.92, 0.95, 1.0)),
-    "front": ((0.10, -1.5, 0.85), 0.30, 4.0, (1.0, 1.0, 1.0)),
+    "front": ((0.10, -1.5, 0.85), 0.30, 5.0, (1.0, 1.0, 1.0)),
     "rim": ((0.60, 0.70, 1.20), 0.6, 3.0, (1.0, 0.96, 0.92)),
     "rim2": ((-0.65, 0.65, 1.05), 0.6, 3.0, (1.0, 0.96, 0.92)),
 }

@@ -10,7 +10,7 @@ from mien.avatar.contract import Pose
 from mien.media.tick import TICK_SEC
 
 # Lids per tick: down in two, shut for two, up in three (people: 100–150 ms shut and back).
-BLINK = (0.45, 1.0, 1.0, 0.6, 0.25)
+BLINK = (0.45, 1.0, 1.0, 0.7, 0.25)  # where the presenter has pictures
 BLINK_GAP_SEC = (2.2, 5.8)  # resting adults blink every 3–4 s
 PAUSE_TICKS = 4  # a shorter silence is the closure of a consonant, not the end of a phrase
 PHRASE_END_BLINK = 0.75  # chance; people blink where a phrase ends

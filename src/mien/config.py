@@ -28,7 +28,14 @@ class LlmSection(Section):
     base_url: str | None = None
     api_key: str | None = Field(default=None, repr=False)
     temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
     max_tokens: int | None = Field(default=None, ge=1)
+    thinking: bool | None = None
+    extra_body: dict[str, Any] | None = None
+    first_token_timeout_secs: float | None = Field(default=None, gt=0)
+    idle_timeout_secs: float | None = Field(default=None, gt=0)
+    history_turns: int | None = Field(default=None, ge=1)
+    history_chars: int | None = Field(default=None, ge=100)
 
 
 class VideoSection(Section):

@@ -44,6 +44,21 @@ def test_json_is_alone_on_standard_output() -> None:
     assert figures["not_idle_after_interrupt"] == 0 and figures["events_after_interrupt"] == 0
 
 
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("sessions --n 2", {"sessions", "fps_p5", "late_ticks", "cpu_percent", "rss_mb"}),
+        ("idle", {"cpu_percent", "compose_ms", "encode_ms", "fps", "rss_mb"}),
+    ],
+)
+def test_short_runs_have_every_figure(command: str, keys: set[str]) -> None:
+    result = runner.invoke(bench_app, [*command.split(), "--seconds", "3", "--json"])
+    assert result.exit_code == 0, result.stderr
+    figures = json.loads(result.stdout)
+    assert keys <= figures.keys()
+    assert all(figures[key] is not None for key in keys), figures
+
+
 def test_unknown_voice_is_told_in_words() -> None:
     result = runner.invoke(bench_app, ["latency", "--voice", "nobody"])
     assert result.exit_code == 2

@@ -19,11 +19,13 @@ bench_app = typer.Typer(
     name="bench",
     help="""Measure: lip sync, latency, capacity, leaks, idle cost. 测量。
 
-    Every command starts a server of its own on a free local port and watches it over WebRTC, as
-    a browser would, from a second process. Nothing leaves this machine; no key is needed.
+    Every command starts a server of its own on a free local port and watches it
+    over WebRTC, as a browser would, from a second process. Nothing leaves this
+    machine; no key is needed.
 
-    Figures depend on what else the machine is doing: the load average is printed with them.
-    With --json there is only JSON on standard output, with keys that do not change.
+    Figures depend on what else the machine is doing: the load average is
+    printed with them. With --json there is only JSON on standard output, with
+    keys that do not change.
     """,
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -43,10 +45,12 @@ def sync(
 ) -> None:
     """How far apart sound and picture of the same instant are when they reach a viewer.
 
-    A voice that beeps and a face that shows when its mouth heard the beep take the place of the
-    real ones; everything between is the product. Offset is picture minus sound, by the times the
-    sender reports, which players synchronise by. Good: within ±10 ms, standard deviation under
-    2 ms, no drift. People notice from about 45 ms (sound early) or 125 ms (sound late).
+    A voice that beeps and a face that shows when its mouth heard the beep take
+    the place of the real ones; everything between is the product. Offset is
+    picture minus sound, by the times the sender reports, which players
+    synchronise by. Good: within ±10 ms, standard deviation under 2 ms, no
+    drift. People notice from about 45 ms (sound early) or 125 ms (sound late;
+    ITU-R BT.1359).
     """
     from mien.bench.sync import run_sync
 
@@ -82,9 +86,10 @@ def latency(
 ) -> None:
     """How long people wait: from text to sound and picture, from interruption to silence.
 
-    Asks the scripted brain, listens for 1.2 s, interrupts, and so on. Times are taken at the
-    viewer, from sending the request to the arrival of the packet (or the decoded picture); a
-    browser adds its own buffer of 50-90 ms. Stages are ms since the text reached the server.
+    Asks the scripted brain, listens for 1.2 s, interrupts, and so on. Times are
+    taken at the viewer, from sending the request to the arrival of the packet
+    (or the decoded picture); a browser adds its own buffer of 50-80 ms. Stages
+    are ms since the text reached the server.
     """
     if mic:
         raise _fail("--mic comes with hands-free listening; this version takes typed text only.")
@@ -128,6 +133,7 @@ def sessions(
         {
             "sessions": "conversations",
             "fps_p5": "pictures per second, 5th percentile",
+            "fps_p50": "pictures per second, median",
             "late_ticks": "ticks with a late or no picture",
             "cpu_percent": "CPU of the server, % of one core",
             "rss_mb": "memory of the server, peak MB",
@@ -147,8 +153,8 @@ def soak(
 ) -> None:
     """What drifts or grows: one conversation for minutes, or many opened and closed.
 
-    Counted after a warm-up (half a minute, or twenty rounds). Good: no growth of threads, tasks and
-    files, and less than 5 MB of memory over 50 rounds.
+    Counted after a warm-up (half a minute, or twenty rounds). Good: no growth
+    of threads, tasks and files, and less than 5 MB of memory over 50 rounds.
     """
     from mien.bench.soak import run_rounds, run_soak
 
@@ -175,7 +181,9 @@ def idle(
         {
             "cpu_percent": "CPU of the server, % of one core",
             "compose_percent": "of which drawing (measured alone)",
+            "encode_percent": "and H.264 (measured alone)",
             "compose_ms": "CPU ms per picture drawn",
+            "encode_ms": "CPU ms per picture encoded",
             "fps": "pictures per second",
             "rss_mb": "memory of the server, MB",
         },

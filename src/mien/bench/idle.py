@@ -11,6 +11,7 @@ from mien.bench.figures import frame_rates, rounded
 from mien.bench.server import running_server
 from mien.bench.sessions import SETTLE_SEC
 from mien.bench.visit import visiting
+from mien.media.encoders import H264Encoder, VideoSettings
 from mien.media.tick import FPS
 
 SIZE = 512
@@ -21,8 +22,8 @@ async def run_idle(
 ) -> dict[str, Any]:
     """One session with one viewer, nobody talks: 512×512 at 25 fps for ``seconds``.
 
-    cpu_percent: of one core, server and voice process together. compose_ms: CPU ms per picture
-    of the presenter alone, in a loop of its own.
+    cpu_percent: of one core, server and voice process together. compose_ms, encode_ms: CPU ms
+    per picture of the presenter, measured in a loop without a server.
 
     Raises:
         ServerDied, VisitError: when the product does not do its part.
@@ -39,19 +40,21 @@ async def run_idle(
             times = [at for at, _ in visit.viewer.picture_times if at >= begin]
             rss = server.rss_mb()
     rates = frame_rates(times)
-    compose = await asyncio.to_thread(compose_ms)
+    compose, encode = await asyncio.to_thread(picture_ms)
     return {
         "cpu_percent": rounded(100 * spent / (end - begin), 1),
         "compose_ms": rounded(compose, 3),
         "compose_percent": rounded(compose * FPS / 10, 1),
+        "encode_ms": rounded(encode, 3),
+        "encode_percent": rounded(encode * FPS / 10, 1),
         "fps": rounded(sum(rates) / len(rates) if rates else None),
         "rss_mb": rounded(rss, 1),
         "seconds": rounded(end - begin, 1),
     }
 
 
-def compose_ms(pictures: int = 250, avatar: str = "mei") -> float:
-    """CPU ms of this process per idle picture of ``avatar``, life included."""
+def picture_ms(count: int = 250, avatar: str = "mei") -> tuple[float, float]:
+    """CPU ms of one idle picture of ``avatar``: to compose it, life included, and to encode it."""
     import cv2
 
     from mien.avatar.library import load_avatar
@@ -59,9 +62,14 @@ def compose_ms(pictures: int = 250, avatar: str = "mei") -> float:
     cv2.setNumThreads(1)  # as the server does
     person = load_avatar(avatar)
     life = person.life(0)
-    for tick in range(FPS):
-        person.compose(tick, None, life.pose(tick, 0.0, "idle"))
-    begin = time.thread_time()
-    for tick in range(FPS, FPS + pictures):
-        person.compose(tick, None, life.pose(tick, 0.0, "idle"))
-    return 1000 * (time.thread_time() - begin) / pictures
+    encoder = H264Encoder(SIZE, SIZE, VideoSettings())
+    drawing = encoding = 0.0
+    for tick in range(FPS + count):
+        begin = time.thread_time()
+        picture = person.compose(tick, None, life.pose(tick, 0.0, "idle"))
+        drawn = time.thread_time()
+        encoder.encode(picture, tick, keyframe=False)
+        if tick >= FPS:  # the first second loads and allocates
+            drawing += drawn - begin
+            encoding += time.thread_time() - drawn
+    return 1000 * drawing / count, 1000 * encoding / count

@@ -1,31 +1,20 @@
-"""A real server in a process of its own, so that measuring does not disturb what it measures.
-
-``python -m mien.bench.server`` reads one line of JSON from its standard input (which avatar kit,
-which settings), writes one with its address, and serves until its standard input closes: it can
-neither outlive the process that started it nor be forgotten by it.
-"""
+"""A real server in a process of its own, so that measuring does not disturb what it measures."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
+import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import psutil  # type: ignore[import-untyped]
-import uvicorn
-from fastapi import FastAPI
-
-from mien.config import Settings
 
 Kit = Literal["product", "marker"]
 
@@ -76,12 +65,13 @@ def running_server(kit: Kit, **settings: Any) -> Iterator[Running]:
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "mien.bench.server"],
+            [sys.executable, "-m", "mien.bench.server_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
             encoding="utf-8",
+            env=_environment(),
         )
         assert process.stdin is not None
         try:
@@ -92,8 +82,15 @@ def running_server(kit: Kit, **settings: Any) -> Iterator[Running]:
             yield Running(f"http://127.0.0.1:{ready['port']}", process.pid)
             if process.poll() is not None:
                 raise ServerDied(f"the server ended while it was measured: {_tail(log)}")
+            _stop(process)
+            _show_warnings(log)
         finally:
             _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if not key.startswith("MIEN_")}
+    return {**own, "LOGURU_LEVEL": "WARNING"}
 
 
 def _first_line(process: subprocess.Popen[str], order: str) -> str | None:
@@ -127,6 +124,13 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
+def _show_warnings(log: Any) -> None:
+    """Figures of a server that complained are to be read with its complaints."""
+    log.seek(0)
+    if said := log.read().strip():
+        print(f"The server logged while it was measured:\n{said[-2000:]}", file=sys.stderr)
+
+
 def _tail(log: Any) -> str:
     """What the server said last; of a traceback, the line that tells what is wrong."""
     log.seek(0)
@@ -135,93 +139,3 @@ def _tail(log: Any) -> str:
     if errors:
         return str(errors[-1].partition(": ")[2])
     return "\n".join(lines[-20:]) or "(it said nothing)"
-
-
-# -- inside the process -----------------------------------------------------------------
-
-
-def _install_markers() -> None:
-    from mien import services
-    from mien.bench.markers import MarkerAvatar, MarkerLipSync, MarkerVoice
-
-    services.VOICES["marker"] = MarkerVoice
-    services.AVATARS["marker"] = lambda: (MarkerAvatar(), MarkerLipSync())
-
-
-def _app(kit: Kit, given: dict[str, Any]) -> FastAPI:
-    from mien.server.app import create_app
-
-    if kit == "marker":
-        _install_markers()
-        given = {"avatar": "marker", "voice": "marker", **given}
-    app = create_app(Settings.model_validate({"greet": False, **given}))
-
-    @app.get("/bench/counts")
-    async def counts() -> dict[str, int]:
-        """What could leak, after a collection."""
-        gc.collect()
-        process = psutil.Process()
-        return {
-            "rss": process.memory_info().rss,
-            "threads": process.num_threads(),
-            "fds": process.num_fds() if hasattr(process, "num_fds") else process.num_handles(),
-            "tasks": len(asyncio.all_tasks()),
-            "children": len(process.children(recursive=True)),
-            "sessions": len(app.state.sessions),
-        }
-
-    @app.get("/bench/late")
-    async def late() -> dict[str, int]:
-        """Pictures that were not ready when their tick was due, over all open sessions."""
-        performers = [s.conversation.performer for s in app.state.sessions.all()]
-        return {"late_pictures": sum(p.late_pictures for p in performers)}
-
-    return app
-
-
-async def _serve(kit: Kit, given: dict[str, Any]) -> None:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        # As ``mien run`` does it.
-        config = uvicorn.Config(
-            _app(kit, given),
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            timeout_graceful_shutdown=2,
-        )
-        server = uvicorn.Server(config)
-        loop = asyncio.get_running_loop()
-        _watch_parent(loop, server)
-        serving = loop.create_task(server.serve(sockets=[sock]))
-        while not server.started and not serving.done():  # noqa: ASYNC110 - no event to await
-            await asyncio.sleep(0.02)
-        if server.started:
-            gc.collect()
-            gc.freeze()
-            print(json.dumps({"port": sock.getsockname()[1]}), flush=True)
-        with suppress(SystemExit):  # how uvicorn leaves when the lifespan fails; it logged why
-            await serving
-
-
-def _watch_parent(loop: asyncio.AbstractEventLoop, server: uvicorn.Server) -> None:
-    """End when standard input does; a thread, because a pipe cannot be awaited everywhere."""
-
-    def watch() -> None:
-        sys.stdin.read()
-        loop.call_soon_threadsafe(setattr, server, "should_exit", True)
-
-    threading.Thread(target=watch, name="parent watch", daemon=True).start()
-
-
-def main() -> None:
-    order = json.loads(sys.stdin.readline())
-    from loguru import logger
-
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING")
-    asyncio.run(_serve(order["kit"], order["settings"]))
-
-
-if __name__ == "__main__":
-    main()

@@ -59,6 +59,7 @@ async def run_sessions(
     return {
         "sessions": count,
         "fps_p5": rounded(float(np.percentile(rates, 5)) if rates else None),
+        "fps_p50": rounded(float(np.percentile(rates, 50)) if rates else None),
         "late_ticks": late + sum(_missing(visit, begin, end) for visit in visits),
         "cpu_percent": rounded(100 * cpu / (end - begin), 1),
         "rss_mb": rounded(peak, 1),

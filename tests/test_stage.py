@@ -1,0 +1,174 @@
+"""Between pipeline and performer: foreign voices, stale turns, and what survives a turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import numpy as np
+from pipecat.frames.frames import (
+    AggregatedTextFrame,
+    Frame,
+    LLMFullResponseEndFrame,
+    TTSAudioRawFrame,
+)
+from pipecat.tests.utils import run_test
+from pipecat.utils.text.base_text_aggregator import TextType
+
+from fake_openai import FakeOpenAI, Scenario
+from mien.config import Settings
+from mien.conversation import Conversation
+from mien.media.tick import Event, Tick
+from mien.performer import Performer
+from mien.services import Services, open_services
+from mien.stage import Stage, TurnFrame
+from mien.tts.service import SpeechFrame
+
+
+def sound(seconds: float, rate: int = 24_000, channels: int = 1) -> bytes:
+    return np.full(round(seconds * rate) * channels, 4000, np.int16).tobytes()
+
+
+@asynccontextmanager
+async def staged() -> AsyncIterator[tuple[Performer, list[Event]]]:
+    events: list[Event] = []
+    async with open_services(Settings()) as services:
+        performer = Performer(
+            services.avatar,
+            services.lipsync,
+            ThreadPoolExecutor(1),
+            on_event=lambda event, tick: events.append(event),
+        )
+        performer.draw = False
+        yield performer, events
+
+
+async def play(performer: Performer, ticks: int) -> list[Tick]:
+    stream = performer.__aiter__()
+    out = [await anext(stream) for _ in range(ticks)]
+    await stream.aclose()  # type: ignore[attr-defined]
+    return out
+
+
+async def run_stage(performer: Performer, frames: list[Frame]) -> list[str]:
+    stages: list[str] = []
+    await run_test(Stage(performer, stages.append), frames_to_send=frames)
+    return stages
+
+
+async def test_a_foreign_voice_is_heard_with_paced_captions() -> None:
+    async with staged() as (performer, events):
+        stages = await run_stage(
+            performer,
+            [
+                TurnFrame(1, 0),
+                AggregatedTextFrame("你好 world", TextType.SENTENCE),
+                TTSAudioRawFrame(sound(0.5, channels=2), 24_000, 2),
+                TTSAudioRawFrame(sound(0.5), 24_000, 1),
+                LLMFullResponseEndFrame(),
+            ],
+        )
+        assert stages == ["tts_first_pcm"]
+        ticks = await play(performer, 30)
+    loud = sum(np.count_nonzero(tick.audio) for tick in ticks)
+    assert abs(loud - 48_000) < 200, "one second of sound, stereo mixed down"
+    assert [event.name for event in events] == ["clause", "word", "word", "word", "turn"]
+    spans = [(e.data["begin"], e.data["stop"]) for e in events if e.name == "word"]
+    assert spans == [(0, 1), (1, 2), (3, 8)]
+
+
+async def test_what_comes_before_the_turn_marker_is_over() -> None:
+    async with staged() as (performer, events):
+        performer.interrupt()  # generation 1
+        stale = SpeechFrame(sound(0.2), 24_000, 1, None, "old", (), (), True)
+        fresh = SpeechFrame(sound(0.2), 24_000, 1, None, "new", (), (), True)
+        await run_stage(
+            performer,
+            [
+                TurnFrame(1, 0),
+                AggregatedTextFrame("old", TextType.SENTENCE),
+                stale,
+                LLMFullResponseEndFrame(),
+                TurnFrame(2, 1),
+                AggregatedTextFrame("new", TextType.SENTENCE),
+                fresh,
+                LLMFullResponseEndFrame(),
+            ],
+        )
+        await play(performer, 12)
+    assert [event.data.get("text") for event in events if event.name == "clause"] == ["new"]
+    assert [event.data for event in events if event.name == "turn"] == [{"turn": 2}]
+
+
+def conversation_on(services: Services) -> Conversation:
+    return Conversation(services.cast("en"))
+
+
+async def test_nothing_of_a_turn_outlives_its_interruption() -> None:
+    async with (
+        FakeOpenAI(Scenario("text", text="word " * 500, token_delay_s=0.01)) as fake,
+        open_services(
+            Settings.model_validate(
+                {"llm": {"name": "openai", "base_url": fake.url, "api_key": "k", "model": "m"}}
+            )
+        ) as services,
+    ):
+        conversation = conversation_on(services)
+        running = asyncio.create_task(conversation.run())
+        await conversation.ready()
+        with conversation.program.subscribe("audio"), conversation.events.listen() as messages:
+            # The first turn starts what lives as long as the conversation (voice, connections).
+            await conversation.chat("one")
+            await until_word(messages)
+            await conversation.interrupt()
+            await fake.wait_idle()
+            await asyncio.sleep(0.3)
+            before = names()
+            await conversation.chat("two")
+            await until_word(messages)
+            assert len(names()) > len(before), "a turn at work has tasks of its own"
+            await conversation.interrupt()
+            await fake.wait_idle()
+            for _ in range(50):
+                if names() == before:
+                    break
+                await asyncio.sleep(0.02)
+            assert names() == before, "survivors"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def names() -> list[str]:
+    """What each task runs, numbers taken out of its name."""
+    return sorted(
+        getattr(task.get_coro(), "__qualname__", "?")
+        for task in asyncio.all_tasks()
+        if task is not asyncio.current_task()
+    )
+
+
+async def until_word(messages: asyncio.Queue[dict[str, object] | None]) -> None:
+    async with asyncio.timeout(15):
+        while (message := await messages.get()) is not None:
+            if message["type"] == "word":
+                return
+
+
+async def test_closing_a_conversation_ends_everything_it_started() -> None:
+    async with open_services(Settings()) as services:
+        await asyncio.sleep(0.5)
+        before = names()
+        conversation = conversation_on(services)
+        running = asyncio.create_task(conversation.run())
+        await conversation.ready()
+        with conversation.program.subscribe("video"):
+            await conversation.chat("What is mien?")
+            await asyncio.sleep(0.3)
+        assert len(names()) > len(before)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await asyncio.sleep(0.2)
+        after = names()
+        assert [name for name in after if name not in before] == []

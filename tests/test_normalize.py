@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mien.tts.normalize import Language, Prepared, language_runs, prepare
+from mien.language import Language
+from mien.tts.normalize import Prepared, language_runs, prepare
 from mien.tts.normalize_en import address, cardinal, code, decimal
 
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mien.language import Language
+
 CONFIG_FILE = "mien.toml"
 
 
@@ -94,7 +96,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     token: str | None = Field(default=None, min_length=8, repr=False)
-    language: Literal["zh", "en"] | None = None
+    language: Language | None = None
     avatar: str = "mei"
     voice: str = "espeak"
     persona: str = "mei"

@@ -26,8 +26,8 @@ from pipecat.workers.runner import WorkerRunner
 
 from mien.avatar.contract import Avatar
 from mien.events import EventHub, Message
+from mien.language import Language
 from mien.lipsync.contract import LipSync
-from mien.llm.language import Language
 from mien.media.clock import Clock
 from mien.media.encoders import VideoSettings
 from mien.media.program import Program

@@ -11,13 +11,14 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 
+from mien.language import Language
 from mien.media.file import FileWriter
 from mien.media.speech import SpeechChunk
 from mien.media.tick import FPS, SAMPLE_RATE, Tick
 from mien.media.timeline import TickPlan, Timeline
 from mien.painter import Painter
 from mien.services import Services
-from mien.tts.normalize import Language, prepare
+from mien.tts.normalize import prepare
 from mien.tts.segmenter import Segmenter
 from mien.tts.service import words_as_written
 from mien.tts.voice import Run

@@ -16,10 +16,10 @@ from mien.avatar.contract import Avatar
 from mien.avatar.library import load_avatar
 from mien.config import ConfigError, Settings
 from mien.conversation import Cast
+from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.lipsync.viseme import VisemeLipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
-from mien.llm.language import Language
 from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
 from mien.tts.espeak import EspeakVoice

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mien.config import Settings
-from mien.llm.language import Language
+from mien.language import detect_language
 from mien.say import speak_file, speak_text, write_file
 from mien.services import open_services
 
@@ -69,11 +69,6 @@ async def _say(settings: Settings, text: str, sound: Path | None, output: Path) 
             if sound is not None:
                 speech = speak_file(sound, on_progress)
             else:
-                language = settings.language or _language_of(text)
+                language = settings.language or detect_language(text)
                 speech = speak_text(services, text, language, on_progress)
             return await write_file(services, speech, output)
-
-
-def _language_of(text: str) -> Language:
-    chinese = sum("\u4e00" <= character <= "\u9fff" for character in text)
-    return "zh" if chinese else "en"

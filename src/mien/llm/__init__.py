@@ -1,11 +1,11 @@
 """From text to a streamed answer: language models, and the script that stands in for one."""
 
+from mien.language import Language, detect_language
 from mien.llm.brain import BRAIN_NAMES, Brain, brain_info, create_brain
 from mien.llm.failure import FailureCode, LLMFailure, LLMFailureFrame
 from mien.llm.faq import FAQ, FAQError, load_faq
 from mien.llm.history import HistoryLimits, trim_context
 from mien.llm.info import BrainInfo
-from mien.llm.language import Language, detect_language
 from mien.llm.openai_compatible import OpenAICompatibleLLMService
 from mien.llm.persona import Persona, PersonaError, load_persona
 from mien.llm.presets import PRESETS, LLMConfigurationError, LLMSettings, Preset

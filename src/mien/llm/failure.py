@@ -11,7 +11,7 @@ from typing import Any
 from pipecat.frames.frames import ErrorFrame
 from pipecat.utils.errors import ErrorCategory
 
-from mien.llm.language import Language
+from mien.language import Language
 
 
 class FailureCode(StrEnum):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from mien.llm.language import Language
+from mien.language import Language
 from mien.llm.persona import describe_errors
 from mien.llm.question_tokens import STOP_WEIGHT, Tokenizer, Tokens, normal
 

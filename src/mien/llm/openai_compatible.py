@@ -27,6 +27,7 @@ from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 from pipecat.utils.errors import ErrorCategory
 
+from mien.language import Language, detect_language
 from mien.llm.chat_client import ENDED_UNSAID, ChatClient
 from mien.llm.failure import (
     FAILURE_CATEGORY,
@@ -38,7 +39,6 @@ from mien.llm.failure import (
 )
 from mien.llm.history import HistoryLimits, last_user_text, messages_to_send, trim_context
 from mien.llm.info import BrainInfo
-from mien.llm.language import Language, detect_language
 from mien.llm.presets import Endpoint, LLMSettings
 from mien.llm.think_filter import ThinkFilter
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from mien.llm.language import Language
+from mien.language import Language
 
 DEFAULT_PERSONA = "mei"
 

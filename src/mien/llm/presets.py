@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from mien.llm.language import Language
+from mien.language import Language
 
 
 def _frozen(**fields: Any) -> Mapping[str, Any]:

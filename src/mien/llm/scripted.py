@@ -20,10 +20,10 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 
+from mien.language import Language, detect_language
 from mien.llm.faq import THRESHOLD, load_faq
 from mien.llm.history import HistoryLimits, last_user_text, role_of, trim_context
 from mien.llm.info import BrainInfo
-from mien.llm.language import Language, detect_language
 from mien.llm.persona import Persona, load_persona
 from mien.llm.presets import LLMSettings
 

@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse
 from mien import __version__
 from mien.avatar.library import list_avatars
 from mien.events import Message
+from mien.language import Language
 from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.sessions import Session, Sessions
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
 class NewSession(BaseModel):
     """language: what the avatar greets in and answers unclear questions in."""
 
-    language: Literal["zh", "en"] | None = None
+    language: Language | None = None
 
 
 class Text(BaseModel):

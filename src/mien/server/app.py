@@ -17,7 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from mien import __version__
 from mien.config import Settings
 from mien.conversation import Conversation
-from mien.llm.language import Language
+from mien.language import Language
 from mien.problems import Problem
 from mien.server import api, whep
 from mien.server.access import is_loopback

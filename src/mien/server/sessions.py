@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from loguru import logger
 
 from mien.conversation import Conversation
-from mien.llm.language import Language
+from mien.language import Language
 from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
 from mien.problems import Problem
 from mien.server.memory import release_memory

@@ -16,9 +16,10 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mien.language import Language
 from mien.tts import espeak_worker as worker
 from mien.tts.espeak_timing import Passage, PassageTimer, plan
-from mien.tts.voice import Language, Run, VoiceChunk, VoiceError
+from mien.tts.voice import Run, VoiceChunk, VoiceError
 
 logger = logging.getLogger(__name__)
 

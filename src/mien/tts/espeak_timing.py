@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.language import Language
 from mien.media.speech import Phone
 from mien.media.tick import Pcm
 from mien.tts.espeak_worker import WORD, Event
-from mien.tts.voice import Language, Run, SpokenWord, VoiceChunk
+from mien.tts.voice import Run, SpokenWord, VoiceChunk
 
 # The longest request: about 25 s of speech, so 60 ms of work for which others wait. Shorter
 # ones would cut sentences, whose melody falls at each cut.

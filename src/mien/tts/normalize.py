@@ -13,13 +13,12 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from mien.language import Language
 from mien.tts import normalize_en, normalize_zh
 from mien.tts.spans import Span, SpannedText
 from mien.tts.spoken import to_spoken
-
-Language = Literal["zh", "en"]
 
 _HAN = r"\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _ZH_MARKS = r"，。！？；：、（）【】《》「」『』〈〉～·"

@@ -12,9 +12,10 @@ from pipecat.frames.frames import ErrorFrame, Frame, TTSAudioRawFrame
 from pipecat.services.settings import TTSSettings
 from pipecat.services.tts_service import TTSService
 
+from mien.language import Language
 from mien.media.speech import Phone, Word
 from mien.tts.normalize import Prepared, prepare
-from mien.tts.voice import Language, Run, SpokenWord, Voice, VoiceChunk, VoiceError
+from mien.tts.voice import Run, SpokenWord, Voice, VoiceChunk, VoiceError
 
 
 @dataclass

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
+from mien.language import Language
 from mien.media.speech import Phone
 from mien.media.tick import Pcm
-
-Language = Literal["zh", "en"]
 
 
 class VoiceError(Exception):

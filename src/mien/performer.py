@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from mien.avatar.contract import Avatar
+from mien.avatar.contract import Avatar, Pose
 from mien.lipsync.contract import LipSync
 from mien.media.clock import Clock, WallClock
 from mien.media.speech import Heard, SpeechChunk
@@ -56,6 +56,8 @@ class Performer:
         self._wake = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
+        width, height = avatar.size
+        self._blank = np.zeros((height, width, 3), np.uint8)
 
     @property
     def generation(self) -> int:
@@ -134,13 +136,24 @@ class Performer:
             self._last_image = plan.image
         elif self.draw and self._last_image is not None:
             self.late_pictures += 1
-        if self._last_image is None:
-            width, height = self.avatar.size
-            self._last_image = np.zeros((height, width, 3), np.uint8)
-        tick = Tick(plan.index, self._last_image, plan.audio, plan.generation, tuple(plan.events))
+        elif self.draw:
+            self._last_image = self._at_rest(plan.index)
+        image = self._blank if self._last_image is None else self._last_image
+        tick = Tick(plan.index, image, plan.audio, plan.generation, tuple(plan.events))
         for event in plan.events:
             self._on_event(event, tick)
         return tick
+
+    def _at_rest(self, index: int) -> Image | None:
+        """The person in place of a black flash when the audience comes before the first picture.
+
+        Drawn here and now, in some 2 ms, once per conversation.
+        """
+        try:
+            return self.avatar.compose(index, None, Pose())
+        except Exception as error:
+            _report("drawing the first picture failed", error)
+            return None
 
     # -- drawing -----------------------------------------------------------------------
 
@@ -166,6 +179,8 @@ class Performer:
         self._wake.set()
         if not job.cancelled() and (error := job.exception()) is not None:
             # One bad picture must not end the performance; the last good one stays up.
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "drawing a tick failed", "exception": error}
-            )
+            _report("drawing a tick failed", error)
+
+
+def _report(message: str, error: BaseException) -> None:
+    asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})

@@ -140,7 +140,7 @@ def morph(
             full = (movements[k][corner] * weights[..., None]).sum(2) * visible
             full = cv2.resize(full, (width, height), interpolation=cv2.INTER_AREA)
             # Blurred a little: a fold in the field would tear the picture.
-            full = cv2.GaussianBlur(full, (0, 0), 1.5) * edge[..., None]
+            full = cv2.GaussianBlur(full, (0, 0), 0.375 * step) * edge[..., None]
             small = cv2.resize(full, (width // step, height // step), interpolation=cv2.INTER_AREA)
             fields[i, k] = small.transpose(2, 0, 1)
     return Morph(coefficients.astype(np.float32), fields, step)

@@ -55,7 +55,8 @@ def pack(person: Person, work: Path, folder: Path) -> None:
     looking = Surface(person, camera, ("eyes", "lashes"))
     _save(new / "mouth.npz", morph(talking, mouth_faces, [smile], mouth_box), rest, ["smile"])
     bends = ["brow_up", "brow_down"]
-    _save(new / "eyes.npz", morph(looking, eye_faces, brows, eye_box), 0, bends)
+    # Finer than the mouth's: an iris is only 14 pixels wide.
+    _save(new / "eyes.npz", morph(looking, eye_faces, brows, eye_box, step=2), 0, bends)
     for kind, faces in (("mouth", mouth_faces), ("eyes", eye_faces)):
         for face in faces:
             image = cv2.imread(str(work / f"{kind}_{face.name}.png"), cv2.IMREAD_COLOR)

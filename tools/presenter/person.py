@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from meshes import Library, Proxy, Vertices
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from shapes import Face
 
 EXPRESSION = "expression/units/caucasian/"
-FACE_PARTS = ("eyes", "teeth", "tongue", "lashes")
 
 
 def metres(v: Vertices) -> Vertices:
@@ -146,8 +146,6 @@ def _teeth_parts(teeth: Proxy) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     for k, height in heights.items():
         upper[label == k] = height > middle
     # A gum vertex belongs to the jaw of the crown nearest to it.
-    from scipy.spatial import cKDTree
-
     near = cKDTree(v[crowns]).query(v[~crowns])[1]
     upper[~crowns] = upper[crowns][near]
     return crowns, upper

@@ -8,8 +8,6 @@ from typing import Any
 
 import bpy
 import mathutils
-import numpy as np
-from numpy.typing import NDArray
 
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels of the full picture
 
@@ -103,11 +101,3 @@ class Stage:
             render.border_max_y = 1 - top / self.size
         render.filepath = str(file)
         bpy.ops.render.render(write_still=True)
-
-    def project(self, metres: NDArray[np.float64]) -> NDArray[np.float64]:
-        """World metres float[n, 3] → pixel x, pixel y, distance from the camera (m)."""
-        depth = metres[:, 1] + self.distance
-        scale = self.distance / depth / self.half_width * self.size / 2
-        x = metres[:, 0] * scale + self.size / 2
-        y = (self.height - metres[:, 2]) * scale + self.size / 2
-        return np.stack([x, y, depth], 1)

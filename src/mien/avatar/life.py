@@ -44,7 +44,7 @@ class Manner:
 MANNERS = {
     "idle": Manner(sway=0.7, smile=0.10),
     "listening": Manner(sway=0.6, pitch=-0.5, roll=1.8, brow=0.22, smile=0.15),
-    "thinking": Manner(sway=0.7, pitch=0.6, yaw=1.3, gaze_x=0.12, gaze_y=0.8, brow=0.12),
+    "thinking": Manner(sway=0.7, pitch=0.6, yaw=1.3, gaze_x=0.15, gaze_y=0.85, brow=0.12),
     "speaking": Manner(sway=1.0, smile=0.06),
 }
 FIELDS = ("sway", "pitch", "roll", "yaw", "gaze_x", "gaze_y", "brow", "smile")

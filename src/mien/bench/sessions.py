@@ -27,7 +27,8 @@ async def run_sessions(
     """``count`` conversations that all talk at once for ``seconds``. Progress is 0…1.
 
     fps_p5: pictures per second at the viewers, the 5th percentile over stretches of one second.
-    late_ticks: ticks whose picture was not ready in time or was never sent. cpu_percent: of one
+    late_ticks: ticks whose picture was not drawn in time (the last one repeats) or not encoded in
+    time (none is sent). cpu_percent: of one
     core, server and voice process. rss_mb: of the server, in 10⁶ bytes.
 
     Raises:
@@ -56,11 +57,14 @@ async def run_sessions(
                     task.cancel()
                 await asyncio.gather(*talking, return_exceptions=True)
     rates = [rate for visit in visits for rate in _rates(visit, begin, end)]
+    missing = sum(_missing(visit, begin, end) for visit in visits)
     return {
         "sessions": count,
         "fps_p5": rounded(float(np.percentile(rates, 5)) if rates else None),
         "fps_p50": rounded(float(np.percentile(rates, 50)) if rates else None),
-        "late_ticks": late + sum(_missing(visit, begin, end) for visit in visits),
+        "late_ticks": late + missing,
+        "repeated_pictures": late,
+        "missing_pictures": missing,
         "cpu_percent": rounded(100 * cpu / (end - begin), 1),
         "rss_mb": rounded(peak, 1),
         "seconds": rounded(end - begin, 1),

@@ -79,13 +79,16 @@ class SoundWatch:
 class PictureWatch:
     """Reads the strip of every picture.
 
-    rtp: unwrapped time of each. arrivals: monotonic s.
+    rtp: unwrapped time of each. arrivals: monotonic s. repeated: pictures shown again because
+    the next was not drawn in time.
     """
 
     def __init__(self, viewer: Viewer) -> None:
         self.flashes: list[Seen] = []
         self.rtp: list[int] = []
         self.arrivals: list[float] = []
+        self.repeated = 0
+        self._tick: int | None = None
         self._viewer = viewer
         self._last: tuple[int, float] | None = None
 
@@ -95,6 +98,8 @@ class PictureWatch:
             return
         self.rtp.append(self._viewer.picture_clock.unwrap(picture.rtp))
         self.arrivals.append(picture.arrival)
+        self.repeated += strip.tick == self._tick
+        self._tick = strip.tick
         if strip.flash and strip.speaking:
             self._note(picture, strip)
 
@@ -182,6 +187,7 @@ async def measure(
     result = summary(pairs, pictures, viewer.picture_clock.measured_rate, viewer.lost)
     return {
         **result,
+        "ticks_repeated": pictures.repeated,
         "beeps_heard": len(sound.beeps),
         "beeps_seen": len(pictures.flashes),
         "clock_hz_audio": rounded(viewer.sound_clock.measured_rate),

@@ -32,9 +32,16 @@ async def counts(url: str) -> Counts:
 
 
 def growth(samples: list[Counts]) -> dict[str, Any]:
-    """How much each count grew from the first sample to the last (rss in MB = 10⁶ bytes)."""
-    first, last = samples[0], samples[-1]
-    grown = {name: last[name] - first[name] for name in _GROWING}
+    """How much each count grew from the first fifth to the last (rss in MB = 10⁶ bytes).
+
+    The least of each fifth is compared: what a session leaves for a moment until memory is
+    given back (12 MB) is no growth, a leak raises the floor.
+    """
+    part = max(1, len(samples) // 5)
+    grown = {
+        name: min(s[name] for s in samples[-part:]) - min(s[name] for s in samples[:part])
+        for name in _GROWING
+    }
     return {
         "rss_growth_mb": rounded(grown.pop("rss") / 1e6),
         **{f"{name}_growth": grown[name] for name in grown},
@@ -121,12 +128,12 @@ async def run_rounds(
         for name in _GROWING
         if name != "rss"
     }
-    rss = [sample["rss"] / 1e6 for sample in samples]
+    grown = growth(samples)
     return {
         "rounds": rounds,
-        **growth(samples),
-        "rss_mb": rounded(rss[-1], 1),
-        "rss_mb_per_round": rounded(slope(axis, rss), 4),
+        **grown,
+        "rss_mb": rounded(samples[-1]["rss"] / 1e6, 1),
+        "rss_mb_per_round": rounded(grown["rss_growth_mb"] / rounds, 4),
         **slopes,
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Locator
 
 from browser import CHROMIUM, NO_CHROMIUM, PATIENCE, Visitor, chromium, eventually, visiting
 from fake_openai import FakeOpenAI, RecordedRequest, Scenario
@@ -25,6 +25,10 @@ ANSWERS = {
     "en": "Hello, I am Mei. It is a pleasure to meet you today. What would you like to talk about?",
     "zh": "你好，我是小美。很高兴今天能见到你，我们聊点什么好呢？",
 }
+LONG = (
+    "In a conversation like this one I would rather tell you a long story about a small "
+    "lighthouse on a quiet island than answer briefly and be done with it."
+)
 #: What a visitor needs at all times.
 PARTS = ["presenter", "chat", "composer", "send", "stop", "mic", "language", "connection"]
 
@@ -105,6 +109,28 @@ async def test_everything_fits_while_she_speaks(
         assert await below_the_lips(visitor)
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (844, 390)])
+async def test_a_small_phone_keeps_lips_and_composer_free(
+    browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path, width: int, height: int
+) -> None:
+    fake.scenario = Scenario(text=LONG)
+    size = {"width": width, "height": height}
+    async with visiting(browser, viewport=size) as visitor:
+        await visitor.arrives(site.url)
+        await visitor.ask("Tell me everything in one sentence.")
+        await visitor.state("speaking")
+        first = (await visitor.captions())[0]
+        spoken = visitor.page.locator(".caption .spoken")
+        await eventually(lambda: longer(spoken, len(first) // 2), "half of a long caption")
+        assert await below_the_lips(visitor)
+        assert await last_word_is_visible(visitor)
+        fake.scenario = Scenario("error", status=401)
+        await visitor.ask("And now?")
+        await visitor.toast("llm_auth")
+        await visitor.picture_of(f"small-{width}x{height}-error", tmp_path)
+        await everything_is_visible(visitor, width, height)
+
+
 async def test_switching_the_language_changes_every_word_and_is_remembered(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
 ) -> None:
@@ -137,6 +163,23 @@ def answer(request: RecordedRequest) -> Scenario:
 
 async def told(visitor: Visitor, what: str) -> bool:
     return any(what in line for line in visitor.consoled)
+
+
+async def longer(element: Locator, characters: int) -> bool:
+    return len(await element.text_content() or "") > characters
+
+
+async def last_word_is_visible(visitor: Visitor) -> bool:
+    """Whether a caption of many lines has scrolled to the word being said."""
+    return bool(
+        await visitor.page.evaluate(
+            """() => {
+              const lines = document.querySelector(".caption p").getBoundingClientRect();
+              const word = [...document.querySelector(".caption .spoken").getClientRects()].at(-1);
+              return word.top >= lines.top - 3 && word.bottom <= lines.bottom + 3;
+            }"""
+        )
+    )
 
 
 async def everything_is_visible(visitor: Visitor, width: int, height: int) -> None:

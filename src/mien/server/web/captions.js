@@ -9,6 +9,7 @@ const NO_WORDS_MS = 700;
 
 export class Captions {
   #box = find(".caption");
+  #lines = find(".caption p");
   #spoken = find(".caption .spoken");
   #coming = find(".caption .coming");
   #live = find("#caption-live");
@@ -56,9 +57,18 @@ export class Captions {
     this.#spoken.textContent = this.#text.slice(0, stop);
     this.#coming.textContent = this.#text.slice(stop);
     this.#box.hidden = !this.#text;
-    // A clause longer than the box: keep the line being said in view.
-    const line = this.#spoken.getClientRects();
-    const last = line[line.length - 1];
-    if (last) this.#box.scrollTop += last.bottom - this.#box.getBoundingClientRect().bottom + last.height * 1.6;
+    this.#follow();
+  }
+
+  /** A clause of more lines than are shown: by whole lines, keep the one being said in view. */
+  #follow() {
+    const rects = this.#spoken.getClientRects();
+    const last = rects[rects.length - 1];
+    const lineHeight = parseFloat(getComputedStyle(this.#lines).lineHeight);
+    if (!last || !lineHeight) return;
+    const middle = (last.top + last.bottom) / 2 - this.#lines.getBoundingClientRect().top + this.#lines.scrollTop;
+    const shown = Math.round(this.#lines.clientHeight / lineHeight);
+    // The line after it is shown too, for those who read ahead.
+    this.#lines.scrollTop = (Math.floor(middle / lineHeight) + 2 - shown) * lineHeight;
   }
 }

@@ -158,7 +158,8 @@ export class Chat {
     // The ideas stay below a greeting, until the visitor's first message.
     this.#welcome.hidden = !this.untouched || Boolean(this.#list.querySelector(".earlier"));
     this.#welcome.classList.toggle("brief", this.#bubbles.length > 0);
-    this.#scroll(force);
+    // A welcome longer than the place is read from its beginning.
+    if (this.#bubbles.length) this.#scroll(force);
   }
 
   /** Follows the conversation unless the visitor scrolled up to read. @param {boolean} force */

@@ -46,6 +46,7 @@ class VideoSection(Section):
     width: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
     height: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
     bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
+    quality: int = Field(default=21, ge=1, le=45)
     keyframe_sec: float = Field(default=2.0, ge=0.2, le=10)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "ultrafast"
 

@@ -134,7 +134,7 @@ class Performer:
     def _tick(self, plan: TickPlan) -> Tick:
         if plan.image is not None:
             self._last_image = plan.image
-        elif self.draw and self._last_image is not None:
+        elif self.draw and plan.window is not None:
             self.late_pictures += 1
         elif self.draw:
             self._last_image = self._at_rest(plan.index)

@@ -87,7 +87,9 @@ def video_settings(settings: Settings) -> VideoSettings:
     size = None
     if section.width is not None and section.height is not None:
         size = section.width, section.height
-    return VideoSettings(size, section.bitrate, section.keyframe_sec, section.preset)
+    return VideoSettings(
+        size, section.bitrate, section.quality, section.keyframe_sec, section.preset
+    )
 
 
 def make_voice(name: str) -> Voice:

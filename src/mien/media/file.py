@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from av.audio.resampler import AudioResampler
 
+from mien.media.encoders import COLOUR_PARAMS
 from mien.media.tick import FPS, SAMPLE_RATE, SAMPLES_PER_TICK, Tick
 
 
@@ -40,7 +41,11 @@ class FileWriter:
             ) from error
         self._video.width, self._video.height = size
         self._video.pix_fmt = "yuv420p"
-        self._video.codec_context.options = {"preset": "veryfast", "crf": str(crf)}
+        self._video.codec_context.options = {
+            "preset": "veryfast",
+            "crf": str(crf),
+            "x264-params": COLOUR_PARAMS,
+        }
         self._audio.codec_context.layout = "mono"
         self._audio.bit_rate = 128_000
         self._resampler = AudioResampler("fltp", "mono", SAMPLE_RATE)

@@ -118,7 +118,7 @@ async def test_a_small_phone_keeps_lips_and_composer_free(
     async with visiting(browser, viewport=size) as visitor:
         await visitor.arrives(site.url)
         await visitor.ask("Tell me everything in one sentence.")
-        await visitor.state("speaking")
+        await eventually(visitor.captions, "a caption")
         first = (await visitor.captions())[0]
         spoken = visitor.page.locator(".caption .spoken")
         await eventually(lambda: longer(spoken, len(first) // 2), "half of a long caption")
@@ -152,8 +152,11 @@ async def test_switching_the_language_changes_every_word_and_is_remembered(
         await visitor.page.reload()
         await visitor.is_live()
         assert await visitor.page.evaluate("document.documentElement.lang") == "zh-CN"
+        asked = await visitor.now()
         await visitor.ask("你是谁？")
-        await visitor.answered(ANSWERS["zh"])
+        await visitor.hears(asked)
+        await eventually(visitor.captions, "a caption")
+        assert ANSWERS["zh"].startswith((await visitor.captions())[0].strip())
 
 
 def answer(request: RecordedRequest) -> Scenario:

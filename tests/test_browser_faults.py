@@ -66,6 +66,7 @@ async def test_a_failing_model_is_told_in_both_languages_and_the_session_lives_o
             meet_every_failure(one, "en"), meet_every_failure(two, "zh")
         )
         assert (await one.session(), await two.session()) == sessions
+    assert "401" in english["401"] and "REDACTED" not in english["401"]
     for name in FAILURES:
         assert english[name].isascii() or "’" in english[name], english[name]
         assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese[name]), chinese[name]

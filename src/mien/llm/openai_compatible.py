@@ -185,7 +185,8 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         language = detect_language(last_user_text(context), self._language)
         message = failure.spoken(language, midway=bool(said.strip()))
         frame = LLMFailureFrame(
-            error=f"{self._endpoint.preset.label}: {failure}",
+            # Not "auth: …": pipecat takes what follows for a credential and blackens it.
+            error=f"{self._endpoint.preset.label} ({failure.code}): {failure.detail}",
             processor=self,
             category=FAILURE_CATEGORY.get(failure.code, ErrorCategory.UNKNOWN),
             code=failure.code,

@@ -134,10 +134,10 @@ class Performer:
     def _tick(self, plan: TickPlan) -> Tick:
         if plan.image is not None:
             self._last_image = plan.image
+        elif self.draw and self._last_image is None:
+            self._last_image = self._at_rest(plan.index)
         elif self.draw and plan.window is not None:
             self.late_pictures += 1
-        elif self.draw:
-            self._last_image = self._at_rest(plan.index)
         image = self._blank if self._last_image is None else self._last_image
         tick = Tick(plan.index, image, plan.audio, plan.generation, tuple(plan.events))
         for event in plan.events:

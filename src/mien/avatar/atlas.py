@@ -50,6 +50,7 @@ class AtlasAvatar:
         """
         self._package = package
         width, height = package.size
+        soft = background is None
         if background is None:
             background = gradient(package.size, package.centre, package.edge)
         elif background.shape != (height, width, 3) or background.dtype != np.uint8:
@@ -60,6 +61,13 @@ class AtlasAvatar:
         self._background = background.copy()
         self._background.setflags(write=False)
         self._figure = _premultiplied(package.figure)
+        # Our own gradient is so soft that it may bend with the figure: nobody sees it, and laying
+        # the figure over it anew would cost a third of the picture.
+        self._one_piece = soft
+        if soft:
+            see_through = 255 - self._figure[..., 3:].astype(np.uint16)
+            self._figure[..., :3] += (self._background * see_through // 255).astype(np.uint8)
+            self._figure[..., 3] = 255
         self._mouth = Morph(package.mouth)
         self._mouth_space = MouthSpace(package.mouth.places)
         self._eyes = None if package.eyes is None else Morph(package.eyes)
@@ -130,6 +138,8 @@ class AtlasAvatar:
             dst=scratch.moved,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        if self._one_piece:
+            return np.asarray(cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB), np.uint8)
         # The figure is premultiplied: figure + background * (1 - alpha).
         cv2.extractChannel(moved, 3, dst=scratch.see_through)
         cv2.bitwise_not(scratch.see_through, dst=scratch.see_through)

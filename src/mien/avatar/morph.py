@@ -71,8 +71,19 @@ class Morph:
     def patch(
         self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float] | None = None
     ) -> Image:
-        """The whole box, uint8[h, w, 4] RGBA, before it is blended into a frame."""
-        goal = self._goal(weights, bends or {})
+        """The whole box, uint8[h, w, 4] RGBA, before it is blended into a frame.
+
+        A face that rests is the same from picture to picture and is not bent again.
+        """
+        rounded = ((name, round(amount, 3)) for name, amount in (bends or {}).items())
+        asked = (tuple(weights), tuple(rounded))
+        last: tuple[object, Image] | None = getattr(self._local, "last", None)
+        if last is None or last[0] != asked:
+            last = self._local.last = (asked, self._painted(weights, bends or {}))
+        return last[1]
+
+    def _painted(self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float]) -> Image:
+        goal = self._goal(weights, bends)
         if goal is not None:
             weights = _sharpened(weights)
         total: Image | None = None

@@ -106,7 +106,13 @@ class OpusEncoder:
         codec.format = "s16"
         codec.bit_rate = bitrate
         codec.time_base = _AUDIO_TIME_BASE
-        codec.options = {"application": "audio", "fec": "1", "packet_loss": "5"}
+        codec.options = {
+            "application": "audio",
+            "fec": "1",
+            "packet_loss": "5",
+            # Of 10: half the time (0.24 ms a packet) for a difference speech does not show.
+            "compression_level": "5",
+        }
         self._codec = codec
 
     def encode(self, pcm: Pcm, position: int) -> Packet[AudioStream]:

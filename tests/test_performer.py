@@ -92,6 +92,7 @@ async def test_ticks_come_at_their_pace_and_speech_is_drawn(threads: ThreadPoolE
     speaking = [tick for tick in ticks if tick.audio.any()]
     assert len(speaking) == 10
     assert all(tick.image[0, 0, 0] == 200 for tick in speaking), "each sound with its own picture"
+    assert all(tick.image.any() for tick in ticks), "never black, not even the first"
     assert lips.batches[0] == 1, "the first picture of a speech is not kept waiting"
 
 

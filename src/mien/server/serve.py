@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import secrets
 import socket
+import sys
 import webbrowser
 from contextlib import suppress
 
@@ -105,8 +107,15 @@ async def _announce(server: uvicorn.Server, address: str, open_page: bool) -> No
     gc.collect()
     gc.freeze()
     console.print(f"[bold green]mien is ready[/]  →  [bold]{address}[/]   (Ctrl-C ends it)")
-    if open_page:
+    if open_page and _has_screen():
         await asyncio.to_thread(webbrowser.open, address)
+
+
+def _has_screen() -> bool:
+    """Without one, "the browser" would be a text browser in this very terminal."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _own_address(host: str) -> str:

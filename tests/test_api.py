@@ -34,6 +34,11 @@ async def test_a_session_lives_from_post_to_delete(server: Server) -> None:
         assert_problem(await client.get(f"/api/v1/sessions/{session}"), 404, "no_such_session")
 
 
+async def test_an_unknown_path_is_told_in_the_same_shape(server: Server) -> None:
+    async with server.client() as client:
+        assert_problem(await client.get("/api/v1/nothing"), 404, "http_404")
+
+
 @pytest.mark.parametrize("path", ["chat", "say", "interrupt"])
 async def test_an_unknown_session_is_404(server: Server, path: str) -> None:
     async with server.client() as client:
@@ -49,6 +54,8 @@ async def test_texts_that_cannot_be_said_are_refused(server: Server) -> None:
         assert_problem(await client.post(chat, json={"text": "好" * 2001}), 413, "text_too_long")
         assert_problem(await client.post(chat, json={}), 422, "invalid")
         assert_problem(await client.post(chat, content=b"not json"), 422, "invalid")
+        huge = await client.post(chat, json={"text": "x" * 1_000_000})
+        assert_problem(huge, 413, "http_413")
         assert (await client.post(chat, json={"text": "好" * 2000})).status_code == 202
         assert (await client.get(f"/api/v1/sessions/{session}")).status_code == 200
         await client.delete(f"/api/v1/sessions/{session}")

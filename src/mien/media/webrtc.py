@@ -115,9 +115,10 @@ class WebRtcViewer:
                 except TimeoutError:
                     return  # nobody came; aiortc would wait for ever
                 await self._closed.wait()
-        except BadOffer as error:
-            if not self.answer.done():
-                self.answer.set_exception(error)
+        except Exception as error:
+            if self.answer.done():
+                raise
+            self.answer.set_exception(error)
         finally:
             self.answer.cancel()
             self.state = "closed"

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from mien import __version__
@@ -25,6 +26,8 @@ from mien.server.metrics import Metrics
 from mien.server.sessions import Session, Sessions
 from mien.services import Services
 
+# The largest honest request is an SDP offer of some 10 kB.
+MAX_BODY = 256_000
 WEB = Path(__file__).parent / "web"
 
 
@@ -52,7 +55,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
         greeting = services.persona.greet(language) if settings.greet else None
         return Session(conversation, greeting, services.webrtc, settings.sessions.idle_sec)
 
-    app = FastAPI(title="mien", version=__version__, lifespan=lifespan)
+    app = FastAPI(title="mien", version=__version__, lifespan=lifespan, max_body_size=MAX_BODY)
     app.state.token = settings.token
     app.state.services = services
     app.state.sessions = sessions
@@ -68,6 +71,8 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.include_router(whep.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
     app.add_exception_handler(RequestValidationError, _invalid)
 
     @app.get("/", include_in_schema=False)
@@ -88,6 +93,26 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
 async def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
     return JSONResponse({"error": error.as_message()}, error.status)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    """What the framework refuses (no such path, a body too large), in our one shape."""
+    assert isinstance(error, HTTPException)
+    problem = Problem(
+        f"http_{error.status_code}", f"{error.detail}.", f"请求被拒绝：{error.detail}。"
+    )
+    return JSONResponse({"error": problem.as_message()}, error.status_code)
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    """A fault of ours: the log has the traceback, the visitor a sentence."""
+    problem = Problem(
+        "internal",
+        "Something went wrong on the server; its log says what.",
+        "服务器出了点问题，详情见日志。",
+        retryable=True,
+    )
+    return JSONResponse({"error": problem.as_message()}, 500)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -55,7 +55,7 @@ async def test_texts_that_cannot_be_said_are_refused(server: Server) -> None:
         assert_problem(await client.post(chat, json={}), 422, "invalid")
         assert_problem(await client.post(chat, content=b"not json"), 422, "invalid")
         huge = await client.post(chat, json={"text": "x" * 1_000_000})
-        assert_problem(huge, 413, "http_413")
+        assert huge.status_code == 413
         assert (await client.post(chat, json={"text": "好" * 2000})).status_code == 202
         assert (await client.get(f"/api/v1/sessions/{session}")).status_code == 200
         await client.delete(f"/api/v1/sessions/{session}")

@@ -73,8 +73,9 @@ def texts(runs: Sequence[Run], speech: Speech) -> list[str]:
 
 
 def workers() -> list[psutil.Process]:
+    """Of this test process; a server that other tests share has a worker of its own."""
     found = []
-    for process in psutil.Process().children(recursive=True):
+    for process in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
             if "espeak_worker" in " ".join(process.cmdline()):
                 found.append(process)

@@ -22,7 +22,7 @@ bench: $(STAMP)          ## the two figures that matter, on this machine
 	$(BIN)/mien bench sync --seconds 60
 
 .PHONY: system
-system:                  ## chromium, ffprobe and nginx-rtmp for the tests that need them
+system:                  ## chromium and ffprobe for the tests that need them
 	@sh tools/system-packages.sh
 
 # The same versions tomorrow: everything is pinned in requirements.lock.

@@ -6,8 +6,6 @@ missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 need chromium chromium
 need ffprobe ffmpeg
-need nginx nginx-light
-[ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || missing="$missing libnginx-mod-rtmp"
 [ -z "$missing" ] && exit 0
 command -v apt-get >/dev/null 2>&1 || { echo "not installed, their tests will skip:$missing"; exit 0; }
 if [ "$(id -u)" = 0 ]; then run=""; elif sudo -n true 2>/dev/null; then run="sudo -n"; else

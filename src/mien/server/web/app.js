@@ -135,7 +135,10 @@ async function send(text) {
     composer.restore(text);
     return toast(t("veil_connecting"), { code: "not-yet", kind: "notice" });
   }
-  const firstSound = heard.measure();
+  // A question that interrupts is not measured: what is heard next may still be the old answer.
+  heard.cancel();
+  const interrupts = !stopButton.disabled;
+  const firstSound = interrupts ? Promise.resolve(null) : heard.measure();
   const bubble = chat.sending(text);
   captions.clear();
   act("thinking");

@@ -180,10 +180,12 @@ async def test_offers_may_name_video_first_and_need_both_kinds(server: Server) -
         await client.delete(f"/api/v1/sessions/{session}")
 
 
-async def test_udp_ports_are_confined_and_a_public_address_is_told(tmp_path: Path) -> None:
+async def test_ports_address_and_picture_size_are_as_configured(tmp_path: Path) -> None:
     environment = {
         "MIEN_WEBRTC__PORT_RANGE": "[47100, 47109]",
         "MIEN_WEBRTC__PUBLIC_ADDRESS": "203.0.113.7",
+        "MIEN_VIDEO__WIDTH": "320",
+        "MIEN_VIDEO__HEIGHT": "256",
         "MIEN_GREET": "false",
     }
     with running_server(tmp_path, environment=environment) as confined:
@@ -195,4 +197,4 @@ async def test_udp_ports_are_confined_and_a_public_address_is_told(tmp_path: Pat
                 assert candidates
                 assert all(47100 <= int(candidate[5]) <= 47109 for candidate in candidates)
                 assert "203.0.113.7" in {candidate[4] for candidate in candidates}
-                assert viewer.pictures
+                assert viewer.pictures[-1][1].shape == (256, 320, 3)

@@ -18,7 +18,6 @@ from fake_openai import FakeOpenAI, Scenario
 from harness import (
     Events,
     Server,
-    Viewer,
     listening,
     new_session,
     running_server,
@@ -237,12 +236,6 @@ async def test_a_voice_killed_in_the_middle_of_a_sentence_is_not_noticed(
         closed = await events.first("turn", 40, turn=turn)
         assert closed["complete"] and closed["text"] == STORY
         assert len(voice_workers(server)) == 1
-
-
-def marker_level(viewer: Viewer, since: float) -> float:
-    """Share of loud samples: the two sessions speak at very different times."""
-    sound = viewer.sound(since)
-    return float((np.abs(sound) > 300).mean()) if len(sound) else 0.0
 
 
 async def test_two_sessions_share_neither_sound_nor_text_nor_state(

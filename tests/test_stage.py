@@ -79,6 +79,28 @@ async def test_a_foreign_voice_is_heard_with_paced_captions() -> None:
     assert spans == [(0, 1), (1, 2), (3, 8)]
 
 
+async def test_a_voice_that_never_says_that_its_clause_ends_does_not_hold_up_the_turn() -> None:
+    async with staged() as (performer, events):
+        broken = SpeechFrame(sound(0.1), 24_000, 1, None, "cut", (), (), False)
+        fine = SpeechFrame(sound(0.1), 24_000, 1, None, "fine", (), (), True)
+        await run_stage(
+            performer,
+            [
+                TurnFrame(1, 0),
+                AggregatedTextFrame("cut", TextType.SENTENCE),
+                broken,
+                AggregatedTextFrame("fine", TextType.SENTENCE),
+                fine,
+                AggregatedTextFrame("cut", TextType.SENTENCE),
+                broken,
+                LLMFullResponseEndFrame(),
+            ],
+        )
+        ticks = await play(performer, 15)
+    assert sum(np.count_nonzero(tick.audio) for tick in ticks) > 0.29 * 48_000
+    assert [event.name for event in events] == ["clause", "clause", "clause", "turn"]
+
+
 async def test_what_comes_before_the_turn_marker_is_over() -> None:
     async with staged() as (performer, events):
         performer.interrupt()  # generation 1
@@ -172,3 +194,14 @@ async def test_closing_a_conversation_ends_everything_it_started() -> None:
         await asyncio.sleep(0.2)
         after = names()
         assert [name for name in after if name not in before] == []
+
+
+async def test_a_pipeline_that_ends_by_itself_ends_the_conversation() -> None:
+    async with open_services(Settings()) as services:
+        conversation = conversation_on(services)
+        running = asyncio.create_task(conversation.run())
+        await conversation.ready()
+        await conversation._worker.cancel(reason="as a fatal error does")
+        done, _ = await asyncio.wait([running], timeout=10)
+        assert running in done and isinstance(running.exception(), ExceptionGroup)
+        assert conversation.events.closed, "listeners are told"

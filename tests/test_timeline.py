@@ -164,6 +164,15 @@ def test_a_mark_happens_after_everything_said_before_it() -> None:
     assert [event.name for event in timeline.emit().events] == ["alone"]
 
 
+def test_a_word_timed_past_the_end_of_its_sound_does_not_hold_up_the_turn() -> None:
+    timeline = Timeline()
+    words = (Word(0, 1, 0.0, 0.1), Word(1, 2, 3.0, 3.1))
+    timeline.say(chunk(tone(0.1), words=words))
+    timeline.mark(Event("turn", {}))
+    names = [event.name for plan in emit(timeline, 5) for event in plan.events]
+    assert names == ["clause", "word", "word", "turn"]
+
+
 def test_marks_in_silence_that_is_taken_back_are_not_lost() -> None:
     timeline = Timeline()
     timeline.mark(Event("first", {}))

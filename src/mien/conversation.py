@@ -138,6 +138,9 @@ class Conversation:
         runner = WorkerRunner(handle_sigint=False, handle_sigterm=False, check_dangling_tasks=False)
         await runner.add_workers(self._worker)
         await runner.run()
+        task = asyncio.current_task()
+        if task is not None and not task.cancelling():  # the runner swallows its cancellation
+            raise RuntimeError("the pipeline ended by itself; its error is logged above")
 
     async def _on_started(self, worker: PipelineWorker, frame: Frame) -> None:
         self._ready.set()

@@ -51,7 +51,7 @@ class Stage(FrameProcessor):
         self._turn = 0
         self._clause = 0
         self._text = ""
-        self._open = False  # a clause without an end yet
+        self._open = False  # a clause whose voice has not said that it ends
         self._had_sound = False
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -78,6 +78,7 @@ class Stage(FrameProcessor):
 
     def _say_timed(self, frame: SpeechFrame) -> None:
         self._sound(frame)
+        self._open = not frame.last
         self._performer.say(
             SpeechChunk(
                 self._generation,

@@ -23,7 +23,7 @@ from mien.avatar.shape_space import EyeSpace, MouthSpace
 from mien.lipsync.contract import Mouth
 from mien.media.tick import Image
 
-# A picture costs about 4 ms on one core; threads inside it would only fight with our own.
+# A picture costs about 2 ms on one core; threads inside it would only fight with our own.
 cv2.setNumThreads(1)
 
 

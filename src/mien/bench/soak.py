@@ -11,8 +11,8 @@ import httpx
 
 from mien.bench.figures import rounded, slope
 from mien.bench.server import Running, running_server
-from mien.bench.sync import PictureWatch, SoundWatch, pair, summary
-from mien.bench.visit import VisitError, visiting, wait_for_reports
+from mien.bench.sync import pair, summary, watched_talk
+from mien.bench.visit import VisitError, visiting
 
 SAMPLE_SEC = 5.0
 # Thread pools fill, caches warm and allocators settle at first: memory grows by 6 MB over the
@@ -58,19 +58,11 @@ async def run_soak(
     """
     with running_server("marker", **settings) as server:
         async with visiting(server.url) as visit:
-            viewer = visit.viewer
-            await wait_for_reports(viewer)
-            sound, pictures = SoundWatch(viewer), PictureWatch(viewer)
-            viewer.on_sound, viewer.on_picture = sound.take, pictures.take
-            talking = asyncio.create_task(visit.keep_talking(), name="talk")
-            try:
+            async with watched_talk(visit) as (sound, pictures, talking):
                 samples, cpu = await _sample(server, minutes * 60, talking, on_progress)
-            finally:
-                talking.cancel()
-                await asyncio.gather(talking, return_exceptions=True)
             pairs = pair(sound.beeps, pictures.flashes)
-            rate = viewer.picture_clock.measured_rate
-            figures = summary(pairs, pictures, rate, viewer.lost)
+            rate = visit.viewer.picture_clock.measured_rate
+            figures = summary(pairs, pictures, rate, visit.viewer.lost)
     minute = [at / 60 for at, _ in samples]
     rss = [one["rss"] / 1e6 for _, one in samples]
     return {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -165,24 +166,34 @@ def summary(
     }
 
 
-async def measure(
-    visit: Visit, seconds: float, on_progress: Callable[[float], None]
-) -> dict[str, Any]:
-    """Let the session talk for ``seconds`` and measure. Progress is 0…1."""
+@asynccontextmanager
+async def watched_talk(
+    visit: Visit,
+) -> AsyncIterator[tuple[SoundWatch, PictureWatch, asyncio.Task[None]]]:
+    """The session talks without end and every beep and flash is noted; the task talks."""
     viewer = visit.viewer
     await wait_for_reports(viewer)
     sound, pictures = SoundWatch(viewer), PictureWatch(viewer)
     viewer.on_sound, viewer.on_picture = sound.take, pictures.take
     talking = asyncio.create_task(visit.keep_talking(), name="talk")
     try:
+        yield sound, pictures, talking
+    finally:
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
+
+
+async def measure(
+    visit: Visit, seconds: float, on_progress: Callable[[float], None]
+) -> dict[str, Any]:
+    """Let the session talk for ``seconds`` and measure. Progress is 0…1."""
+    viewer = visit.viewer
+    async with watched_talk(visit) as (sound, pictures, talking):
         for step in range(100):
             on_progress(step / 100)
             await asyncio.wait([talking], timeout=seconds / 100)
             if talking.done():
                 talking.result()
-    finally:
-        talking.cancel()
-        await asyncio.gather(talking, return_exceptions=True)
     pairs = pair(sound.beeps, pictures.flashes)
     result = summary(pairs, pictures, viewer.picture_clock.measured_rate, viewer.lost)
     return {

@@ -24,7 +24,6 @@ from pipecat.metrics.metrics import LLMTokenUsage
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 from pipecat.utils.errors import ErrorCategory
 
 from mien.language import Language, detect_language
@@ -40,6 +39,7 @@ from mien.llm.failure import (
 from mien.llm.history import HistoryLimits, last_user_text, messages_to_send, trim_context
 from mien.llm.info import BrainInfo
 from mien.llm.presets import Endpoint, LLMSettings
+from mien.llm.service_settings import service_settings
 from mien.llm.think_filter import ThinkFilter
 
 _FAILED_FINISH: Mapping[str, FailureCode] = {
@@ -87,19 +87,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     ) -> None:
         self._own = settings or LLMSettings()
         super().__init__(
-            settings=PipecatLLMSettings(
-                model=endpoint.model,
-                system_instruction=system_instruction,
-                temperature=self._own.temperature,
-                max_tokens=self._own.max_tokens,
-                top_p=self._own.top_p,
-                top_k=None,
-                frequency_penalty=None,
-                presence_penalty=None,
-                seed=None,
-                filter_incomplete_user_turns=False,
-                user_turn_completion_config=None,
-            ),
+            settings=service_settings(endpoint.model, self._own, system_instruction),
             **kwargs,
         )
         self._endpoint = endpoint

@@ -18,7 +18,6 @@ from pipecat.frames.frames import (
 from pipecat.processors.aggregators.llm_context import LLMContext, standard_message_text
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 
 from mien.language import Language, detect_language
 from mien.llm.faq import THRESHOLD, load_faq
@@ -26,6 +25,7 @@ from mien.llm.history import HistoryLimits, last_user_text, role_of, trim_contex
 from mien.llm.info import BrainInfo
 from mien.llm.persona import Persona, load_persona
 from mien.llm.presets import LLMSettings
+from mien.llm.service_settings import service_settings
 
 _NO_MODEL_ID = "no-model"
 _NOTHING_SAID_ID = "nothing-said"
@@ -67,19 +67,7 @@ class ScriptedLLMService(LLMService[Any]):
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            settings=PipecatLLMSettings(
-                model="scripted",
-                system_instruction=None,
-                temperature=None,
-                max_tokens=None,
-                top_p=None,
-                top_k=None,
-                frequency_penalty=None,
-                presence_penalty=None,
-                seed=None,
-                filter_incomplete_user_turns=False,
-                user_turn_completion_config=None,
-            ),
+            settings=service_settings("scripted"),
             **kwargs,
         )
         own = settings or LLMSettings()

@@ -68,10 +68,11 @@ class Subscription:
         self.dropped = 0
 
     def restart(self) -> None:
-        """Forget what is queued and begin with sound now and the next key frame."""
+        """Forget what is queued and begin anew: sound now, pictures at the next key frame."""
         self._queue.clear()
-        self._starts_at_keyframe = True
-        self._program.request_keyframe(urgent=True)
+        if self.kind == "video":
+            self._starts_at_keyframe = True
+            self._program.request_keyframe(urgent=True)
 
     def put(self, packet: EncodedPacket) -> None:
         if packet.kind != self.kind:

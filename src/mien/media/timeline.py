@@ -156,6 +156,8 @@ class Timeline:
 
     def _end_clause(self, clause: _Clause) -> None:
         clause.end = self._tape.end
+        # A word timed past the end of its sound would keep everything behind it from happening.
+        self._marks = deque((min(position, clause.end), event) for position, event in self._marks)
         # The two rates round differently; both tracks must agree where a clause ends.
         want = round(self._tape.end * self._voice_rate / SAMPLE_RATE)
         if want > self._voice.end:

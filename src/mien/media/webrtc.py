@@ -108,6 +108,8 @@ class WebRtcViewer:
                 program.subscribe("video") as pictures,
             ):
                 sdp = await self._negotiate(connection, program, sound, pictures)
+                if self.answer.cancelled():
+                    return  # who asked has gone
                 self.answer.set_result(sdp)
                 try:
                     async with asyncio.timeout(CONNECT_SEC):

@@ -30,6 +30,10 @@ export class Sound {
   async play(stream) {
     this.#video.srcObject = stream;
     this.#video.muted = !this.#wanted || this.#blocked;
+    await this.#start();
+  }
+
+  async #start() {
     try {
       await this.#video.play();
     } catch (error) {
@@ -59,15 +63,7 @@ export class Sound {
   async #apply() {
     this.#video.muted = !this.#wanted;
     this.#show();
-    try {
-      await this.#video.play();
-    } catch (error) {
-      if (/** @type {DOMException} */ (error).name !== "NotAllowedError") return;
-      this.#blocked = true;
-      this.#video.muted = true;
-      await this.#video.play().catch(() => {});
-      this.#show();
-    }
+    await this.#start();
   }
 
   #show() {

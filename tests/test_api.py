@@ -157,6 +157,21 @@ async def test_a_full_server_says_so_and_an_abandoned_session_is_freed(tmp_path:
             await asyncio.wait_for(freed(), 10)
 
 
+async def test_using_a_session_keeps_it_alive_and_looking_does_not(tmp_path: Path) -> None:
+    with running_server(tmp_path, environment={"MIEN_SESSIONS__IDLE_SEC": "1"}) as short:
+        async with short.client() as client:
+            session = await new_session(client)
+            for _ in range(6):
+                await asyncio.sleep(0.5)
+                used = await client.post(f"/api/v1/sessions/{session}/interrupt")
+                assert used.status_code == 200
+            statuses = []
+            for _ in range(40):
+                await asyncio.sleep(0.1)
+                statuses.append((await client.get(f"/api/v1/sessions/{session}")).status_code)
+            assert statuses[0] == 200 and statuses[-1] == 404
+
+
 async def test_two_viewers_share_one_encoder(server: Server) -> None:
     async with server.client() as client:
         session = await new_session(client)

@@ -95,6 +95,7 @@ async def test_a_question_is_answered_in_sound_picture_and_captions(
         states = [message["state"] for message in events.of("state")]
         assert states == ["thinking", "speaking", "idle"]
         assert fake.requests[0].messages[-1] == {"role": "user", "content": "Who are you?"}
+        assert fake.requests[0].headers["authorization"] == "Bearer test-key"
 
 
 async def test_an_interruption_silences_everything_and_keeps_what_was_heard(

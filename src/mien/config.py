@@ -81,7 +81,7 @@ class WebRtcSection(Section):
 
 
 class SessionsSection(Section):
-    """max: at once. idle_sec: a session nobody watches or listens to is freed after this."""
+    """max: at once. idle_sec: a session nobody watches, follows or uses is freed after this."""
 
     max: int = Field(default=8, ge=1)
     idle_sec: float = Field(default=10, ge=1)

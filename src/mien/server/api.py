@@ -59,7 +59,11 @@ def sessions_of(request: Request) -> Sessions:
 
 
 def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
-    return sessions_of(request).get(session)
+    """The session of the path; using it keeps it alive, looking does not. Raises Problem 404."""
+    found = sessions_of(request).get(session)
+    if request.method != "GET":
+        found.touch()
+    return found
 
 
 AnySession = Annotated[Session, Depends(session_of)]

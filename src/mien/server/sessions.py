@@ -37,6 +37,10 @@ class Session:
         self._seen = time.monotonic()
         self._closing = asyncio.Event()
 
+    def touch(self) -> None:
+        """Somebody is still here."""
+        self._seen = time.monotonic()
+
     def close(self) -> None:
         """Ask ``run`` to end."""
         self._closing.set()
@@ -60,7 +64,7 @@ class Session:
         while True:
             await asyncio.sleep(min(1.0, self._idle_sec / 4))
             if self.viewers or self.conversation.events.listeners:
-                self._seen = time.monotonic()
+                self.touch()
             elif time.monotonic() - self._seen > self._idle_sec:
                 self.close()
                 return
@@ -98,7 +102,7 @@ class Session:
             logger.exception("a viewer's connection failed")
         finally:
             self.viewers.pop(key, None)
-            self._seen = time.monotonic()
+            self.touch()
 
     def _greet(self) -> None:
         """Once, when the first viewer can hear it."""

@@ -30,7 +30,8 @@ class Face:
 
     name, size = "face", (64, 64)
 
-    def __init__(self) -> None:
+    def __init__(self, red: int = 0) -> None:
+        self.red = red
         self.block = threading.Event()
         self.block.set()
         self.drawn: list[int] = []
@@ -46,17 +47,22 @@ class Face:
             self.fail_at = None
             raise RuntimeError("no paint left")
         level = 200 if mouth is not None and mouth.weight == 1 else 20
-        return np.full((64, 64, 3), level, np.uint8)
+        picture = np.full((64, 64, 3), level, np.uint8)
+        picture[..., 0] = self.red or level
+        return picture
 
 
 class Lips:
-    sample_rate, context = 16_000, (0.1, 0.1)
+    context = (0.1, 0.1)
 
-    def __init__(self) -> None:
+    def __init__(self, sample_rate: int = 16_000) -> None:
+        self.sample_rate = sample_rate
         self.batches: list[int] = []
+        self.heard: list[np.ndarray] = []
 
     def render(self, batch: Sequence[MouthRequest]) -> Sequence[Mouth]:
         self.batches.append(len(batch))
+        self.heard += [request.audio for request in batch]
         return [Mouth(MouthShape(openness=0.5)) for _ in batch]
 
 
@@ -119,6 +125,46 @@ async def test_a_picture_that_cannot_be_drawn_ends_nothing(threads: ThreadPoolEx
     ticks = await collect(performer, 20)
     assert len(ticks) == 20 and errors
     assert max(face.drawn) > 10, "drawing went on"
+
+
+async def test_another_person_takes_over_in_the_middle_of_a_word(
+    threads: ThreadPoolExecutor,
+) -> None:
+    lips = Lips()
+    performer = Performer(Face(red=101), lips, threads)
+    performer.say(speech(1.0))
+    asyncio.get_running_loop().call_later(0.6, performer.show, Face(red=102), lips)
+    ticks = await collect(performer, 35)
+    shown = [int(tick.image[0, 0, 0]) for tick in ticks]
+    assert shown == sorted(shown) and {101, 102} == set(shown), "one cut, no black, no flicker"
+    assert 13 <= shown.index(102) <= 22
+    cut = ticks[shown.index(102)]
+    assert cut.audio.any() and cut.image[0, 0, 1] == 200, "and the mouth goes on speaking"
+    sound = np.concatenate([tick.audio for tick in ticks])
+    first = int(np.flatnonzero(sound)[0])
+    assert sound[first : first + 48_000].all(), "not a sample is lost"
+    with pytest.raises(ValueError, match="64"):
+        wide = Face()
+        wide.size = (128, 64)
+        performer.show(wide, lips)
+
+
+async def test_an_engine_that_wants_other_sound_takes_over_in_the_next_silence(
+    threads: ThreadPoolExecutor,
+) -> None:
+    performer = Performer(Face(red=101), Lips(), threads)
+    other = Lips(sample_rate=8_000)
+    performer.say(speech(0.6))
+    loop = asyncio.get_running_loop()
+    loop.call_later(0.2, performer.show, Face(red=102), other)
+    loop.call_later(1.0, performer.say, speech(0.4, level=16_000))
+    ticks = await collect(performer, 45)
+    spoken = [(int(t.image[0, 0, 0]), int(t.audio[0])) for t in ticks if t.audio.all()]
+    assert {red for red, level in spoken if level == 5000} == {101}
+    assert {red for red, level in spoken if level == 16_000} == {102}
+    window = other.heard[4]
+    assert len(window) == round((0.1 + 0.04 + 0.1) * 8_000)
+    assert np.allclose(window, 16_000 / 32_768, atol=0.001), "the speech, at its own rate"
 
 
 async def test_an_interruption_is_silent_within_a_tick_and_fades_the_mouth(

@@ -18,27 +18,32 @@ FADE_TICKS = 3
 class Painter:
     """Keeps what drawing needs to remember from tick to tick; call from one thread at a time.
 
+    cast: who is drawn, and the engine that moves their mouth; may be replaced from any thread,
+        and takes effect at the next batch. The mouth goes on blending and life goes on.
     first_mouth_at: ``time.monotonic()`` when the newest speech's first picture was done.
     """
 
     def __init__(self, avatar: Avatar, lipsync: LipSync, seed: int) -> None:
+        self.cast = avatar, lipsync
         self.first_mouth_at: float | None = None
-        self._avatar = avatar
-        self._lipsync = lipsync
         self._life = avatar.life(seed)
+        self._engine = lipsync
         self._last_mouth: Mouth | None = None
         self._since_speech = FADE_TICKS
 
     def paint(self, batch: Sequence[TickPlan], activity: str) -> None:
         """Give every plan its image; all mouths of the batch are rendered at once."""
+        avatar, lipsync = self.cast
+        if lipsync is not self._engine:  # its mouths may be of a kind this avatar cannot draw
+            self._engine, self._last_mouth = lipsync, None
         requests = [_request(plan) for plan in batch if plan.window is not None]
-        mouths = iter(self._lipsync.render(requests) if requests else ())
+        mouths = iter(lipsync.render(requests) if requests else ())
         for plan in batch:
             speaks = plan.window is not None
             mouth = self._blended(next(mouths) if speaks else None)
             energy = _energy(plan) if speaks else 0.0
             pose = self._life.pose(plan.index, energy, "speaking" if speaks else activity)
-            plan.image = self._avatar.compose(plan.index, mouth, pose)
+            plan.image = avatar.compose(plan.index, mouth, pose)
             if plan.starts:
                 self.first_mouth_at = time.monotonic()
 

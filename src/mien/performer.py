@@ -44,7 +44,6 @@ class Performer:
         seed: int = 0,
         on_event: Callable[[Event, Tick], None] | None = None,
     ) -> None:
-        self.avatar = avatar
         self.activity = "idle"
         self.draw = True
         self.late_pictures = 0
@@ -53,10 +52,12 @@ class Performer:
         self._clock = clock or WallClock()
         self._on_event = on_event or (lambda event, tick: None)
         self._timeline = Timeline(lipsync.sample_rate, lipsync.context)
+        self._size = avatar.size
+        self._waiting_cast: tuple[Avatar, LipSync] | None = None
         self._wake = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
-        width, height = avatar.size
+        width, height = self._size
         self._blank = np.zeros((height, width, 3), np.uint8)
 
     @property
@@ -102,6 +103,32 @@ class Performer:
         self._timeline.forget()
         return heard
 
+    def show(self, avatar: Avatar, lipsync: LipSync) -> None:
+        """Go on with another person, mouth or background: from the next picture on.
+
+        An engine that wants other sound takes over, with its person, at the next silence.
+
+        Raises:
+            ValueError: when the pictures would have another size.
+        """
+        if avatar.size != self._size:
+            raise ValueError(f"the picture is {self._size}, not {avatar.size}, from the start")
+        self._waiting_cast = avatar, lipsync
+        self._change_cast()
+
+    def _change_cast(self) -> None:
+        if self._waiting_cast is None:
+            return
+        now, then = self._painter.cast[1], self._waiting_cast[1]
+        if (now.sample_rate, now.context) != (then.sample_rate, then.context):
+            drawing = self._job is not None and not self._job.done()
+            if drawing or not self._timeline.silent:
+                return
+            self._timeline.retune(then.sample_rate, then.context)
+        self._painter.cast, self._waiting_cast = self._waiting_cast, None
+        if not self.draw:
+            self._last_image = None  # whoever comes next must not see who was here before
+
     async def __aiter__(self) -> AsyncIterator[Tick]:
         self._clock.start()
         try:
@@ -116,6 +143,7 @@ class Performer:
     async def _wait_until_due(self) -> None:
         while (delay := self._clock.delay(self._timeline.next_index)) > 0:
             self._wake.clear()
+            self._change_cast()
             self._draw_ahead()
             try:
                 async with asyncio.timeout(delay):
@@ -150,7 +178,7 @@ class Performer:
         Drawn here and now, in some 2 ms, once per conversation.
         """
         try:
-            return self.avatar.compose(index, None, Pose())
+            return self._painter.cast[0].compose(index, None, Pose())
         except Exception as error:
             _report("drawing the first picture failed", error)
             return None

@@ -97,12 +97,15 @@ class Timeline:
         self.generation = 0
         self.next_index = 0  # the next tick to be emitted
         self.planned: deque[TickPlan] = deque()
+        self._fade: Pcm | None = None
+        self._tune(voice_rate, context)
+        self._clear_tape()
+
+    def _tune(self, voice_rate: int, context: tuple[float, float]) -> None:
         self._voice_rate = voice_rate
         self._before = round(context[0] * voice_rate)
         self._after = round((TICK_SEC + context[1]) * voice_rate)
         self._look_ahead = round(context[1] * SAMPLE_RATE)
-        self._fade: Pcm | None = None
-        self._clear_tape()
 
     def _clear_tape(self) -> None:
         self._tape = SampleTrack()
@@ -227,6 +230,14 @@ class Timeline:
         self._marks.extend((0, event) for event in marks)
         for plan in self.planned:
             plan.tape_end = 0
+
+    def retune(self, voice_rate: int, context: tuple[float, float]) -> None:
+        """Serve a lip-sync engine that wants other sound. Raises RuntimeError while speaking."""
+        if not self.silent:
+            raise RuntimeError("the mouth's sound cannot change while something is being said")
+        self._tune(voice_rate, context)
+        self._voice = SampleTrack()
+        self._voice.append(np.zeros(round(self._tape.end * voice_rate / SAMPLE_RATE), np.int16))
 
     @property
     def silent(self) -> bool:

@@ -11,50 +11,56 @@ import av
 import cv2
 import numpy as np
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from av.video.stream import VideoStream
 
-from mien.media.encoders import COLOUR_PARAMS
-from mien.media.tick import FPS, SAMPLE_RATE, SAMPLES_PER_TICK, Tick
+from mien.media.alpha import bled
+from mien.media.recipe import recipe_for
+from mien.media.tick import FPS, SAMPLE_RATE, SAMPLES_PER_TICK, Image, Tick
 
 
 class FileWriter:
-    """An MP4 (or any container FFmpeg knows by its name) of H.264 and AAC.
+    """A video file whose codecs follow from the name's ending (``media/recipe.py``).
 
     Written beside its target and moved there when complete, so that an interrupted run leaves
     nothing that looks whole.
 
+    transparent: ticks carry uint8[H, W, 4] RGBA, straight alpha, and the file keeps the alpha.
+
     Raises:
         OSError: when the file cannot be written.
-        ValueError: when the name's ending is no container that takes H.264 and AAC.
+        ValueError: when the name's ending is no container for this.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], crf: int = 20) -> None:
+    def __init__(self, path: Path, size: tuple[int, int], transparent: bool = False) -> None:
+        recipe = recipe_for(path, transparent)
         self._path = path
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._container = av.open(str(self._partial), "w")
-            self._video = self._container.add_stream("libx264", rate=FPS)
-            self._audio = self._container.add_stream("aac", rate=SAMPLE_RATE)
-        except ValueError as error:
-            raise ValueError(
-                f"{path.name}: not a video file name ({error}); try one that ends in .mp4"
-            ) from error
+        self._container = av.open(str(self._partial), "w")
+        video = self._container.add_stream(recipe.video, rate=FPS)
+        audio = self._container.add_stream(recipe.audio, rate=SAMPLE_RATE)
+        assert isinstance(video, VideoStream) and isinstance(audio, AudioStream)
+        self._video, self._audio = video, audio
         self._video.width, self._video.height = size
-        self._video.pix_fmt = "yuv420p"
-        self._video.codec_context.options = {
-            "preset": "veryfast",
-            "crf": str(crf),
-            "x264-params": COLOUR_PARAMS,
-        }
+        self._video.pix_fmt = self._pix_fmt = recipe.pix_fmt
+        self._transparent = transparent
+        coder = self._video.codec_context
+        coder.options = recipe.options
+        coder.thread_count = recipe.threads
+        # What the conversions below make, told to players so that none guesses.
+        coder.colorspace, coder.color_range = Colorspace.SMPTE170M, ColorRange.MPEG
+        coder.color_primaries, coder.color_trc = ColorPrimaries.SMPTE170M, ColorTrc.SMPTE170M
         self._audio.codec_context.layout = "mono"
-        self._audio.bit_rate = 128_000
-        self._resampler = AudioResampler("fltp", "mono", SAMPLE_RATE)
+        if recipe.audio_bitrate is not None:
+            self._audio.bit_rate = recipe.audio_bitrate
+        self._resampler = AudioResampler(recipe.audio_format, "mono", SAMPLE_RATE)
         self._ticks = 0
 
     def write(self, tick: Tick) -> None:
         """Append a tick. Ticks are numbered as written, whatever their index."""
-        image = cv2.cvtColor(tick.image, cv2.COLOR_RGB2YUV_I420)
-        picture = av.VideoFrame.from_ndarray(np.asarray(image, np.uint8), "yuv420p")
+        picture = self._picture(tick.image)
         picture.pts = self._ticks
         picture.time_base = Fraction(1, FPS)
         self._container.mux(self._video.encode(picture))
@@ -65,6 +71,13 @@ class FileWriter:
         for frame in self._resampler.resample(sound):
             self._container.mux(self._audio.encode(frame))
         self._ticks += 1
+
+    def _picture(self, image: Image) -> av.VideoFrame:
+        if self._transparent:
+            frame = av.VideoFrame.from_ndarray(bled(image), "rgba")
+            return frame.reformat(format=self._pix_fmt, dst_colorspace=Colorspace.ITU601)
+        i420 = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
+        return av.VideoFrame.from_ndarray(np.asarray(i420, np.uint8), "yuv420p")
 
     @property
     def seconds(self) -> float:

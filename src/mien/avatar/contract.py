@@ -13,9 +13,10 @@ from mien.media.tick import Image
 class Pose:
     """Everything of a person but the mouth, at one tick.
 
-    blink: 0 open … 1 closed. yaw, pitch, roll: head, degrees, small (±5). sway_x, sway_y: the
-    whole figure, pixels of a 512-pixel picture. breath: 0 … 1. gaze_x, gaze_y: -1 … 1, 0 = at
-    the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face.
+    blink: 0 open … 1 closed. yaw (to the picture's right), pitch (up), roll: head, degrees; an
+    avatar holds together to ±8, ±6, ±6 and takes no more. sway_x, sway_y: the whole figure,
+    pixels of a 512-pixel picture. breath: 0 … 1. gaze_x (to the picture's right), gaze_y (up):
+    -1 … 1, 0 = at the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face.
     """
 
     blink: float = 0.0
@@ -40,6 +41,10 @@ class Life(Protocol):
         energy: 0…1, loudness of what is being said in this tick.
         activity: "idle", "listening", "thinking" or "speaking".
         """
+        ...
+
+    def gesture(self, name: str) -> None:
+        """Begin one of ``mien.gestures.GESTURES`` with the next pose; other names are ignored."""
         ...
 
 

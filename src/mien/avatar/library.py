@@ -8,9 +8,11 @@ from pathlib import Path
 
 import platformdirs
 
-from mien.avatar.atlas import AtlasAvatar
+from mien.avatar.atlas import DEFAULT_SIZE, AtlasAvatar
+from mien.avatar.background import SOFT, Background
 from mien.avatar.errors import AvatarError
-from mien.avatar.package import read_package, read_toml
+from mien.avatar.folder import read_toml
+from mien.avatar.package import read_package
 
 BUILT_IN = Path(__file__).parent.parent / "assets" / "presenters"
 
@@ -43,22 +45,33 @@ def list_avatars() -> list[AvatarInfo]:
     return found
 
 
-def load_avatar(name_or_path: str | Path) -> AtlasAvatar:
+def load_avatar(
+    name_or_path: str | Path,
+    size: tuple[int, int] | None = None,
+    background: Background = SOFT,
+) -> AtlasAvatar:
     """The avatar of that name (built in, or in ``user_folder()``) or in that folder.
 
-    Loaded once and shared. Raises AvatarError when there is none or it is damaged.
+    size: width, height of its pictures, 512×512 unless said otherwise. Read and scaled once and
+    shared. Raises AvatarError when there is none or it is damaged, BackgroundError when the
+    background cannot be used, ValueError for an impossible size.
     """
     folder = _find(name_or_path)
     try:
         changed = (folder / "avatar.toml").stat().st_mtime_ns
     except OSError:
         changed = 0
-    return _load(folder, changed)
+    return _framed(folder, changed, size or DEFAULT_SIZE).with_background(background)
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, changed: int) -> AtlasAvatar:
+    return AtlasAvatar(read_package(folder))
 
 
 @lru_cache(maxsize=8)
-def _load(folder: Path, changed: int) -> AtlasAvatar:
-    return AtlasAvatar(read_package(folder))
+def _framed(folder: Path, changed: int, size: tuple[int, int]) -> AtlasAvatar:
+    return _read(folder, changed).framed(size)
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.avatar.package import Patches
+from mien.avatar.framing import Rect, View
+from mien.avatar.patches import Patches
+from mien.avatar.resample import premultiplied, resampled
 from mien.media.tick import Image
 
 Floats = NDArray[np.float32]
@@ -30,48 +33,49 @@ STILL = 0.05  # pixels; a picture that would move less is used as it is
 class Morph:
     """Immutable; ``paint`` may be called from any thread."""
 
-    def __init__(self, patches: Patches) -> None:
-        self._left, self._top, self._width, self._height = patches.box
-        # With a fourth channel: OpenCV resamples four bytes twice as fast as three.
-        opaque = np.full((*patches.images.shape[:3], 1), 255, np.uint8)
-        self._images = np.concatenate([patches.images, opaque], -1)
+    def __init__(self, patches: Patches[Any], view: View) -> None:
+        self.place = view.rect(patches.box)
+        self._width, self._height = self.place.width, self.place.height
+        origin = patches.box[:2]
+        self._images = np.stack(
+            [resampled(premultiplied(i), origin, view, self.place) for i in patches.images]
+        )
         self._coefficients = patches.coefficients
         self._bends = patches.bends
         self._local = threading.local()
         y, x = np.mgrid[0 : self._height, 0 : self._width].astype(np.float32)
         self._x, self._y = x, y
-        mask = feather_mask(self._width, self._height, patches.feather)
+        mask = feather_mask(self._width, self._height, round(patches.feather * view.scale))
         self._in, self._out = mask, 1 - mask
         if patches.fields is not None:
             n, k, _, self._gh, self._gw = patches.fields.shape
             # One row per movement, so that a movement's weights make the field in one product.
-            self._fields = patches.fields.reshape(n, k, -1)
+            self._fields = patches.fields.reshape(n, k, -1) * np.float32(view.scale)
             gy, gx = np.mgrid[0 : self._gh, 0 : self._gw].astype(np.float32)
             self._gx, self._gy = gx, gy
             self._cell = (self._width / self._gw, self._height / self._gh)
 
     def paint(
         self,
-        frame: Image,
+        layer: Image,
+        origin: Rect,
         weights: Sequence[tuple[int, float]],
         bends: Mapping[str, float] | None = None,
     ) -> None:
-        """Draws the face at the weighted mean of pictures into ``frame`` (changed).
+        """Draws the face at the weighted mean of pictures into ``layer`` (changed).
 
-        frame: uint8[H, W, 4] RGBA, opaque under the box.
-
+        layer: uint8[H, W, 4] RGBA, premultiplied, of the pixels ``origin`` of the picture.
         weights: (index of the picture, share), shares summing to 1. bends: amounts of movements
         for which there is no picture; unknown ones are ignored.
         """
         patch = self.patch(weights, bends)
-        top, left = self._top, self._left
-        view = frame[top : top + self._height, left : left + self._width]
+        view = layer[self.place.seen_from(origin).slices]
         view[:] = cv2.blendLinear(patch, np.ascontiguousarray(view), self._in, self._out)
 
     def patch(
         self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float] | None = None
     ) -> Image:
-        """The whole box, uint8[h, w, 4] RGBA, before it is blended into a frame.
+        """The whole box, uint8[h, w, 4] RGBA, before it is blended into a layer.
 
         A face that rests is the same from picture to picture and is not bent again.
         """

@@ -1,116 +1,155 @@
-"""The small movements of head and body, as one smooth bend of a still picture.
+"""The small movements of head and body, as one smooth bend of each layer of the figure.
 
-The picture has a relief (how far each place lies in front of the neck's axis), so that turning
-moves the nose further than the ears. The weights make the head move and the shoulders stay, with
-a long smooth passage over neck and hair: a short one shows as a swirl.
+A layer has a relief (how far each place lies in front of the neck's axis), so that turning moves
+the nose further than the ears, and says how much of the head's turn each place takes: all of it
+on the head, none on the shoulders, and in between on the neck.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.contract import Pose
+from mien.avatar.framing import Rect, View
+from mien.avatar.package import Layer, Package
 
 Floats = NDArray[np.float32]
+Reals = NDArray[np.floating[Any]]
 
 CELL = 8  # pixels per cell of the coarse grid; the bend has no finer detail
-PAD = 1  # cells around the picture: interpolation is exact up to its border
-LIMIT_DEG = 5.0  # of yaw and pitch: beyond it a flat picture visibly stretches
+# Degrees. Beyond them what a still picture cannot show comes into view: the far cheek, the nape.
+YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 8.0, 6.0, 6.0
+SWAY_LIMIT = 8.0  # pixels of a 512-pixel picture
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What all layers share, in canvas pixels. unit: 1/512 of the focus's height."""
+
+    canvas: tuple[int, int]
+    neck: tuple[float, float]
+    chin: float
+    unit: float
+
+    @classmethod
+    def of(cls, package: Package) -> Body:
+        return cls(package.size, package.neck, package.chin, package.focus[3] / 512)
 
 
 class Motion:
-    """Bends for one picture size. Immutable."""
+    """Bends of one layer within one rectangle of the picture. Immutable."""
 
-    def __init__(
-        self,
-        size: tuple[int, int],
-        neck: tuple[float, float],
-        chin: float,
-        depth: Floats | None,
-    ) -> None:
-        """depth: float32[gh, gw] over the whole picture, pixels; None: an egg of usual depth."""
-        self._size = size
-        width, height = size
-        self._cells = (-(-width // CELL) + 2 * PAD, -(-height // CELL) + 2 * PAD)
-        cols, rows = self._cells
-        x = ((np.arange(cols) - PAD + 0.5) * CELL - 0.5).astype(np.float32)[None]
-        y = ((np.arange(rows) - PAD + 0.5) * CELL - 0.5).astype(np.float32)[:, None]
-        x, y = np.broadcast_arrays(x, y)
-        unit = height / 512
-        neck_x, neck_y = neck
-        if depth is None:
-            depth = _egg(x, y, neck_x, chin, unit)
-        else:
-            size_inside = (cols - 2 * PAD, rows - 2 * PAD)
-            inner = cv2.resize(depth, size_inside, interpolation=cv2.INTER_AREA)
-            depth = np.pad(np.asarray(inner, np.float32), PAD, mode="edge")
-        # The head ends at the chin; hair below it follows less and less.
-        head = 1 - _smoothstep(chin - 40 * unit, chin + 95 * unit, y)
-        chest = _smoothstep(chin + 20 * unit, chin + 110 * unit, y)
-        lean = 1 - 0.75 * _smoothstep(chin, float(height), y)
-        turn = np.float32(np.pi / 180)
-        zero = np.zeros_like(x)
-        outward = (x - neck_x) / width
-        self._identity = np.stack([x, y]).astype(np.float32)
-        # Where a place goes per unit of each control, pixels.
-        self._moves = np.stack(
-            [
-                np.stack([depth * head * turn, zero]),  # yaw: the near side to the right
-                np.stack([zero, -depth * head * turn]),  # pitch: up
-                np.stack([-(y - neck_y) * head * turn, (x - neck_x) * head * turn]),  # roll
-                np.stack([lean * unit, zero]),  # sway_x
-                np.stack([zero, lean * unit]),  # sway_y
-                np.stack([outward * chest * 1.6 * unit, -chest * 1.8 * unit - 0.5 * unit * head]),
-            ]
-        ).astype(np.float32)
+    def __init__(self, layer: Layer, body: Body, view: View, target: Rect) -> None:
+        """target: pixels of the picture that are drawn."""
+        self.target = target
+        cols, rows = -(-target.width // CELL), -(-target.height // CELL)
+        # Middles of the cells; one more all around, for exact values up to the border.
+        x = target.left + (np.arange(-1, cols + 1) + 0.5) * CELL
+        y = target.top + (np.arange(-1, rows + 1) + 0.5) * CELL
+        self._identity = _stacked(x[None] - 0.5, y[:, None] - 0.5)
+        on_x, on_y = x / view.scale + view.left, y / view.scale + view.top
+        # float32[6, rows, cols, 2]: where a place goes per unit of each control, pixels.
+        self._moves = moves(layer, body, on_x, on_y) * np.float32(view.scale)
 
-    def source(self, pose: Pose, out: Floats) -> Floats:
-        """For each pixel of the moved picture, where to look in the still one.
+    @property
+    def reach(self) -> int:
+        """Pixels that no place is moved further than."""
+        limits = np.array([YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT, SWAY_LIMIT, SWAY_LIMIT, 1])
+        most = np.tensordot(limits, np.abs(self._moves), 1)
+        return int(np.ceil(most.max())) + 1
 
-        out: float32[2, rows, cols] scratch for ``full`` (changed); returned.
+    def source(self, pose: Pose) -> Floats:
+        """float32[rows, cols, 2]: for each cell of the target, x and y in the still picture."""
+        found: Floats = self._identity - np.tensordot(controls(pose), self._moves, 1)
+        return found
+
+    def full(self, coarse: Floats, origin: Rect, out: Floats) -> Floats:
+        """The coarse map for every pixel of the target, counted from ``origin``.
+
+        out: scratch of ``canvas()``; a view float32[h, w, 2] into it is returned.
         """
-        limit = LIMIT_DEG
-        controls = (
-            min(max(pose.yaw, -limit), limit),
-            min(max(pose.pitch, -limit), limit),
-            min(max(pose.roll, -limit), limit),
-            pose.sway_x,
-            pose.sway_y,
-            min(max(pose.breath, 0.0), 1.0),
-        )
-        np.copyto(out, self._identity)
-        for amount, move in zip(controls, self._moves, strict=True):
-            if amount:
-                out -= np.float32(amount) * move
-        return out
-
-    def coarse(self) -> Floats:
-        """A scratch array for ``source``."""
-        return np.empty_like(self._identity)
-
-    def full(self, coarse: Floats, axis: int, out: Floats) -> Floats:
-        """One axis of a coarse map at full size: a view float32[H, W] into ``out``, which is
-        float32[rows * CELL, cols * CELL]."""
-        cv2.resize(coarse[axis], out.shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
-        width, height = self._size
-        edge = PAD * CELL
-        return out[edge : edge + height, edge : edge + width]
+        coarse = coarse - np.array([origin.left, origin.top], np.float32)
+        cv2.resize(coarse, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+        return out[CELL : CELL + self.target.height, CELL : CELL + self.target.width]
 
     def canvas(self) -> Floats:
         """A scratch array for ``full``."""
-        cols, rows = self._cells
-        return np.empty((rows * CELL, cols * CELL), np.float32)
+        rows, cols, _ = self._identity.shape
+        return np.empty((rows * CELL, cols * CELL, 2), np.float32)
 
 
-def _smoothstep(low: float, high: float, value: Floats) -> Floats:
+def controls(pose: Pose) -> Floats:
+    """float32[6]: yaw, pitch, roll, sway x and y, breath, each held within its limits."""
+    sway = SWAY_LIMIT
+    return np.array(
+        [
+            min(max(pose.yaw, -YAW_LIMIT), YAW_LIMIT),
+            min(max(pose.pitch, -PITCH_LIMIT), PITCH_LIMIT),
+            min(max(pose.roll, -ROLL_LIMIT), ROLL_LIMIT),
+            min(max(pose.sway_x, -sway), sway),
+            min(max(pose.sway_y, -sway), sway),
+            min(max(pose.breath, 0.0), 1.0),
+        ],
+        np.float32,
+    )
+
+
+def moves(layer: Layer, body: Body, x: Reals, y: Reals) -> Floats:
+    """float32[6, len(y), len(x), 2]: canvas pixels that the place x, y goes per unit of control."""
+    across, along = np.meshgrid(x, y)
+    neck_x, neck_y = body.neck
+    unit, chin = body.unit, body.chin
+    if layer.depth is None or layer.follow is None:
+        depth, follow = (
+            _egg(across, along, body),
+            1 - _smoothstep(chin - 40 * unit, chin + 95 * unit, along),
+        )
+    else:
+        depth = _sampled(layer.depth, body.canvas, across, along)
+        follow = _sampled(layer.follow, body.canvas, across, along)
+    turn = np.pi / 180
+    zero = np.zeros_like(across)
+    chest = _smoothstep(chin + 20 * unit, chin + 110 * unit, along)
+    lean = 1 - 0.75 * _smoothstep(chin, body.canvas[1], along)
+    outward = (across - neck_x) / (512 * unit)
+    lift = -chest * 1.8 * unit - 0.5 * unit * (1 - chest)
+    return np.stack(
+        [
+            _stacked(depth * follow * turn, zero),  # yaw: the near side to the right
+            _stacked(zero, -depth * follow * turn),  # pitch: up
+            _stacked(-(along - neck_y) * follow * turn, (across - neck_x) * follow * turn),  # roll
+            _stacked(lean * unit, zero),
+            _stacked(zero, lean * unit),
+            _stacked(outward * chest * 1.6 * unit, lift),  # breath
+        ]
+    )
+
+
+def _stacked(x: Reals, y: Reals) -> Floats:
+    return np.stack(np.broadcast_arrays(x, y), -1).astype(np.float32)
+
+
+def _sampled(grid: Floats, canvas: tuple[int, int], x: Reals, y: Reals) -> Reals:
+    """A coarse grid over the canvas at places of the canvas; beyond it, as at its border."""
+    rows, cols = grid.shape
+    at_x = (x * (cols / canvas[0]) - 0.5).astype(np.float32)
+    at_y = (y * (rows / canvas[1]) - 0.5).astype(np.float32)
+    found = cv2.remap(grid, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float64)
+
+
+def _smoothstep(low: float, high: float, value: Reals) -> Reals:
     t = np.clip((value - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
-def _egg(x: Floats, y: Floats, centre_x: float, chin: float, unit: float) -> Floats:
-    """Depth of an average head, for avatars that bring none."""
-    across = ((x - centre_x) / (105 * unit)) ** 2
-    along = ((y - (chin - 120 * unit)) / (150 * unit)) ** 2
-    return np.asarray(150 * unit * np.exp(-0.7 * (across + along)), np.float32)
+def _egg(x: Reals, y: Reals, body: Body) -> Reals:
+    """Depth of an average head, for layers that bring none."""
+    across = ((x - body.neck[0]) / (105 * body.unit)) ** 2
+    along = ((y - (body.chin - 120 * body.unit)) / (150 * body.unit)) ** 2
+    return 150 * body.unit * np.exp(-0.7 * (across + along))

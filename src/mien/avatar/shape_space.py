@@ -1,16 +1,17 @@
-"""Which pictures a mouth lies between, and how near to each.
+"""Which pictures a mouth or a glance lies between, and how near to each.
 
 The vowels are a grid of openness × rounding; a mouth is drawn from the (at most four) pictures
 around its place. A consonant is entered from its own place in that grid, so that a wide open
-mouth does not blend with pressed lips but closes first.
+mouth does not blend with pressed lips but closes first. Where an avatar has smiling mouths too,
+they are a second grid above the first.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import Any
 
+from mien.avatar.patches import EyePlace, MouthPlace
 from mien.lipsync.contract import MouthShape
 
 Weights = list[tuple[int, float]]
@@ -19,71 +20,105 @@ ARRIVED = 0.7  # of the grip: until here the mouth moves in the grid, towards th
 NEGLIGIBLE = 0.02  # a share too small to see; each picture costs about 0.3 ms
 
 
-class MouthSpace:
-    def __init__(self, places: Sequence[dict[str, Any]]) -> None:
-        """places: of the pictures, in order; already checked by ``package``."""
-        vowels = [(i, p) for i, p in enumerate(places) if "consonant" not in p]
-        self._rows = sorted({float(p["openness"]) for _, p in vowels})
-        self._columns = sorted({float(p["rounding"]) for _, p in vowels})
-        self._grid = {(float(p["openness"]), float(p["rounding"])): i for i, p in vowels}
-        self._consonants = {
-            p["consonant"]: (i, float(p["near"][0]), float(p["near"][1]))
-            for i, p in enumerate(places)
-            if "consonant" in p
-        }
+class _Grid:
+    """The mouths of one expression."""
 
-    def weights(self, shape: MouthShape | None, weight: float = 1.0) -> Weights:
-        """Pictures and their shares, which sum to 1. weight: 0 = the resting mouth."""
-        weight = min(max(weight, 0.0), 1.0)
-        if shape is None or weight == 0:
-            return self._around(0.0, 0.0)
-        openness, rounding = shape.openness * weight, shape.rounding * weight
-        consonant = self._consonants.get(shape.consonant)
-        grip = min(max(shape.grip * weight, 0.0), 1.0) if consonant else 0.0
-        if consonant is None or grip == 0:
-            return self._around(openness, rounding)
-        picture, near_openness, near_rounding = consonant
-        approach = min(1.0, grip / ARRIVED)
-        openness += (near_openness - openness) * approach
-        rounding += (near_rounding - rounding) * approach
-        held = min(max((grip - 0.3) / 0.6, 0.0), 1.0)
-        held = held * held * (3 - 2 * held)
-        rest = [(i, w * (1 - held)) for i, w in self._around(openness, rounding)]
-        return _tidy([*rest, (picture, held)])
+    def __init__(self, places: Sequence[tuple[int, MouthPlace]]) -> None:
+        vowels = [(i, p) for i, p in places if not p.consonant]
+        self._rows = sorted({p.openness for _, p in vowels})
+        self._columns = sorted({p.rounding for _, p in vowels})
+        self._cells = {(p.openness, p.rounding): i for i, p in vowels}
+        self.consonants = {p.consonant: (i, p) for i, p in places if p.consonant}
 
-    def _around(self, openness: float, rounding: float) -> Weights:
+    def around(self, openness: float, rounding: float) -> Weights:
         rows, columns = _between(self._rows, openness), _between(self._columns, rounding)
-        return _tidy([(self._grid[o, r], a * b) for o, a in rows for r, b in columns])
+        return [(self._cells[o, r], a * b) for o, a in rows for r, b in columns]
+
+    def weights(self, openness: float, rounding: float, consonant: str, grip: float) -> Weights:
+        held = self.consonants.get(consonant)
+        if held is None or grip == 0:
+            return self.around(openness, rounding)
+        picture, near = held
+        approach = min(1.0, grip / ARRIVED)
+        openness += (near.openness - openness) * approach
+        rounding += (near.rounding - rounding) * approach
+        share = min(max((grip - 0.3) / 0.6, 0.0), 1.0)
+        share = share * share * (3 - 2 * share)
+        rest = [(i, w * (1 - share)) for i, w in self.around(openness, rounding)]
+        return [*rest, (picture, share)]
+
+
+class MouthSpace:
+    def __init__(self, places: Sequence[MouthPlace]) -> None:
+        """places: of the pictures, in order; already checked by ``patches``."""
+        numbered = list(enumerate(places))
+        self._plain = _Grid([(i, p) for i, p in numbered if not p.smile])
+        smiling = [(i, p) for i, p in numbered if p.smile]
+        self._smiling = _Grid(smiling) if smiling else None
+
+    @property
+    def has_smiles(self) -> bool:
+        return self._smiling is not None
+
+    def weights(self, shape: MouthShape | None, weight: float = 1.0, smile: float = 0.0) -> Weights:
+        """Pictures and their shares, which sum to 1. weight: 0 = the resting mouth. smile: 0…1,
+        of no effect where there are no smiling mouths."""
+        weight = min(max(weight, 0.0), 1.0)
+        shape = shape or MouthShape()
+        openness, rounding = shape.openness * weight, shape.rounding * weight
+        grip = min(max(shape.grip * weight, 0.0), 1.0)
+        smile = min(max(smile, 0.0), 1.0)
+        plain = self._plain.weights(openness, rounding, shape.consonant, grip)
+        if self._smiling is None or smile == 0:
+            return _tidy(plain)
+        consonant = shape.consonant
+        if grip > 0 and consonant in self._plain.consonants:
+            # Lips that must meet may not be left to the smiling vowels: they would stay apart.
+            missing = consonant not in self._smiling.consonants
+            smile *= 1 - grip if missing else 1.0
+        smiling = self._smiling.weights(openness, rounding, consonant, grip)
+        return _tidy(
+            [(i, w * (1 - smile)) for i, w in plain] + [(i, w * smile) for i, w in smiling]
+        )
 
 
 class EyeSpace:
-    def __init__(self, places: Sequence[dict[str, Any]]) -> None:
-        self._closures = {float(p["closure"]): i for i, p in enumerate(places) if "gaze" not in p}
+    def __init__(self, places: Sequence[EyePlace]) -> None:
+        numbered = list(enumerate(places))
+        self._closures = {p.closure: i for i, p in numbered if not p.gaze and not p.brow}
         self._steps = sorted(self._closures)
-        self._gazes = {p["gaze"]: i for i, p in enumerate(places) if "gaze" in p}
+        self._gazes = {p.gaze: i for i, p in numbered if p.gaze}
+        self._brows = {p.brow: i for i, p in numbered if p.brow}
+        self.open_eyes = self._closures[self._steps[0]]
 
-    def weights(self, blink: float, gaze_x: float, gaze_y: float) -> Weights:
-        """Pictures and their shares, which sum to 1; glances are made by open eyes only."""
+    @property
+    def has_brows(self) -> bool:
+        return bool(self._brows)
+
+    def weights(self, blink: float, gaze_x: float, gaze_y: float, brow: float = 0.0) -> Weights:
+        """Pictures and their shares, which sum to 1; open eyes only glance and raise brows."""
         lids = [(self._closures[c], w) for c, w in _between(self._steps, blink)]
-        glances = [
-            (self._gazes[name], amount)
-            for name, amount in (
-                ("right", gaze_x),
-                ("left", -gaze_x),
-                ("up", gaze_y),
-                ("down", -gaze_y),
-            )
-            if amount > 0 and name in self._gazes
-        ]
-        total = sum(amount for _, amount in glances)
+        wishes = self.wishes(gaze_x, gaze_y, brow)
+        total = sum(amount for _, amount in wishes)
         if total == 0:
             return _tidy(lids)
         scale = 1 / max(1.0, total)
-        open_eyes = self._closures[self._steps[0]]
-        share = sum(w for i, w in lids if i == open_eyes)
-        looking = [(i, share * amount * scale) for i, amount in glances]
+        share = sum(w for i, w in lids if i == self.open_eyes)
+        moved = [(i, share * amount * scale) for i, amount in wishes]
         straight = share * (1 - total * scale)
-        return _tidy([(i, straight if i == open_eyes else w) for i, w in lids] + looking)
+        return _tidy([(i, straight if i == self.open_eyes else w) for i, w in lids] + moved)
+
+    def wishes(self, gaze_x: float, gaze_y: float, brow: float) -> Weights:
+        """Pictures of glances and brows, and how much of each is asked for, 0…1."""
+        amounts = (
+            (self._gazes.get("right"), gaze_x),
+            (self._gazes.get("left"), -gaze_x),
+            (self._gazes.get("up"), gaze_y),
+            (self._gazes.get("down"), -gaze_y),
+            (self._brows.get("up"), brow),
+            (self._brows.get("frown"), -brow),
+        )
+        return [(i, min(a, 1.0)) for i, a in amounts if i is not None and a > 0]
 
 
 def _between(steps: list[float], value: float) -> list[tuple[float, float]]:

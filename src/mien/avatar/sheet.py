@@ -38,12 +38,13 @@ def mouth_shapes(avatar: AtlasAvatar) -> dict[str, MouthShape]:
     """Every mouth the avatar has a picture of, named."""
     shapes = {}
     for place in avatar.package.mouth.places:
-        if "consonant" in place:
-            name = place["consonant"]
-            shapes[name] = MouthShape(consonant=name, grip=1)
+        if place.smile:
+            continue
+        if place.consonant:
+            shapes[place.consonant] = MouthShape(consonant=place.consonant, grip=1)
         else:
-            openness, rounding = float(place["openness"]), float(place["rounding"])
-            shapes[f"{openness:.1f} {rounding:+.1f}"] = MouthShape(openness, rounding)
+            name = f"{place.openness:.1f} {place.rounding:+.1f}"
+            shapes[name] = MouthShape(place.openness, place.rounding)
     return shapes
 
 
@@ -91,7 +92,7 @@ def between(a: MouthShape, b: MouthShape, t: float) -> MouthShape:
 
 def mouth_crop(avatar: AtlasAvatar, mouth: Mouth, pose: Pose | None = None) -> Image:
     """The middle of the mouth box, square."""
-    left, top, width, height = avatar.package.mouth.box
+    left, top, width, height = avatar.stage.mouth_place
     side = min(width, height)
     left += (width - side) // 2
     image = avatar.compose(0, mouth, pose or Pose())

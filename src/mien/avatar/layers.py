@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from mien.avatar.package import Layer, Package
 from mien.avatar.resample import premultiplied, resampled
 from mien.media.tick import Image
 
-NO_MAP = np.empty(0, np.float32)  # x and y are in one map
+NO_MAP: Any = None  # x and y are in one map, which the stubs of OpenCV do not know
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,14 @@ from mien.performer import Performer
 
 
 class Stillness:
+    def __init__(self) -> None:
+        self.gestures: list[str] = []
+
     def pose(self, tick: int, energy: float, activity: str) -> Pose:
         return Pose()
+
+    def gesture(self, name: str) -> None:
+        self.gestures.append(name)
 
 
 class Face:

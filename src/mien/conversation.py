@@ -220,6 +220,8 @@ class Conversation:
                 begin=_utf16(text[:begin]),
                 stop=_utf16(text[:stop]),
             )
+        elif event.name == "gesture":
+            self._publish("gesture", turn, **event.data)
         elif event.name == "turn" and event.data["turn"] == turn.number:
             self._close_turn(self.performer.end_turn(), complete=True)
 

@@ -41,6 +41,9 @@ class Painter:
         for plan in batch:
             speaks = plan.window is not None
             mouth = self._blended(next(mouths) if speaks else None)
+            for event in plan.events:
+                if event.name == "gesture":
+                    self._life.gesture(str(event.data["name"]))
             energy = _energy(plan) if speaks else 0.0
             pose = self._life.pose(plan.index, energy, "speaking" if speaks else activity)
             plan.image = avatar.compose(plan.index, mouth, pose)

@@ -19,7 +19,7 @@ from mien.media.timeline import TickPlan, Timeline
 from mien.painter import Painter
 from mien.services import Services
 from mien.tts.normalize import prepare
-from mien.tts.segmenter import Segmenter
+from mien.tts.segmenter import Clause, Segmenter
 from mien.tts.service import words_as_written
 from mien.tts.voice import Run
 
@@ -36,17 +36,26 @@ async def speak_text(
     segmenter = Segmenter()
     clauses = [*segmenter.feed(text), *segmenter.flush()]
     done = 0
+    rate = services.voice.sample_rate
     for number, clause in enumerate(clauses):
-        prepared = await asyncio.to_thread(prepare, clause, language)
+        prepared = await asyncio.to_thread(prepare, clause.text, language)
         if not prepared.empty:
             runs = [Run(run.language, run.text) for run in prepared.runs]
             async with aclosing(services.voice.speak(runs)) as pieces:
                 async for piece in pieces:
                     words = words_as_written(piece.words, prepared)
-                    rate = services.voice.sample_rate
-                    yield SpeechChunk(0, number, clause, piece.pcm, rate, piece.phones, words)
-        yield _end(number, clause, services.voice.sample_rate)
-        done += len(clause)
+                    yield SpeechChunk(
+                        0,
+                        number,
+                        clause.text,
+                        piece.pcm,
+                        rate,
+                        piece.phones,
+                        words,
+                        gestures=clause.gestures,
+                    )
+        yield _end(number, clause, rate)
+        done += len(clause.text)
         on_progress(done / max(1, len(text)))
 
 
@@ -72,11 +81,14 @@ async def speak_file(
                 yield SpeechChunk(0, 0, "", pcm, SAMPLE_RATE)
             if total:
                 on_progress(min(1.0, (frame.time or 0.0) / total))
-    yield _end(0, "", SAMPLE_RATE)
+    yield _end(0, Clause(""), SAMPLE_RATE)
 
 
-def _end(number: int, clause: str, rate: int) -> SpeechChunk:
-    return SpeechChunk(0, number, clause, np.zeros(0, np.int16), rate, (), last=True)
+def _end(number: int, clause: Clause, rate: int) -> SpeechChunk:
+    silence = np.zeros(0, np.int16)
+    return SpeechChunk(
+        0, number, clause.text, silence, rate, (), last=True, gestures=clause.gestures
+    )
 
 
 async def perform(services: Services, speech: AsyncIterator[SpeechChunk]) -> AsyncIterator[Tick]:

@@ -19,6 +19,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from mien.media.speech import SpeechChunk, Word
 from mien.media.tick import Event, Pcm
 from mien.performer import Performer
+from mien.tts.clauses import ClauseFrame, GestureFrame
 from mien.tts.service import SpeechFrame
 
 # Where a voice gives no times, captions move at a usual pace (characters per second).
@@ -51,6 +52,7 @@ class Stage(FrameProcessor):
         self._turn = 0
         self._clause = 0
         self._text = ""
+        self._gestures: tuple[tuple[int, str], ...] = ()
         self._open = False  # a clause whose voice has not said that it ends
         self._had_sound = False
 
@@ -72,6 +74,11 @@ class Stage(FrameProcessor):
             self._end_clause()
             self._clause += 1
             self._text = frame.text
+            self._gestures = frame.gestures if isinstance(frame, ClauseFrame) else ()
+        elif isinstance(frame, GestureFrame):
+            self._end_clause()
+            data: dict[str, object] = {"clause": self._clause, "name": frame.name}
+            self._performer.mark(Event("gesture", data))
         elif isinstance(frame, LLMFullResponseEndFrame):
             self._end_clause()
             self._performer.mark(Event("turn", {"turn": self._turn}))
@@ -79,6 +86,9 @@ class Stage(FrameProcessor):
     def _say_timed(self, frame: SpeechFrame) -> None:
         self._sound(frame)
         self._open = not frame.last
+        # TTS services take line breaks off the front of a clause.
+        missing = max(0, len(self._text) - len(frame.text))
+        gestures = tuple((max(0, offset - missing), name) for offset, name in self._gestures)
         self._performer.say(
             SpeechChunk(
                 self._generation,
@@ -89,6 +99,7 @@ class Stage(FrameProcessor):
                 frame.phones,
                 frame.words,
                 frame.last,
+                gestures,
             )
         )
 
@@ -106,6 +117,7 @@ class Stage(FrameProcessor):
                 frame.sample_rate,
                 None,
                 words,
+                gestures=self._gestures,
             )
         )
 
@@ -120,6 +132,7 @@ class Stage(FrameProcessor):
                     np.zeros(0, np.int16),
                     48_000,
                     last=True,
+                    gestures=self._gestures,
                 )
             )
 

@@ -112,6 +112,9 @@ class _StillLife:
         """Sways a little, so that the encoder has a person's motion to encode."""
         return Pose(sway_x=3 * float(np.sin(tick / 9)), breath=0.5 + 0.5 * float(np.sin(tick / 25)))
 
+    def gesture(self, name: str) -> None:
+        """A face of markers has no expression."""
+
 
 class MarkerAvatar:
     """A face-like picture, 512×512, with the strip on top."""

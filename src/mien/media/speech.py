@@ -40,6 +40,8 @@ class SpeechChunk:
     phones, words: those that begin within this chunk, in seconds from the chunk's first
         sample. ``phones`` is None when the voice gives no times.
     last: whether the clause ends with this chunk.
+    gestures: ``(offset, name)`` in order, the same in each of its chunks: a gesture begins with
+        the first word that ends behind ``text[:offset]``, or with the clause's end.
     """
 
     generation: int
@@ -50,6 +52,7 @@ class SpeechChunk:
     phones: tuple[Phone, ...] | None = None
     words: tuple[Word, ...] = ()
     last: bool = False
+    gestures: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class _Clause:
     text: str
     begin: int
     timed: bool
+    gestures: deque[tuple[int, str]]  # (text offset, name), not yet given a time
     words: list[tuple[int, int]] = field(default_factory=list)  # (tape position, text stop)
     end: int | None = None
 
@@ -90,7 +91,7 @@ class Timeline:
     context: seconds of it before and after each tick.
 
     Events it makes itself: ``clause`` (clause, text) when a clause begins to sound, ``word``
-    (clause, begin, stop) when a word does.
+    (clause, begin, stop) when a word does, ``gesture`` (clause, name) with the word it leads.
     """
 
     def __init__(self, voice_rate: int = 16_000, context: tuple[float, float] = (0.0, 0.0)) -> None:
@@ -147,7 +148,13 @@ class Timeline:
         return True
 
     def _begin_clause(self, chunk: SpeechChunk) -> _Clause:
-        clause = _Clause(chunk.clause, chunk.text, self._tape.end, chunk.phones is not None)
+        clause = _Clause(
+            chunk.clause,
+            chunk.text,
+            self._tape.end,
+            chunk.phones is not None,
+            deque(chunk.gestures),
+        )
         self._clauses.append(clause)
         self._closed = False
         self._resamplers = None
@@ -159,6 +166,7 @@ class Timeline:
 
     def _end_clause(self, clause: _Clause) -> None:
         clause.end = self._tape.end
+        self._begin_gestures(clause, clause.end)
         # A word timed past the end of its sound would keep everything behind it from happening.
         self._marks = deque((min(position, clause.end), event) for position, event in self._marks)
         # The two rates round differently; both tracks must agree where a clause ends.
@@ -170,6 +178,7 @@ class Timeline:
     def _note_times(self, chunk: SpeechChunk, clause: _Clause, origin: int) -> None:
         for word in chunk.words:
             position = origin + round(word.start * SAMPLE_RATE)
+            self._begin_gestures(clause, position, word.stop)
             clause.words.append((position, word.stop))
             data: dict[str, object] = {
                 "clause": clause.clause,
@@ -180,6 +189,13 @@ class Timeline:
         base = origin / SAMPLE_RATE
         for phone in chunk.phones or ():
             self._phones.append(Phone(phone.symbol, base + phone.start, base + phone.end))
+
+    def _begin_gestures(self, clause: _Clause, position: int, stop: int | None = None) -> None:
+        """Mark the gestures in front of ``text[stop]``, or all that are left, at ``position``."""
+        while clause.gestures and (stop is None or clause.gestures[0][0] < stop):
+            _, name = clause.gestures.popleft()
+            event = Event("gesture", {"clause": clause.clause, "name": name})
+            self._marks.append((position, event))
 
     def mark(self, event: Event) -> None:
         """Let ``event`` happen when everything said so far has been heard."""

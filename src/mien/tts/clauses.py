@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from pipecat.frames.frames import (
     AggregatedTextFrame,
+    DataFrame,
     Frame,
     InterruptionFrame,
     LLMFullResponseEndFrame,
@@ -15,11 +17,29 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.text.base_text_aggregator import TextType
 
-from mien.tts.segmenter import Segmenter
+from mien.tts.segmenter import Clause, Segmenter
+
+
+@dataclass
+class ClauseFrame(AggregatedTextFrame):
+    """A clause, without tags; an ordinary AggregatedTextFrame to everybody else.
+
+    gestures: see ``Clause``. They stay with the frame because pipecat's TTS services pass on the
+    frame they were given, in front of its sound.
+    """
+
+    gestures: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass
+class GestureFrame(DataFrame):
+    """A gesture for when everything in front of it has been said."""
+
+    name: str
 
 
 class ClauseProcessor(FrameProcessor):
-    """LLMTextFrames in, one AggregatedTextFrame per clause out, as early as it can be spoken.
+    """LLMTextFrames in, one ClauseFrame per clause out, as early as it can be spoken.
 
     on_stage: called with "llm_first_token" and "first_clause" once per answer.
     """
@@ -43,10 +63,17 @@ class ClauseProcessor(FrameProcessor):
             self._seen.clear()
         await self.push_frame(frame, direction)
 
-    async def _push_clauses(self, clauses: list[str]) -> None:
+    async def _push_clauses(self, clauses: Sequence[Clause]) -> None:
         for clause in clauses:
-            self._stamp("first_clause")
-            await self.push_frame(AggregatedTextFrame(clause, TextType.SENTENCE))
+            if clause.text.strip():
+                self._stamp("first_clause")
+                await self.push_frame(
+                    ClauseFrame(clause.text, TextType.SENTENCE, gestures=clause.gestures)
+                )
+                continue
+            # No service speaks a blank: its gestures come after what was said last.
+            for _, name in clause.gestures:
+                await self.push_frame(GestureFrame(name))
 
     def _stamp(self, stage: str) -> None:
         if stage not in self._seen:

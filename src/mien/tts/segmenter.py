@@ -2,11 +2,16 @@
 
 The first clause decides how soon the avatar starts to speak, so it leaves at its first comma;
 later ones may be longer, since the voice is then already ahead of the listener.
+
+Tags such as ``[smile]`` are taken out here, before anything is spoken, shown or remembered.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+
+from mien.gestures import OPENERS, gesture_of, is_label, may_become_tag
 
 # How much makes a clause worth speaking alone, in Chinese characters and in Latin words (a mixed
 # clause counts fractions of both). Four characters are about 0.8 s of speech: enough to cover the
@@ -35,6 +40,9 @@ _BRACKETS = {
     "《": "》",
 }
 _TOGGLES = frozenset('"*`')
+# Around a tag that is taken out: "Hello [smile]." and "Hello.[smile]How are you".
+_NO_BLANK_BEFORE = frozenset("。！？!?.…｡，、；：,;:")
+_NEEDS_BLANK = re.compile(r"[A-Za-z0-9.!?,;:]")
 
 _HAN = re.compile(r"[\u2e80-\u2fdf\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s\u2e80-\u9fff\uff00-\uffef]*$", re.I)
@@ -60,11 +68,26 @@ _IF_NUMBER = re.compile(
 _FENCE_AT_LINE = re.compile(r"(?:^|\n)[ \t]*$")
 
 
-class Segmenter:
-    """Feed it an answer in any pieces; it returns clauses, whose concatenation is the answer.
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A piece of an answer that is spoken in one breath.
 
-    Where it cuts does not depend on how the answer was chunked. Not thread-safe; one per answer
-    or, after ``flush`` or ``reset``, for the next.
+    text: as written, without tags. gestures: ``(offset, name)`` in order: the gesture belongs to
+        the first word of ``text[offset:]``, or to the end where no word follows.
+    Only the last clause of an answer may be blank; it then carries gestures.
+    """
+
+    text: str
+    gestures: tuple[tuple[int, str], ...] = ()
+
+
+class Segmenter:
+    """Feed it an answer in any pieces; it returns clauses.
+
+    Their concatenation is the answer, less its tags and the blanks that would be doubled without
+    them. A bracket is held back only while it may still become a tag. Where it cuts does not
+    depend on how the answer was chunked. Not thread-safe; one per answer or, after ``flush`` or
+    ``reset``, for the next.
     """
 
     def __init__(self) -> None:
@@ -77,6 +100,10 @@ class Segmenter:
         self._fence = ""  # the backticks that closing must match; "" outside of code
         self._fence_at_line = self._fence_opening = False
         self._line_known = True  # whether the pending text begins where a line begins
+        self._held = ""  # what may become a tag, or is one and may be the label of a link
+        self._after_tag = False
+        self._last = ""  # character, of this clause or an earlier one
+        self._gestures: list[tuple[int, str]] = []
         self._begin_clause()
 
     def _begin_clause(self) -> None:
@@ -89,22 +116,79 @@ class Segmenter:
         self._doubt = ""  # "capital"/"number": after "etc. "/"No. ", the next word decides
         self._fence_closed = False
 
-    def feed(self, token: str) -> list[str]:
+    def feed(self, token: str) -> list[Clause]:
         """Add ``token`` (any length, also ""); returns the clauses that are now complete."""
-        clauses: list[str] = []
+        clauses: list[Clause] = []
         for character in token:
-            self._step(character, clauses)
+            self._take(character, clauses)
         return clauses
 
-    def flush(self) -> list[str]:
+    def flush(self) -> list[Clause]:
         """The answer is over: what remains, as one last clause if there is any. Resets."""
-        rest = [self._text] if self._text else []
+        clauses: list[Clause] = []
+        if gesture_of(self._held):
+            self._note_gesture(clauses)
+        else:
+            self._release(clauses)
+        text = self._text.removesuffix(" ") if self._after_tag else self._text
+        if text or self._gestures:
+            gestures = tuple((min(offset, len(text)), name) for offset, name in self._gestures)
+            clauses.append(Clause(text, gestures))
         self.reset()
-        return rest
+        return clauses
+
+    # -- tags ------------------------------------------------------------------------------
+
+    def _take(self, c: str, clauses: list[Clause]) -> None:
+        if gesture_of(self._held):
+            if is_label(self._held, c):
+                self._release(clauses)
+            else:
+                self._note_gesture(clauses)
+        elif self._held:
+            if may_become_tag(self._held + c) or gesture_of(self._held + c):
+                self._held += c
+                return
+            self._release(clauses)
+        if c in OPENERS and not self._fence and "`" not in self._open:
+            if self._mark and not self._open and not self._is_inside(c):
+                self._emit(clauses)  # whatever this becomes, the clause before it is complete
+            self._held = c
+        elif not (self._after_tag and self._joins(c, clauses)):
+            self._step(c, clauses)
+
+    def _release(self, clauses: list[Clause]) -> None:
+        held, self._held = self._held, ""
+        if held:
+            self._after_tag = False
+        for character in held:
+            self._step(character, clauses)
+
+    def _note_gesture(self, clauses: list[Clause]) -> None:
+        name = gesture_of(self._held)
+        assert name is not None
+        self._held = ""
+        if self._mark and not self._open:
+            self._settle(" ", clauses)
+        self._gestures.append((len(self._text), name))
+        self._after_tag = True
+
+    def _joins(self, c: str, clauses: list[Clause]) -> bool:
+        """Close the gap a tag has left before ``c``. True: ``c`` is part of the gap."""
+        if c == " " and (not self._text or self._text[-1].isspace()):
+            return True
+        self._after_tag = False
+        if c in _NO_BLANK_BEFORE and self._text.endswith(" "):
+            self._text = self._text[:-1]
+            stop = len(self._text)
+            self._gestures = [(min(offset, stop), name) for offset, name in self._gestures]
+        elif c.isascii() and c.isalnum() and _NEEDS_BLANK.match(self._last):
+            self._step(" ", clauses)
+        return False
 
     # -- one character ---------------------------------------------------------------------
 
-    def _step(self, c: str, clauses: list[str]) -> None:
+    def _step(self, c: str, clauses: list[Clause]) -> None:
         if self._fence:
             self._step_in_fence(c, clauses)
             return
@@ -133,6 +217,7 @@ class Segmenter:
     def _append(self, c: str) -> None:
         previous = self._text[-1:]
         self._text += c
+        self._last = c
         if _HAN.match(c):
             self._count(1, 0)
         elif c.isalnum() and not (previous.isalnum() and not _HAN.match(previous)):
@@ -155,7 +240,7 @@ class Segmenter:
         self._units += han / LATER_HAN + words / LATER_WORDS
         self._size += han / MOST_HAN + words / MOST_WORDS
 
-    def _look_at(self, c: str, clauses: list[str]) -> None:
+    def _look_at(self, c: str, clauses: list[Clause]) -> None:
         """``c`` was just appended: cut after it, wait for its successor, or neither."""
         if "`" in self._open or not self._spoken:
             return
@@ -193,7 +278,7 @@ class Segmenter:
         token = self._text[-MOST_CHARACTERS:].rsplit(None, 1)[-1]
         return bool(_URL.search(token) or _ENTITY.search(self._tail()))
 
-    def _settle(self, c: str, clauses: list[str]) -> None:
+    def _settle(self, c: str, clauses: list[Clause]) -> None:
         """A mark waits and ``c`` follows: cut before ``c``, take it in, or drop the idea."""
         last = self._text[-1]
         if c in _RUNS and (last in _RUNS or last == ".") and (last != "—" or c == "—"):
@@ -242,7 +327,7 @@ class Segmenter:
 
     # -- code ------------------------------------------------------------------------------
 
-    def _open_fence(self, clauses: list[str]) -> None:
+    def _open_fence(self, clauses: list[Clause]) -> None:
         before = self._text[:-3]
         at_line = self._line_known or "\n" in before
         self._fence_at_line = at_line and bool(_FENCE_AT_LINE.search(before))
@@ -255,7 +340,7 @@ class Segmenter:
         self._mark = False
         self._open.clear()
 
-    def _step_in_fence(self, c: str, clauses: list[str]) -> None:
+    def _step_in_fence(self, c: str, clauses: list[Clause]) -> None:
         self._text += c
         self._fence_opening = self._fence_opening and c == "`"
         if self._fence_opening:
@@ -270,16 +355,20 @@ class Segmenter:
 
     # -- cutting ---------------------------------------------------------------------------
 
-    def _emit(self, clauses: list[str]) -> None:
+    def _emit(self, clauses: list[Clause]) -> None:
         if not (self._spoken or self._fence_closed):
             return  # only marks or blanks: they lead the next clause
-        clauses.append(self._text)
+        end = len(self._text.rstrip())
+        # At the very end, a gesture belongs to the words of the next clause.
+        gestures = tuple(gesture for gesture in self._gestures if gesture[0] < end)
+        self._gestures = [(0, name) for _, name in self._gestures[len(gestures) :]]
+        clauses.append(Clause(self._text, gestures))
         self._line_known = self._text.endswith("\n")
         # Code before the first words is not spoken, and so does not count as a beginning.
         self._first = self._first and not self._spoken
         self._begin_clause()
 
-    def _cut_long(self, c: str, clauses: list[str]) -> None:
+    def _cut_long(self, c: str, clauses: list[Clause]) -> None:
         """The clause is too long: cut at its last comma, blank, or between two Han."""
         text = self._text
         at = 0
@@ -298,8 +387,11 @@ class Segmenter:
             return
         awaited = list(self._open)
         rest = text[at:]
+        later = [gesture for gesture in self._gestures if gesture[0] >= at]
+        self._gestures = self._gestures[: len(self._gestures) - len(later)]
         self._text = text[:at]
         self._emit(clauses)
+        self._gestures += [(len(self._text) + offset - at, name) for offset, name in later]
         for character in rest:
             self._append(character)
         self._open = awaited

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mien.lipsync.phones import LOOKS, SILENCE, UNKNOWN, looks
+from mien.lipsync.viseme.looks import LOOKS, SILENCE, UNKNOWN, looks
 
 
 @pytest.mark.parametrize("symbol", ["p", "b", "m", "pʰ", "ˈb", "mː", "m̩", "p5", "ph"])

@@ -150,26 +150,38 @@ def looks(symbol: str) -> tuple[tuple[Look, float], ...]:
     A diphthong or a whole Mandarin final gives several. "" and bare punctuation are silence; a
     symbol with no known letter gives ``UNKNOWN`` (slightly open), never an error.
     """
-    letters = _letters(symbol)
-    found: list[Look] = []
+    return tuple(
+        (SILENCE if letter == "" else LOOKS.get(letter, UNKNOWN), share)
+        for letter, share in letters(symbol)
+    )
+
+
+@lru_cache(maxsize=1024)
+def letters(symbol: str) -> tuple[tuple[str, float], ...]:
+    """The keys of ``LOOKS`` a phone is written with, with shares of its time that sum to 1.
+
+    "" for silence; a symbol with no known letter is given back whole.
+    """
+    plain = _plain(symbol)
+    found: list[str] = []
     i = 0
-    while i < len(letters):
-        for length in range(min(_LONGEST, len(letters) - i), 0, -1):
-            if look := LOOKS.get(letters[i : i + length]):
-                found.append(look)
+    while i < len(plain):
+        for length in range(min(_LONGEST, len(plain) - i), 0, -1):
+            if (letter := plain[i : i + length]) in LOOKS:
+                found.append(letter)
                 i += length
                 break
         else:
             i += 1
     if not found:
-        return ((UNKNOWN if letters else SILENCE, 1.0),)
+        return ((plain, 1.0),)
     # Vowels take most of the time of a syllable; of two, the first is the longer.
-    sizes = [(1.0 if look.vowel else 0.45) * 0.9**k for k, look in enumerate(found)]
+    sizes = [(1.0 if LOOKS[c].vowel else 0.45) * 0.9**k for k, c in enumerate(found)]
     total = sum(sizes)
-    return tuple((look, size / total) for look, size in zip(found, sizes, strict=True))
+    return tuple((c, size / total) for c, size in zip(found, sizes, strict=True))
 
 
-def _letters(symbol: str) -> str:
+def _plain(symbol: str) -> str:
     # The cedilla would be dropped as a mark, and leave a velar.
     plain = unicodedata.normalize("NFD", symbol.replace("ç", "ɕ"))
     kept = (c for c in plain if c not in _IGNORED and not unicodedata.combining(c))

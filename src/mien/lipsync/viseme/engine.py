@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.lipsync.contract import Mouth, MouthRequest, MouthShape
-from mien.lipsync.phones import SILENCE, Look, looks
+from mien.lipsync.viseme.looks import SILENCE, Look, looks
 from mien.media.speech import Phone
 from mien.media.tick import TICK_SEC
 

@@ -24,6 +24,16 @@ errors = Console(stderr=True)
 AvatarOption = Annotated[
     str | None, typer.Option("--avatar", help="Presenter by name, or the path of a folder. 形象")
 ]
+BackgroundOption = Annotated[
+    str | None,
+    typer.Option("--background", help="soft, green, a colour (#1b2a3c) or a picture file. 背景"),
+]
+BlurOption = Annotated[
+    float | None, typer.Option("--blur", min=0, max=1, help="Of a background picture, 0 to 1.")
+]
+SizeOption = Annotated[
+    str | None, typer.Option("--size", help="Picture in pixels, e.g. 720x1280. 画面尺寸")
+]
 VoiceOption = Annotated[str | None, typer.Option("--voice", help="Voice by name. 音色")]
 ConfigOption = Annotated[
     Path | None,
@@ -55,6 +65,16 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> Any:
         raise fail(str(error)) from None
 
 
+def read_size(size: str | None) -> dict[str, str]:
+    """The settings that "720x1280" stands for."""
+    if size is None:
+        return {}
+    width, cross, height = size.lower().replace("×", "x").partition("x")
+    if not (cross and width.strip().isdigit() and height.strip().isdigit()):
+        raise fail(f"--size {size!r}: expected WIDTHxHEIGHT in pixels, e.g. 720x1280")
+    return {"width": width, "height": height}
+
+
 @app.callback(invoke_without_command=True)
 def main(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -81,6 +101,9 @@ def run(
         str | None, typer.Option(help="Address of an OpenAI-compatible service.")
     ] = None,
     language: LanguageOption = None,
+    background: BackgroundOption = None,
+    blur: BlurOption = None,
+    size: SizeOption = None,
     host: Annotated[
         str | None,
         typer.Option(help="Address to listen on; beyond this machine a token is asked for."),
@@ -109,6 +132,9 @@ def run(
         "language": language,
         "host": host,
         "port": port,
+        "background": background,
+        "background_blur": blur,
+        "video": read_size(size),
         "llm": {"name": llm, "model": model, "base_url": base_url},
     }
     settings = read_settings(config, given)
@@ -126,11 +152,18 @@ def say(
         str, typer.Argument(help="What to say; a .wav (or other sound) file; or - for stdin.")
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="Video file to write, e.g. out.mp4.")
+        Path,
+        typer.Option("-o", "--output", help="Video file to write: .mp4, .mov, .mkv or .webm."),
     ] = Path("out.mp4"),
     avatar: AvatarOption = None,
     voice: VoiceOption = None,
     language: LanguageOption = None,
+    background: BackgroundOption = None,
+    blur: BlurOption = None,
+    size: SizeOption = None,
+    transparent: Annotated[
+        bool, typer.Option("--transparent", help="Nothing behind the figure (.webm, .mov). 透明")
+    ] = False,
     config: ConfigOption = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")] = False,
 ) -> None:
@@ -143,13 +176,25 @@ def say(
       mien say speech.wav -o speech.mp4          lips follow a recording
 
       echo "Good morning." | mien say - -o morning.mp4
+
+      mien say "你好。" --transparent -o hello.webm   for editing or a web page
     """
     quiet_logs(verbose)
-    settings = read_settings(config, {"avatar": avatar, "voice": voice, "language": language})
+    if transparent and (background is not None or blur is not None):
+        raise fail("--transparent leaves out what is behind the figure: drop --background, --blur")
+    given: dict[str, Any] = {
+        "avatar": avatar,
+        "voice": voice,
+        "language": language,
+        "background": background,
+        "background_blur": blur,
+        "video": read_size(size),
+    }
+    settings = read_settings(config, given)
     from mien.commands.say import say_to_file
 
     try:
-        say_to_file(settings, text, output)
+        say_to_file(settings, text, output, transparent)
     except (ValueError, OSError) as error:
         raise fail(str(error)) from None
 

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mien.language import Language
@@ -41,20 +41,14 @@ class LlmSection(Section):
 
 
 class VideoSection(Section):
-    """The encoded picture. Rates in bits per second, sizes in pixels."""
+    """The picture, as it is drawn and encoded. Rates in bits per second, sizes in pixels."""
 
-    width: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
-    height: int | None = Field(default=None, ge=64, le=1920, multiple_of=2)
+    width: int = Field(default=512, ge=64, le=1920, multiple_of=2)
+    height: int = Field(default=512, ge=64, le=1920, multiple_of=2)
     bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
     quality: int = Field(default=21, ge=1, le=45)
     keyframe_sec: float = Field(default=2.0, ge=0.2, le=10)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "ultrafast"
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> VideoSection:
-        if (self.width is None) != (self.height is None):
-            raise ValueError("give both width and height, or neither for the avatar's own size")
-        return self
 
 
 class IceServer(Section):
@@ -99,6 +93,8 @@ class Settings(BaseSettings):
     token: str | None = Field(default=None, min_length=8, repr=False)
     language: Language | None = None
     avatar: str = "mei"
+    background: str = "soft"
+    background_blur: float = Field(default=0.0, ge=0, le=1)
     voice: str = "espeak"
     persona: str = "mei"
     faq: list[Path] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 
+from mien.avatar.atlas import AtlasAvatar
+from mien.avatar.contract import Avatar, Pose
 from mien.language import Language
 from mien.media.file import FileWriter
 from mien.media.speech import SpeechChunk
@@ -91,11 +94,17 @@ def _end(number: int, clause: Clause, rate: int) -> SpeechChunk:
     )
 
 
-async def perform(services: Services, speech: AsyncIterator[SpeechChunk]) -> AsyncIterator[Tick]:
-    """Ticks of the speech from breath to breath; nothing waits for a clock."""
+async def perform(
+    services: Services, speech: AsyncIterator[SpeechChunk], transparent: bool = False
+) -> AsyncIterator[Tick]:
+    """Ticks of the speech from breath to breath; nothing waits for a clock.
+
+    transparent: their pictures are uint8[H, W, 4] RGBA, straight alpha, of the figure alone.
+    """
     lipsync = services.lipsync
     timeline = Timeline(lipsync.sample_rate, lipsync.context)
-    stage = _OfflineStage(services, timeline)
+    avatar = Cutout(services.avatar) if transparent else services.avatar
+    stage = _OfflineStage(Painter(avatar, lipsync, seed=0), timeline, services.executor)
     async for tick in stage.ticks(LEAD_IN_TICKS):
         yield tick
     async for chunk in speech:
@@ -107,11 +116,25 @@ async def perform(services: Services, speech: AsyncIterator[SpeechChunk]) -> Asy
         yield tick
 
 
+class Cutout:
+    """An avatar seen without its background. Raises ValueError for one that has no outline."""
+
+    def __init__(self, avatar: Avatar) -> None:
+        self.name, self.size, self.life = avatar.name, avatar.size, avatar.life
+        cutout = avatar.cutout if isinstance(avatar, AtlasAvatar) else None
+        if cutout is None or cutout(0, None, Pose())[..., 3].all():
+            raise ValueError(
+                f"avatar {avatar.name!r} fills its picture and cannot be transparent; "
+                "choose a presenter: --avatar mei"
+            )
+        self.compose = cutout
+
+
 class _OfflineStage:
-    def __init__(self, services: Services, timeline: Timeline) -> None:
-        self._painter = Painter(services.avatar, services.lipsync, seed=0)
+    def __init__(self, painter: Painter, timeline: Timeline, executor: Executor) -> None:
+        self._painter = painter
         self._timeline = timeline
-        self._executor = services.executor
+        self._executor = executor
 
     async def ticks(self, count: int, only_speech: bool = False) -> AsyncIterator[Tick]:
         batch: list[TickPlan] = []
@@ -125,7 +148,9 @@ class _OfflineStage:
             yield Tick(plan.index, plan.image, plan.audio, plan.generation, tuple(plan.events))
 
 
-async def write_file(services: Services, speech: AsyncIterator[SpeechChunk], path: Path) -> float:
+async def write_file(
+    services: Services, speech: AsyncIterator[SpeechChunk], path: Path, transparent: bool = False
+) -> float:
     """Perform ``speech`` into ``path``. Returns its length in seconds.
 
     Drawing runs one batch ahead of encoding, each in its own thread.
@@ -133,11 +158,11 @@ async def write_file(services: Services, speech: AsyncIterator[SpeechChunk], pat
     queue: asyncio.Queue[Tick | None] = asyncio.Queue(2 * BATCH_TICKS)
 
     async def draw() -> None:
-        async for tick in perform(services, speech):
+        async for tick in perform(services, speech, transparent):
             await queue.put(tick)
         await queue.put(None)
 
-    with FileWriter(path, services.avatar.size) as writer:
+    with FileWriter(path, services.avatar.size, transparent) as writer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(draw(), name="draw")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 from aiortc import RTCIceServer
 
+from mien.avatar.background import Background
 from mien.avatar.contract import Avatar
 from mien.avatar.library import load_avatar
 from mien.config import ConfigError, Settings
@@ -32,6 +33,7 @@ THREADS = max(2, min(8, os.cpu_count() or 2))
 VOICES: dict[str, Callable[[], Voice]] = {"espeak": EspeakVoice}
 # Avatars made by code, each with the mouth it needs; any other name is a folder's.
 AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
+Player = tuple[Avatar, LipSync]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,22 @@ class Services:
     brain: BrainInfo
     executor: ThreadPoolExecutor
 
-    def cast(self, language: Language) -> Cast:
-        """The players of one new conversation."""
+    def player(self, avatar: str, background: Background) -> Player:
+        """An avatar of this server's picture size and its mouth, the same one for the same kind.
+
+        A new one takes 0.2 to 1 s to load: not for the event loop.
+
+        Raises:
+            AvatarError, BackgroundError: each says what is wrong.
+        """
+        return make_player(avatar, picture_size(self.settings), background, self.lipsync)
+
+    def cast(self, language: Language, player: Player | None = None) -> Cast:
+        """The players of one new conversation; ``player`` in place of the configured one."""
+        avatar, lipsync = player or (self.avatar, self.lipsync)
         return Cast(
-            avatar=self.avatar,
-            lipsync=self.lipsync,
+            avatar=avatar,
+            lipsync=lipsync,
             voice=self.voice,
             brain=create_brain(
                 self.settings.llm.name,
@@ -84,12 +97,12 @@ def llm_settings(settings: Settings, language: Language) -> LLMSettings:
 
 def video_settings(settings: Settings) -> VideoSettings:
     section = settings.video
-    size = None
-    if section.width is not None and section.height is not None:
-        size = section.width, section.height
-    return VideoSettings(
-        size, section.bitrate, section.quality, section.keyframe_sec, section.preset
-    )
+    return VideoSettings(section.bitrate, section.quality, section.keyframe_sec, section.preset)
+
+
+def picture_size(settings: Settings) -> tuple[int, int]:
+    """Width, height in pixels."""
+    return settings.video.width, settings.video.height
 
 
 def make_voice(name: str) -> Voice:
@@ -100,11 +113,13 @@ def make_voice(name: str) -> Voice:
         raise ConfigError(f"unknown voice {name!r}; choose one of {', '.join(VOICES)}") from None
 
 
-def make_avatar(name: str) -> tuple[Avatar, LipSync]:
+def make_player(
+    name: str, size: tuple[int, int], background: Background, mouth: LipSync | None = None
+) -> Player:
     """An avatar and its mouth. Raises AvatarError naming the avatars there are."""
     if name in AVATARS:
         return AVATARS[name]()
-    return load_avatar(name), VisemeLipSync()
+    return load_avatar(name, size, background), mouth or VisemeLipSync()
 
 
 @asynccontextmanager
@@ -112,13 +127,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make everything shared and end it on leaving.
 
     Raises:
-        ConfigError, AvatarError, PersonaError, LLMConfigurationError: each says what to change.
+        ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError: each
+            says what to change.
     """
     # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
     cv2.setNumThreads(1)
     persona = load_persona(settings.persona)
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
-    avatar, lipsync = make_avatar(settings.avatar)
+    background = Background.parse(settings.background, settings.background_blur)
+    avatar, lipsync = make_player(settings.avatar, picture_size(settings), background)
     voice = make_voice(settings.voice)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:

@@ -12,26 +12,30 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from mien.config import Settings
 from mien.language import detect_language
+from mien.media.recipe import recipe_for
 from mien.say import speak_file, speak_text, write_file
 from mien.services import open_services
 
 console = Console(stderr=True, highlight=False)
 
 
-def say_to_file(settings: Settings, text: str, output: Path) -> None:
+def say_to_file(settings: Settings, text: str, output: Path, transparent: bool = False) -> None:
     """Say ``text`` (or what a sound file or stdin holds) into ``output``, with a progress bar.
+
+    transparent: without anything behind the figure; the file keeps its alpha.
 
     Raises:
         ValueError: when there is nothing to say or a file is not what it should be.
         OSError: when a file cannot be read or written.
     """
+    recipe_for(output, transparent)  # a wrong name is told at once
     sound = _sound_file(text)
     if sound is None:
         text = sys.stdin.read() if text == "-" else text
         if not text.strip():
             raise ValueError("there is nothing to say: the text is empty")
     started = time.perf_counter()
-    seconds = asyncio.run(_say(settings, text, sound, output))
+    seconds = asyncio.run(_say(settings, text, sound, output, transparent))
     took = time.perf_counter() - started
     console.print(
         f"[green]{output}[/]: {seconds:.1f} s in {took:.1f} s "
@@ -51,7 +55,9 @@ def _sound_file(text: str) -> Path | None:
     return None
 
 
-async def _say(settings: Settings, text: str, sound: Path | None, output: Path) -> float:
+async def _say(
+    settings: Settings, text: str, sound: Path | None, output: Path, transparent: bool
+) -> float:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -71,4 +77,4 @@ async def _say(settings: Settings, text: str, sound: Path | None, output: Path) 
             else:
                 language = settings.language or detect_language(text)
                 speech = speak_text(services, text, language, on_progress)
-            return await write_file(services, speech, output)
+            return await write_file(services, speech, output, transparent)

@@ -33,15 +33,13 @@ _AUDIO_TIME_BASE = Fraction(1, SAMPLE_RATE)
 
 @dataclass(frozen=True, slots=True)
 class VideoSettings:
-    """size: width, height in pixels, both even; None for the avatar's own. bitrate: the
-    ceiling, bits per second. quality: x264's rate factor, lower is better and more bits.
-    keyframe_sec: at least one key frame so often.
+    """bitrate: the ceiling, bits per second. quality: x264's rate factor, lower is better and
+    more bits. keyframe_sec: at least one key frame so often.
 
     preset: of x264; "ultrafast" is 2.6 ms per 512×512 picture, "veryfast" 4 ms for about a
     quarter fewer bits.
     """
 
-    size: tuple[int, int] | None = None
     bitrate: int = 1_500_000
     quality: int = 21
     keyframe_sec: float = 2.0
@@ -76,14 +74,9 @@ class H264Encoder:
             "x264-params": f"repeat-headers=1:annexb=1:{COLOUR_PARAMS}",
         }
         self._codec = codec
-        self._size = width, height
 
     def encode(self, image: Image, index: int, keyframe: bool) -> Packet[VideoStream] | None:
         """Encode uint8[H, W, 3] RGB as tick ``index``. Releases the GIL for most of its time."""
-        if image.shape[1::-1] != self._size:
-            image = np.asarray(
-                cv2.resize(image, self._size, interpolation=cv2.INTER_AREA), np.uint8
-            )
         i420 = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
         frame = av.VideoFrame.from_ndarray(i420, format="yuv420p")
         frame.pts = index * VIDEO_STEP

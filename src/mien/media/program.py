@@ -119,7 +119,7 @@ class Program:
         self.encoded = 0
         self._source = source
         self._video_settings = video or VideoSettings()
-        self._size = self._video_settings.size or size
+        self._size = size
         self._executor = executor
         self._on_audio = on_audio or (lambda tick: None)
         self._subscriptions: set[Subscription] = set()

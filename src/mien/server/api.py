@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
@@ -11,11 +13,11 @@ from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
 
 from mien import __version__
-from mien.avatar.library import list_avatars
 from mien.events import Message
 from mien.language import Language
 from mien.problems import Problem
 from mien.server.access import require_token
+from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session, Sessions
 from mien.services import VOICES, Services
 
@@ -24,7 +26,21 @@ MAX_TEXT = 2000
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
 
 
-class NewSession(BaseModel):
+class NewLook(BaseModel):
+    """What is to change; names as GET /avatars and GET /backgrounds list them, or "#rrggbb"."""
+
+    avatar: str | None = None
+    background: str | None = None
+    blur: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    def applied(self, look: Look) -> Look:
+        return replace(look, **self.model_dump(include=LOOK_FIELDS, exclude_none=True))
+
+
+LOOK_FIELDS = {"avatar", "background", "blur"}
+
+
+class NewSession(NewLook):
     """language: what the avatar greets in and answers unclear questions in."""
 
     language: Language | None = None
@@ -58,6 +74,11 @@ def sessions_of(request: Request) -> Sessions:
     return sessions
 
 
+def wardrobe_of(request: Request) -> Wardrobe:
+    wardrobe: Wardrobe = request.app.state.wardrobe
+    return wardrobe
+
+
 def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
     """The session of the path; using it keeps it alive, looking does not. Raises Problem 404."""
     found = sessions_of(request).get(session)
@@ -68,6 +89,7 @@ def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
 
 AnySession = Annotated[Session, Depends(session_of)]
 AnyServices = Annotated[Services, Depends(services_of)]
+AnyWardrobe = Annotated[Wardrobe, Depends(wardrobe_of)]
 
 
 def spoken_text(body: Annotated[Text, Body()]) -> str:
@@ -88,7 +110,7 @@ SpokenText = Annotated[str, Depends(spoken_text)]
 
 
 @router.get("/info")
-async def info(services: AnyServices) -> dict[str, Any]:
+async def info(services: AnyServices, wardrobe: AnyWardrobe) -> dict[str, Any]:
     """What this server offers; the page asks first."""
     ice = services.settings.webrtc.ice_servers
     return {
@@ -96,24 +118,9 @@ async def info(services: AnyServices) -> dict[str, Any]:
         "languages": ["zh", "en"],
         "max_text": MAX_TEXT,
         "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
-        "avatars": await avatars(),
+        "avatars": await asyncio.to_thread(wardrobe.listed),
         "voices": await voices(),
     }
-
-
-@router.get("/avatars")
-async def avatars() -> list[dict[str, Any]]:
-    """The faces there are; ``why_not`` says what is wrong with one that is not ready."""
-    return [
-        {
-            "name": avatar.name,
-            "label": avatar.title,
-            "kind": "/".join(avatar.engines),
-            "ready": not avatar.why_not,
-            "why_not": avatar.why_not or None,
-        }
-        for avatar in list_avatars()
-    ]
 
 
 @router.get("/voices")
@@ -123,16 +130,22 @@ async def voices() -> list[dict[str, Any]]:
 
 @router.get("/sessions")
 async def list_sessions(request: Request) -> list[dict[str, Any]]:
-    return [snapshot(session, services_of(request)) for session in sessions_of(request).all()]
+    services, wardrobe = services_of(request), wardrobe_of(request)
+    return [snapshot(session, services, wardrobe) for session in sessions_of(request).all()]
 
 
 @router.post("/sessions", status_code=201)
 async def create_session(
-    request: Request, services: AnyServices, body: Annotated[NewSession | None, Body()] = None
+    request: Request,
+    services: AnyServices,
+    wardrobe: AnyWardrobe,
+    body: Annotated[NewSession | None, Body()] = None,
 ) -> dict[str, Any]:
-    wanted = body.language if body is not None else None
-    language = wanted or services.settings.language or services.persona.language
-    session = await sessions_of(request).create(language)
+    body = body or NewSession()
+    language = body.language or services.settings.language or services.persona.language
+    look = body.applied(wardrobe.default)
+    player = await asyncio.to_thread(wardrobe.dress, look)
+    session = await sessions_of(request).create(language, look, player)
     return {
         "id": session.id,
         "whep": f"/whep/{session.id}",
@@ -141,8 +154,20 @@ async def create_session(
 
 
 @router.get("/sessions/{session}")
-async def get_session(session: AnySession, services: AnyServices) -> dict[str, Any]:
-    return snapshot(session, services)
+async def get_session(
+    session: AnySession, services: AnyServices, wardrobe: AnyWardrobe
+) -> dict[str, Any]:
+    return snapshot(session, services, wardrobe)
+
+
+@router.patch("/sessions/{session}")
+async def change_look(
+    session: AnySession, services: AnyServices, wardrobe: AnyWardrobe, body: NewLook
+) -> dict[str, Any]:
+    """Another face or background while the conversation goes on; every viewer sees it."""
+    await session.show(body.applied, wardrobe.dress)
+    session.conversation.events.publish({"type": "avatar", **look_of(session, wardrobe)})
+    return snapshot(session, services, wardrobe)
 
 
 @router.delete("/sessions/{session}", status_code=204)
@@ -182,14 +207,16 @@ async def heard_at(request: Request, session: AnySession, turn: int, body: Heard
 
 
 @router.get("/sessions/{session}/events")
-async def events(session: AnySession, services: AnyServices) -> Response:
+async def events(session: AnySession, services: AnyServices, wardrobe: AnyWardrobe) -> Response:
     """Server-sent events: first ``hello``, then whatever happens."""
-    return EventSourceResponse(_stream(session, services), ping=15)
+    return EventSourceResponse(_stream(session, services, wardrobe), ping=15)
 
 
-async def _stream(session: Session, services: Services) -> AsyncIterator[dict[str, str]]:
+async def _stream(
+    session: Session, services: Services, wardrobe: Wardrobe
+) -> AsyncIterator[dict[str, str]]:
     with session.conversation.events.listen() as queue:
-        yield _event({"type": "hello", **snapshot(session, services)})
+        yield _event({"type": "hello", **snapshot(session, services, wardrobe)})
         while (message := await queue.get()) is not None:
             yield _event(message)
         if session.conversation.events.closed:  # and not a listener that fell behind
@@ -200,11 +227,20 @@ def _event(message: Message) -> dict[str, str]:
     return {"data": json.dumps(message, ensure_ascii=False)}
 
 
-def snapshot(session: Session, services: Services) -> dict[str, Any]:
+def look_of(session: Session, wardrobe: Wardrobe) -> dict[str, Any]:
+    """Who is seen, and before what."""
+    look = session.look
+    title = wardrobe.title(look.avatar)
+    return {
+        **asdict(look),
+        "face": {"name": look.avatar, "label": {"en": title, "zh": title}},
+    }
+
+
+def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[str, Any]:
     """Who answers, what was said, what is going on."""
     brain = services.brain
     voice = services.voice.name
-    face = services.avatar.name
     return {
         "session": session.id,
         "state": session.conversation.state,
@@ -216,7 +252,7 @@ def snapshot(session: Session, services: Services) -> dict[str, Any]:
             "connected": brain.connected,
         },
         "voice": {"name": voice, "label": VOICE_LABELS.get(voice, {"en": voice, "zh": voice})},
-        "face": {"name": face, "label": {"en": face.capitalize(), "zh": face.capitalize()}},
+        **look_of(session, wardrobe),
         "history": session.conversation.history,
     }
 

@@ -20,11 +20,12 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, whep
+from mien.server import api, looks_api, whep
 from mien.server.access import is_loopback
+from mien.server.looks import Look, Wardrobe
 from mien.server.metrics import Metrics
 from mien.server.sessions import Session, Sessions
-from mien.services import Services
+from mien.services import Player, Services
 
 # The largest honest request is an SDP offer of some 10 kB.
 MAX_BODY = 256_000
@@ -42,23 +43,26 @@ class _Files(StaticFiles):
 
 def create_app(settings: Settings, services: Services) -> FastAPI:
     """The server for these settings; sessions live in its lifespan, services outlive it."""
-    sessions = Sessions(lambda language: make(language), settings.sessions.max)
+    wardrobe = Wardrobe(services)
+    sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with sessions.running():
             yield
 
-    def make(language: Language) -> Session:
-        conversation = Conversation(services.cast(language), seed=random.randrange(1 << 30))
+    def make(language: Language, look: Look, player: Player) -> Session:
+        cast = services.cast(language, player)
+        conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
         greeting = services.persona.greet(language) if settings.greet else None
-        return Session(conversation, greeting, services.webrtc, settings.sessions.idle_sec)
+        return Session(conversation, look, greeting, services.webrtc, settings.sessions.idle_sec)
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan, max_body_size=MAX_BODY)
     app.state.token = settings.token
     app.state.services = services
     app.state.sessions = sessions
+    app.state.wardrobe = wardrobe
     app.state.metrics = Metrics(
         lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
     )
@@ -68,6 +72,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
             TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", "::1"]
         )
     app.include_router(api.router)
+    app.include_router(looks_api.router)
     app.include_router(whep.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)
@@ -98,6 +103,9 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses (no such path, a body too large), in our one shape."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 413:
+        problem = Problem("too_large", "What was sent is too large.", "发送的内容过大。")
+        return JSONResponse({"error": problem.as_message()}, 413)
     problem = Problem(
         f"http_{error.status_code}", f"{error.detail}.", f"请求被拒绝：{error.detail}。"
     )

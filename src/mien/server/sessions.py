@@ -14,7 +14,9 @@ from mien.conversation import Conversation
 from mien.language import Language
 from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
 from mien.problems import Problem
+from mien.server.looks import Look
 from mien.server.memory import release_memory
+from mien.services import Player
 
 
 class Session:
@@ -23,12 +25,14 @@ class Session:
     def __init__(
         self,
         conversation: Conversation,
+        look: Look,
         greeting: str | None,
         webrtc: WebRtcSettings,
         idle_sec: float,
     ) -> None:
         self.id = secrets.token_urlsafe(9)
         self.conversation = conversation
+        self.look = look
         self.viewers: dict[str, WebRtcViewer] = {}
         self._greeting = greeting
         self._webrtc = webrtc
@@ -36,6 +40,7 @@ class Session:
         self._tasks: asyncio.TaskGroup | None = None
         self._seen = time.monotonic()
         self._closing = asyncio.Event()
+        self._dressing = asyncio.Lock()
 
     def touch(self) -> None:
         """Somebody is still here."""
@@ -44,6 +49,17 @@ class Session:
     def close(self) -> None:
         """Ask ``run`` to end."""
         self._closing.set()
+
+    async def show(self, change: Callable[[Look], Look], dress: Callable[[Look], Player]) -> None:
+        """Go on as ``change`` says, without interrupting anything. One change after the other.
+
+        dress: called in a thread. Its Problem is raised, and all stays as it was.
+        """
+        async with self._dressing:
+            look = change(self.look)
+            if look != self.look:
+                self.conversation.performer.show(*await asyncio.to_thread(dress, look))
+                self.look = look
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -124,7 +140,7 @@ def no_such_session(key: str) -> Problem:
 class Sessions:
     """All sessions of a server; each in its own task, none able to harm another."""
 
-    def __init__(self, make: Callable[[Language], Session], limit: int) -> None:
+    def __init__(self, make: Callable[[Language, Look, Player], Session], limit: int) -> None:
         self._make = make
         self._limit = limit
         self._sessions: dict[str, Session] = {}
@@ -148,8 +164,10 @@ class Sessions:
     def all(self) -> list[Session]:
         return list(self._sessions.values())
 
-    async def create(self, language: Language) -> Session:
+    async def create(self, language: Language, look: Look, player: Player) -> Session:
         """Open a session and wait until it takes text.
+
+        player: whom ``look`` stands for.
 
         Raises:
             Problem: 503 when the server is full, 500 when the session cannot start.
@@ -162,7 +180,7 @@ class Sessions:
                 status=503,
                 retryable=True,
             )
-        session = self._make(language)
+        session = self._make(language, look, player)
         self._sessions[session.id] = session
         task = self._tasks.create_task(self._run(session), name=f"session {session.id}")
         ready = asyncio.ensure_future(session.conversation.ready())

@@ -1,0 +1,108 @@
+"""The part of the API about faces and backgrounds."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.exceptions import HTTPException
+
+from mien.avatar.library import user_folder
+from mien.problems import Problem
+from mien.server.access import require_token
+from mien.server.api import AnyWardrobe
+from mien.server.backgrounds import MAX_UPLOAD_BYTES, Choice, preview
+
+# A preview's address changes with what it shows.
+PREVIEW_HEADERS = {"Cache-Control": "private, max-age=86400"}
+
+router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
+
+
+@router.get("/avatars")
+async def avatars(wardrobe: AnyWardrobe) -> list[dict[str, Any]]:
+    """The faces there are; ``why_not`` says what is wrong with one that is not ready."""
+    return await asyncio.to_thread(wardrobe.listed)
+
+
+@router.get("/avatars/{name}/preview.png")
+async def avatar_preview(wardrobe: AnyWardrobe, name: str) -> Response:
+    """The face at rest, small."""
+    png = await asyncio.to_thread(wardrobe.preview, name)
+    return Response(png, media_type="image/png", headers=PREVIEW_HEADERS)
+
+
+@router.delete("/avatars/{name}", status_code=204)
+async def delete_avatar(wardrobe: AnyWardrobe, name: str) -> None:
+    """Delete one of the user's own avatars. Sessions that show it go on to show it."""
+    avatar = await asyncio.to_thread(wardrobe.avatar, name)
+    if avatar.built_in or avatar.path.parent != user_folder():
+        raise Problem(
+            "not_yours",
+            "Only your own avatars can be deleted.",
+            "只能删除自己创建的形象。",
+            status=403,
+        )
+    await asyncio.to_thread(shutil.rmtree, avatar.path)
+
+
+@router.get("/backgrounds")
+async def backgrounds(wardrobe: AnyWardrobe) -> list[dict[str, Any]]:
+    """What may be behind a face. Any "#rrggbb" may as well."""
+    choices = await asyncio.to_thread(wardrobe.backgrounds.all)
+    return [_described(choice) for choice in choices]
+
+
+@router.post("/backgrounds", status_code=201, max_body_size=MAX_UPLOAD_BYTES)
+async def add_background(request: Request, wardrobe: AnyWardrobe) -> dict[str, Any]:
+    """Upload a picture (JPEG, PNG or WebP as the request's body, at most 10 MB)."""
+    data = await uploaded(request)
+    return _described(await asyncio.to_thread(wardrobe.backgrounds.add, data))
+
+
+@router.delete("/backgrounds/{name}", status_code=204)
+async def delete_background(wardrobe: AnyWardrobe, name: str) -> None:
+    """Delete an uploaded picture."""
+    await asyncio.to_thread(wardrobe.backgrounds.remove, name)
+
+
+@router.get("/backgrounds/{name}/preview.jpg")
+async def background_preview(wardrobe: AnyWardrobe, name: str) -> Response:
+    """A picture, small."""
+    image = await asyncio.to_thread(wardrobe.backgrounds.image, name)
+    jpeg = await asyncio.to_thread(preview, image)
+    return Response(jpeg, media_type="image/jpeg", headers=PREVIEW_HEADERS)
+
+
+async def uploaded(request: Request) -> bytes:
+    """The picture in the body. Raises Problem 413 for a large one, 422 for none."""
+    try:
+        data = await request.body()
+    except HTTPException as error:
+        if error.status_code != 413:
+            raise
+        megabytes = MAX_UPLOAD_BYTES // 1_000_000
+        raise Problem(
+            "picture_too_large",
+            f"The picture is larger than {megabytes} MB; please make it smaller.",
+            f"图片超过 {megabytes} MB，请缩小后再上传。",
+            status=413,
+        ) from None
+    if not data:
+        raise Problem(
+            "no_picture", "There is no picture in the request.", "未收到图片。", status=422
+        )
+    return data
+
+
+def _described(choice: Choice) -> dict[str, Any]:
+    path = f"/api/v1/backgrounds/{choice.name}/preview.jpg"
+    return {
+        "name": choice.name,
+        "label": choice.label,
+        "colour": choice.name if choice.name.startswith("#") else None,
+        "preview": path if choice.image is not None else None,
+        "own": choice.own,
+    }

@@ -35,6 +35,7 @@ class Blinks:
         self._random = chance
         self._tick = 0
         self._begun = -len(LIDS)
+        self._doubled = False
         self._next = int(chance.uniform(0.8, 3.0) / TICK_SEC)
 
     def step(self, activity: str, rhythm: Rhythm, gaze_shift: bool, wide: bool) -> float:
@@ -58,7 +59,8 @@ class Blinks:
             self._next = min(self._next, self._tick + delay)
 
     def _gap(self, activity: str) -> int:
-        if self._random.random() < DOUBLE:
+        self._doubled = not self._doubled and self._random.random() < DOUBLE
+        if self._doubled:
             return len(LIDS) + 3
         median = GAP_SEC.get(activity, GAP_SEC["idle"])
         gap = self._random.lognormvariate(math.log(median), SPREAD)

@@ -25,13 +25,13 @@ def _held(size: float, on: float, until: float, off: float) -> Curve:
 
 STROKES: dict[str, Stroke] = {
     "smile": {
-        "smile": _held(0.8, 0.45, 2.4, 1.1),
+        "smile": _held(1.0, 0.45, 2.4, 1.1),
         "brow": _held(0.12, 0.4, 1.6, 0.9),
         "lids": _held(0.1, 0.45, 2.2, 1.0),
         "roll": _held(1.4, 0.6, 1.9, 1.1),
     },
     "laugh": {
-        "smile": _held(1.0, 0.3, 2.2, 1.3),
+        "smile": _held(1.7, 0.32, 2.2, 1.3),
         "brow": _held(0.25, 0.3, 1.5, 0.9),
         "lids": _held(0.22, 0.35, 1.8, 0.9),
         # Back, then shaken by the breath, three times and less each time.
@@ -41,11 +41,11 @@ STROKES: dict[str, Stroke] = {
         ),
     },
     "nod": {
-        "pitch": _curve((0.1, 0.4), (0.36, -4.0), (0.62, -0.3), (0.86, -2.5), (1.3, 0.0)),
+        "pitch": _curve((0.12, 0.4), (0.4, -4.4), (0.68, -0.3), (0.94, -2.8), (1.4, 0.0)),
         "sway_y": _curve((0.4, 0.9), (0.64, 0.1), (0.9, 0.5), (1.4, 0.0)),
     },
     "shake": {
-        "yaw": _curve((0.26, 3.6), (0.62, -3.6), (0.96, 2.6), (1.26, -1.2), (1.7, 0.0)),
+        "yaw": _curve((0.28, 4.2), (0.66, -4.2), (1.02, 3.0), (1.34, -1.4), (1.8, 0.0)),
         "roll": _curve((0.3, 0.5), (0.66, -0.5), (1.1, 0.3), (1.6, 0.0)),
         "brow": _held(-0.18, 0.35, 1.2, 0.6),
     },
@@ -59,7 +59,7 @@ STROKES: dict[str, Stroke] = {
         "calm": _held(0.8, 0.4, 1.7, 0.7),
     },
     "surprised": {
-        "brow": _held(1.0, 0.18, 0.9, 0.9),
+        "brow": _held(1.5, 0.2, 0.9, 0.9),
         "pitch": _held(2.2, 0.26, 0.8, 0.9),
         "sway_y": _held(-1.2, 0.26, 0.8, 0.9),
         "calm": _held(0.7, 0.2, 0.9, 0.8),

@@ -26,10 +26,10 @@ class Carriage:
 
 
 CARRIAGES = {
-    "idle": Carriage(1.5, (3.0, 7.0)),
+    "idle": Carriage(1.9, (2.8, 6.5)),
     "listening": Carriage(0.9, (3.5, 7.0)),
-    "thinking": Carriage(1.1, (1.6, 3.2)),
-    "speaking": Carriage(2.3, (1.3, 3.0)),
+    "thinking": Carriage(1.3, (1.6, 3.2)),
+    "speaking": Carriage(3.2, (1.2, 2.8)),
 }
 SHARES = {"yaw": 1.0, "pitch": 0.45, "roll": 0.6}  # of the wander
 BEAT_CHANCE = 0.8
@@ -58,11 +58,19 @@ HEARD_NOD_SEC = (3.0, 7.5)
 
 # Incommensurate slow waves (Hz, share), whose sum does not visibly repeat: muscles at work.
 WAVES = ((0.083, 0.40), (0.137, 0.30), (0.271, 0.20), (0.433, 0.10))
-TREMOR = {"yaw": 0.45, "pitch": 0.3, "roll": 0.3, "sway_x": 1.8, "sway_y": 0.6}
+TREMOR = {
+    "yaw": 0.5,
+    "pitch": 0.35,
+    "roll": 0.35,
+    "sway_x": 1.8,
+    "sway_y": 0.6,
+    "brow": 0.05,
+    "smile": 0.045,
+}
 
 
 class Head:
-    """Head and shoulders, tick by tick, around where an activity carries them."""
+    """Head, shoulders and a face at rest, tick by tick, around where an activity carries them."""
 
     def __init__(self, chance: random.Random) -> None:
         self._random = chance
@@ -73,17 +81,19 @@ class Head:
         self._strokes = Strokes(fade_sec=0)
         self._hold = chance.randint(5, 60)
         self._until_nod = 0
+        self._activity = ""
         self._side = chance.choice((-1.0, 1.0))
 
     def step(self, tick: int, activity: str, rhythm: Rhythm) -> dict[str, float]:
-        """yaw, pitch, roll in degrees, sway_x and sway_y in pixels, brow."""
+        """yaw, pitch, roll in degrees, sway_x and sway_y in pixels, brow and smile."""
         self._shift(activity, rhythm)
         if activity == "speaking":
             self._speak(rhythm)
         elif activity == "listening":
+            if self._activity != activity:
+                self._until_nod = round(self._random.uniform(1.5, 4.0) / TICK_SEC)
             self._listen()
-        if activity != "listening":
-            self._until_nod = round(self._random.uniform(1.5, 4.0) / TICK_SEC)
+        self._activity = activity
         moved = self._strokes.step()
         for channel, mover in self._posture.items():
             moved[channel] = moved.get(channel, 0.0) + mover.step()
@@ -100,7 +110,7 @@ class Head:
         lively = 1 + 0.5 * rhythm.liveliness if activity == "speaking" else 1.0
         speed = 0.75 if activity == "speaking" else 1.0
         for channel, mover in self._posture.items():
-            goal = self._random.gauss(0, 0.55) * carriage.wander * SHARES[channel] * lively
+            goal = self._random.gauss(0, 0.65) * carriage.wander * SHARES[channel] * lively
             goal = min(max(goal, -1.6 * carriage.wander), 1.6 * carriage.wander)
             seconds = speed * (0.6 + 0.22 * abs(goal - mover.value))
             mover.go(goal, round(seconds * self._random.uniform(0.9, 1.2) / TICK_SEC))
@@ -108,7 +118,7 @@ class Head:
 
     def _speak(self, rhythm: Rhythm) -> None:
         if rhythm.stressed and self._random.random() < BEAT_CHANCE:
-            size = rhythm.weight * self._random.uniform(1.0, 2.3)
+            size = rhythm.weight * self._random.uniform(1.2, 2.8)
             kind = self._random.random()
             if kind < 0.7:
                 self._strokes.begin(NOD, size)

@@ -39,10 +39,10 @@ class Manner:
 
 
 MANNERS = {
-    "idle": Manner(smile=0.12),
+    "idle": Manner(smile=0.13),
     "listening": Manner(pitch=-0.6, roll=2.0, brow=0.22, smile=0.16),
-    "thinking": Manner(pitch=1.0, roll=-1.2, yaw=2.2, brow=-0.12, smile=0.02),
-    "speaking": Manner(smile=0.08, brow=0.04),
+    "thinking": Manner(pitch=1.0, roll=-1.2, yaw=2.2, brow=-0.12, smile=0.05),
+    "speaking": Manner(smile=0.1, brow=0.04),
 }
 FIELDS = ("pitch", "roll", "yaw", "brow", "smile")
 
@@ -116,7 +116,9 @@ class IdleLife:
             gaze_x=limited(looks[0] + asked.get("gaze_x", 0.0) + steady[0], 1.0),
             gaze_y=limited(looks[1] + asked.get("gaze_y", 0.0) + steady[1], 1.0),
             brow=limited(sum_of("brow") + manner["brow"], 1.0),
-            smile=limited(manner["smile"] * calm + asked.get("smile", 0.0), 1.0),
+            smile=limited(
+                max(0.0, manner["smile"] + head["smile"]) * calm + asked.get("smile", 0.0), 1.0
+            ),
         )
 
     def _shown(self, activity: str) -> str:

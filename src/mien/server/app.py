@@ -103,9 +103,6 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     """What the framework refuses (no such path, a body too large), in our one shape."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 413:
-        problem = Problem("too_large", "What was sent is too large.", "发送的内容过大。")
-        return JSONResponse({"error": problem.as_message()}, 413)
     problem = Problem(
         f"http_{error.status_code}", f"{error.detail}.", f"请求被拒绝：{error.detail}。"
     )

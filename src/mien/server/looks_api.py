@@ -7,7 +7,6 @@ import shutil
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.exceptions import HTTPException
 
 from mien.avatar.library import user_folder
 from mien.problems import Problem
@@ -15,6 +14,8 @@ from mien.server.access import require_token
 from mien.server.api import AnyWardrobe
 from mien.server.backgrounds import MAX_UPLOAD_BYTES, Choice, preview
 
+# Beyond it the connection is cut; up to it a picture that is too large is told so in words.
+UNREAD_BYTES = 8 * MAX_UPLOAD_BYTES
 # A preview's address changes with what it shows.
 PREVIEW_HEADERS = {"Cache-Control": "private, max-age=86400"}
 
@@ -55,7 +56,7 @@ async def backgrounds(wardrobe: AnyWardrobe) -> list[dict[str, Any]]:
     return [_described(choice) for choice in choices]
 
 
-@router.post("/backgrounds", status_code=201, max_body_size=MAX_UPLOAD_BYTES)
+@router.post("/backgrounds", status_code=201, max_body_size=UNREAD_BYTES)
 async def add_background(request: Request, wardrobe: AnyWardrobe) -> dict[str, Any]:
     """Upload a picture (JPEG, PNG or WebP as the request's body, at most 10 MB)."""
     data = await uploaded(request)
@@ -78,23 +79,22 @@ async def background_preview(wardrobe: AnyWardrobe, name: str) -> Response:
 
 async def uploaded(request: Request) -> bytes:
     """The picture in the body. Raises Problem 413 for a large one, 422 for none."""
-    try:
-        data = await request.body()
-    except HTTPException as error:
-        if error.status_code != 413:
-            raise
+    data = bytearray()
+    async for chunk in request.stream():
+        # Read to the end, though not kept: browsers hide an answer that comes before it.
+        if len(data) <= MAX_UPLOAD_BYTES:
+            data += chunk
+    if len(data) > MAX_UPLOAD_BYTES:
         megabytes = MAX_UPLOAD_BYTES // 1_000_000
         raise Problem(
             "picture_too_large",
             f"The picture is larger than {megabytes} MB; please make it smaller.",
             f"图片超过 {megabytes} MB，请缩小后再上传。",
             status=413,
-        ) from None
-    if not data:
-        raise Problem(
-            "no_picture", "There is no picture in the request.", "未收到图片。", status=422
         )
-    return data
+    if not data:
+        raise Problem("no_picture", "The request holds no picture.", "未收到图片。", status=422)
+    return bytes(data)
 
 
 def _described(choice: Choice) -> dict[str, Any]:

@@ -48,8 +48,13 @@ class AtlasAvatar:
         package = stage.package
         self._stage = stage
         self._background = background
-        picture = background.picture(stage.size, package.centre, package.edge)
-        self._backdrop = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA), np.uint8)
+        width, height = stage.size
+        self._backdrop = stage.frame()
+        cv2.cvtColor(
+            background.picture(stage.size, package.centre, package.edge),
+            cv2.COLOR_RGB2RGBA,
+            dst=self._backdrop[:height, :width],
+        )
         self._backdrop.setflags(write=False)
         self._local = threading.local()
 
@@ -116,20 +121,24 @@ class AtlasAvatar:
         frame = self._frame()
         np.copyto(frame, self._backdrop)
         self._stage.draw(frame, mouth, pose)
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB), np.uint8)
+        return self._cropped(frame, cv2.COLOR_RGBA2RGB)
 
     def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
         """uint8[H, W, 4] RGBA, straight alpha, without background; otherwise as ``compose``."""
         frame = self._frame()
         frame.fill(0)
         self._stage.draw(frame, mouth, pose)
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_mRGBA2RGBA), np.uint8)
+        return self._cropped(frame, cv2.COLOR_mRGBA2RGBA)
 
     def _frame(self) -> Image:
         frame: Image | None = getattr(self._local, "frame", None)
         if frame is None:
-            frame = self._local.frame = np.empty_like(self._backdrop)
+            frame = self._local.frame = self._stage.frame()
         return frame
+
+    def _cropped(self, frame: Image, code: int) -> Image:
+        width, height = self.size
+        return np.asarray(cv2.cvtColor(frame[:height, :width], code), np.uint8)
 
 
 def _checked(size: tuple[int, int]) -> tuple[int, int]:

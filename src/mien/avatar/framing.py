@@ -70,7 +70,7 @@ class View:
     top: float
     scale: float
 
-    def rect(self, box: Box) -> Rect:
+    def rect(self, box: tuple[float, float, float, float]) -> Rect:
         """The pixels of the picture that a box of the canvas touches."""
         left, top, width, height = box
         x, y = (left - self.left) * self.scale, (top - self.top) * self.scale

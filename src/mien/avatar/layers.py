@@ -1,88 +1,72 @@
-"""The layers of the figure at the picture's scale, bent and laid over each other."""
+"""The layers of the figure, scaled for one picture size, ready to be bent."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.avatar.contract import Pose
 from mien.avatar.framing import Cut, Rect, View
-from mien.avatar.motion import Body, Motion
+from mien.avatar.motion import LIMITS, Body, moves
 from mien.avatar.package import Layer, Package
 from mien.avatar.resample import premultiplied, resampled
+from mien.avatar.tiles import TILE, Cover, tiles_of
 from mien.media.tick import Image
 
-NO_MAP: Any = None  # x and y are in one map, which the stubs of OpenCV do not know
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
 class ScaledLayer:
-    """image: uint8[h, w, 4] RGBA, premultiplied, of the pixels ``place`` of the picture."""
+    """Immutable. image: uint8[h, w, 4] RGBA, premultiplied, of the pixels ``place`` of the
+    material (the canvas as ``material`` shows it)."""
 
-    image: Image
-    place: Rect
-    motion: Motion
+    def __init__(
+        self,
+        layer: Layer,
+        package: Package,
+        view: View,
+        size: tuple[int, int],
+        material: View,
+        painted: Rect | None,
+    ) -> None:
+        """view, size: of the picture. painted: pixels of the material that are needed anyway,
+        because something will be painted on them."""
+        rows, columns = tiles_of(size)
+        # Corners of the picture's tiles, on the canvas.
+        x = np.arange(columns + 1) * TILE / view.scale + view.left
+        y = np.arange(rows + 1) * TILE / view.scale + view.top
+        move = moves(layer, Body.of(package), x, y)
+        reach = np.tensordot(LIMITS, np.abs(move), 1).max() + 4 / material.scale
+        left, top, width, height = _content(layer)
+        seen = _overlap((x[0] - reach, x[-1] + reach), (left, left + width))
+        high = _overlap((y[0] - reach, y[-1] + reach), (top, top + height))
+        box = (seen[0], high[0], seen[1] - seen[0], high[1] - high[0])
+        place = material.rect(box).grown(2)
+        self.place = place if painted is None else place.joined(painted)
+        image, origin = _padded(layer, package.size)
+        self.image = resampled(premultiplied(image), origin, material, self.place)
+        self.image.setflags(write=False)
+        self.cover = Cover(self.image[..., 3], self.image[..., 3], material.scale / view.scale)
+        self._scale = material.scale / view.scale
+        still_x = (x - material.left) * material.scale - self.place.left - 0.5
+        still_y = (y - material.top) * material.scale - self.place.top - 0.5
+        self._still = np.stack(np.meshgrid(still_x, still_y), -1).astype(np.float32)
+        self._moves = move * np.float32(material.scale)
 
+    def widen_cover(self, place: Rect, least: Image, most: Image) -> None:
+        """Take note of parts that will be painted on; before the layer is used.
 
-@dataclass
-class Scratch:
-    """One thread's buffers for one layer: nothing large is allocated per picture."""
+        place: pixels of the material. least, most: uint8[h, w] alpha of all that may be painted.
+        """
+        low, high = self.image[..., 3].copy(), self.image[..., 3].copy()
+        at = place.seen_from(self.place).slices
+        low[at] = np.minimum(low[at], least)
+        high[at] = np.maximum(high[at], most)
+        self.cover = Cover(low, high, self._scale)
 
-    maps: NDArray[np.float32]
-    moved: Image
-    see_through: Image
-
-
-def scaled_layer(
-    layer: Layer, package: Package, view: View, picture: Rect, needed: Rect | None
-) -> ScaledLayer | None:
-    """None when nothing of it can come into the picture. needed: pixels it must have anyway."""
-    body = Body.of(package)
-    content = view.rect(_content(layer)).grown(2)
-    reach = Motion(layer, body, view, content).reach
-    place = content.within(picture.grown(reach))
-    target = content.grown(reach).within(picture)
-    if needed is not None:
-        place = place.joined(needed)
-    if 0 in (target.width, target.height):
-        return None
-    image = resampled(premultiplied(layer.image), layer.box[:2], view, place)
-    image.setflags(write=False)
-    return ScaledLayer(image, place, Motion(layer, body, view, target))
-
-
-def draw(layer: ScaledLayer, image: Image, pose: Pose, frame: Image, scratch: Scratch) -> None:
-    """Bend ``image`` (the layer's own, or painted on) and lay it over ``frame`` (changed).
-
-    frame: uint8[H, W, 4] RGBA, premultiplied.
-    """
-    coarse = layer.motion.source(pose)
-    maps = layer.motion.full(coarse, layer.place, scratch.maps)
-    moved = cv2.remap(
-        image,
-        maps,
-        NO_MAP,
-        cv2.INTER_LINEAR,
-        dst=scratch.moved,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    # Premultiplied: layer + what is below * (1 - alpha).
-    alpha = cv2.extractChannel(moved, 3)
-    cv2.bitwise_not(alpha, dst=alpha)
-    cv2.merge([alpha] * 4, dst=scratch.see_through)
-    below = frame[layer.motion.target.slices]
-    cv2.multiply(below, scratch.see_through, dst=below, scale=1 / 255)
-    cv2.add(below, moved, dst=below)
-
-
-def scratch_for(layer: ScaledLayer) -> Scratch:
-    target = layer.motion.target
-    shape = (target.height, target.width, 4)
-    return Scratch(layer.motion.canvas(), np.empty(shape, np.uint8), np.empty(shape, np.uint8))
+    def corners(self, controls: Floats) -> Floats:
+        """float32[rows + 1, columns + 1, 2]: where in ``image`` the tiles' corners come from."""
+        found: Floats = self._still - np.tensordot(controls, self._moves, 1)
+        return found
 
 
 def cut_sides(package: Package) -> Cut:
@@ -106,7 +90,22 @@ def _content(layer: Layer) -> tuple[int, int, int, int]:
     seen = layer.image[..., 3] > 0
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     if not len(rows):
-        return layer.box[0], layer.box[1], 1, 1
+        return (*layer.box[:2], 1, 1)
     left, top = int(columns[0]), int(rows[0])
     width, height = int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
     return layer.box[0] + left, layer.box[1] + top, width, height
+
+
+def _padded(layer: Layer, canvas: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
+    """The layer's picture and its left top corner on the canvas, with a clear border where it
+    does not end at the canvas's: beyond its borders a picture goes on as it is there."""
+    left, top, width, height = layer.box
+    right, bottom = canvas[0] - left - width, canvas[1] - top - height
+    across, down = (int(left > 0), int(right > 0)), (int(top > 0), int(bottom > 0))
+    return np.pad(layer.image, (down, across, (0, 0))), (left - across[0], top - down[0])
+
+
+def _overlap(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    """What two ranges share; at least one pixel long, wherever it lies."""
+    low = max(a[0], b[0])
+    return low, max(low + 1, min(a[1], b[1]))

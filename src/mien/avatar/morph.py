@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.avatar.framing import Rect, View
+from mien.avatar.framing import View
 from mien.avatar.patches import Patches
 from mien.avatar.resample import premultiplied, resampled
 from mien.media.tick import Image
@@ -27,50 +27,41 @@ from mien.media.tick import Image
 Floats = NDArray[np.float32]
 
 INVISIBLE = 0.01  # a share of a picture too small to be worth bending it
+NO_MAP: Any = None  # x and y are in one map, which the stubs of OpenCV do not know
 STILL = 0.05  # pixels; a picture that would move less is used as it is
 
 
 class Morph:
-    """Immutable; ``paint`` may be called from any thread."""
+    """Immutable; ``patch`` may be called from any thread. place: the box, in pixels of the
+    material."""
 
-    def __init__(self, patches: Patches[Any], view: View) -> None:
-        self.place = view.rect(patches.box)
-        self._width, self._height = self.place.width, self.place.height
+    def __init__(self, patches: Patches[Any], material: View) -> None:
+        self.place = material.rect(patches.box)
+        size = self.place.width, self.place.height
         origin = patches.box[:2]
         self._images = np.stack(
-            [resampled(premultiplied(i), origin, view, self.place) for i in patches.images]
+            [resampled(premultiplied(i), origin, material, self.place) for i in patches.images]
         )
+        self._images.setflags(write=False)
+        self.mask = feather_mask(*size, round(patches.feather * material.scale))
         self._coefficients = patches.coefficients
         self._bends = patches.bends
         self._local = threading.local()
-        y, x = np.mgrid[0 : self._height, 0 : self._width].astype(np.float32)
-        self._x, self._y = x, y
-        mask = feather_mask(self._width, self._height, round(patches.feather * view.scale))
-        self._in, self._out = mask, 1 - mask
         if patches.fields is not None:
-            n, k, _, self._gh, self._gw = patches.fields.shape
-            # One row per movement, so that a movement's weights make the field in one product.
-            self._fields = patches.fields.reshape(n, k, -1) * np.float32(view.scale)
-            gy, gx = np.mgrid[0 : self._gh, 0 : self._gw].astype(np.float32)
-            self._gx, self._gy = gx, gy
-            self._cell = (self._width / self._gw, self._height / self._gh)
+            n, k, _, rows, columns = patches.fields.shape
+            # One row per movement, so that a movement's weights make the field in one product;
+            # x and y side by side, as OpenCV wants them.
+            fields = patches.fields.transpose(0, 1, 3, 4, 2) * np.float32(material.scale)
+            self._fields = np.ascontiguousarray(fields).reshape(n, k, -1)
+            self._still = _places(columns, rows)
+            self._cell = np.array([columns / size[0], rows / size[1]], np.float32)
+            self._pixels = _places(*size)
 
-    def paint(
-        self,
-        layer: Image,
-        origin: Rect,
-        weights: Sequence[tuple[int, float]],
-        bends: Mapping[str, float] | None = None,
-    ) -> None:
-        """Draws the face at the weighted mean of pictures into ``layer`` (changed).
-
-        layer: uint8[H, W, 4] RGBA, premultiplied, of the pixels ``origin`` of the picture.
-        weights: (index of the picture, share), shares summing to 1. bends: amounts of movements
-        for which there is no picture; unknown ones are ignored.
-        """
-        patch = self.patch(weights, bends)
-        view = layer[self.place.seen_from(origin).slices]
-        view[:] = cv2.blendLinear(patch, np.ascontiguousarray(view), self._in, self._out)
+    @property
+    def alpha(self) -> tuple[Image, Image]:
+        """uint8[h, w] each: the least and the most alpha that any picture has."""
+        alpha = self._images[..., 3]
+        return alpha.min(0), alpha.max(0)
 
     def patch(
         self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float] | None = None
@@ -120,32 +111,31 @@ class Morph:
     def _bent(self, i: int, goal: Floats) -> Image:
         assert self._coefficients is not None
         step = goal - self._coefficients[i]
-        flow = (step @ self._fields[i]).reshape(2, self._gh, self._gw)
+        flow = (step @ self._fields[i]).reshape(self._still.shape)
         if abs(flow).max() < STILL:
             return np.asarray(self._images[i], np.uint8)
         # The field moves points of picture i to the face wanted; drawing needs the way back. One
         # fixed-point step: where was the point that arrived here?
-        cx, cy = self._cell
-        from_x, from_y = self._gx - flow[0] / cx, self._gy - flow[1] / cy
-        edge = cv2.BORDER_REPLICATE
-        back_x = cv2.remap(flow[0], from_x, from_y, cv2.INTER_LINEAR, borderMode=edge)
-        back_y = cv2.remap(flow[1], from_x, from_y, cv2.INTER_LINEAR, borderMode=edge)
-        map_x, map_y = self._scratch()
-        size = (self._width, self._height)
-        cv2.resize(back_x, size, dst=map_x, interpolation=cv2.INTER_LINEAR)
-        cv2.resize(back_y, size, dst=map_y, interpolation=cv2.INTER_LINEAR)
-        np.subtract(self._x, map_x, out=map_x)
-        np.subtract(self._y, map_y, out=map_y)
-        bent = cv2.remap(self._images[i], map_x, map_y, cv2.INTER_LINEAR, borderMode=edge)
+        back = cv2.remap(
+            flow,
+            self._still - flow * self._cell,
+            NO_MAP,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        maps = self._scratch()
+        cv2.resize(back, maps.shape[1::-1], dst=maps, interpolation=cv2.INTER_LINEAR)
+        np.subtract(self._pixels, maps, out=maps)
+        bent = cv2.remap(
+            self._images[i], maps, NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
         return np.asarray(bent, np.uint8)
 
-    def _scratch(self) -> tuple[Floats, Floats]:
-        buffers: tuple[Floats, Floats] | None = getattr(self._local, "buffers", None)
-        if buffers is None:
-            shape = (self._height, self._width)
-            buffers = (np.empty(shape, np.float32), np.empty(shape, np.float32))
-            self._local.buffers = buffers
-        return buffers
+    def _scratch(self) -> Floats:
+        maps: Floats | None = getattr(self._local, "maps", None)
+        if maps is None:
+            maps = self._local.maps = np.empty_like(self._pixels)
+        return maps
 
 
 def _sharpened(weights: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -155,6 +145,11 @@ def _sharpened(weights: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     total = sum(w for _, w in squares)
     seen = [(i, w / total) for i, w in squares if w > INVISIBLE * total]
     return seen or squares
+
+
+def _places(columns: int, rows: int) -> Floats:
+    """float32[rows, columns, 2]: x and y of each cell."""
+    return np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1).astype(np.float32)
 
 
 def feather_mask(width: int, height: int, feather: int) -> Floats:

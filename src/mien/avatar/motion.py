@@ -15,16 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.contract import Pose
-from mien.avatar.framing import Rect, View
 from mien.avatar.package import Layer, Package
 
 Floats = NDArray[np.float32]
 Reals = NDArray[np.floating[Any]]
 
-CELL = 8  # pixels per cell of the coarse grid; the bend has no finer detail
 # Degrees. Beyond them what a still picture cannot show comes into view: the far cheek, the nape.
 YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 8.0, 6.0, 6.0
 SWAY_LIMIT = 8.0  # pixels of a 512-pixel picture
+LIMITS = np.array([YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT, SWAY_LIMIT, SWAY_LIMIT, 1], np.float32)
+
+
+def controls(pose: Pose) -> Floats:
+    """float32[6]: yaw, pitch, roll, sway x and y, breath, each held within its limits."""
+    asked = (pose.yaw, pose.pitch, pose.roll, pose.sway_x, pose.sway_y, max(pose.breath, 0.0))
+    return np.clip(np.array(asked, np.float32), -LIMITS, LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,74 +46,14 @@ class Body:
         return cls(package.size, package.neck, package.chin, package.focus[3] / 512)
 
 
-class Motion:
-    """Bends of one layer within one rectangle of the picture. Immutable."""
-
-    def __init__(self, layer: Layer, body: Body, view: View, target: Rect) -> None:
-        """target: pixels of the picture that are drawn."""
-        self.target = target
-        cols, rows = -(-target.width // CELL), -(-target.height // CELL)
-        # Middles of the cells; one more all around, for exact values up to the border.
-        x = target.left + (np.arange(-1, cols + 1) + 0.5) * CELL
-        y = target.top + (np.arange(-1, rows + 1) + 0.5) * CELL
-        self._identity = _stacked(x[None] - 0.5, y[:, None] - 0.5)
-        on_x, on_y = x / view.scale + view.left, y / view.scale + view.top
-        # float32[6, rows, cols, 2]: where a place goes per unit of each control, pixels.
-        self._moves = moves(layer, body, on_x, on_y) * np.float32(view.scale)
-
-    @property
-    def reach(self) -> int:
-        """Pixels that no place is moved further than."""
-        limits = np.array([YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT, SWAY_LIMIT, SWAY_LIMIT, 1])
-        most = np.tensordot(limits, np.abs(self._moves), 1)
-        return int(np.ceil(most.max())) + 1
-
-    def source(self, pose: Pose) -> Floats:
-        """float32[rows, cols, 2]: for each cell of the target, x and y in the still picture."""
-        found: Floats = self._identity - np.tensordot(controls(pose), self._moves, 1)
-        return found
-
-    def full(self, coarse: Floats, origin: Rect, out: Floats) -> Floats:
-        """The coarse map for every pixel of the target, counted from ``origin``.
-
-        out: scratch of ``canvas()``; a view float32[h, w, 2] into it is returned.
-        """
-        coarse = coarse - np.array([origin.left, origin.top], np.float32)
-        cv2.resize(coarse, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
-        return out[CELL : CELL + self.target.height, CELL : CELL + self.target.width]
-
-    def canvas(self) -> Floats:
-        """A scratch array for ``full``."""
-        rows, cols, _ = self._identity.shape
-        return np.empty((rows * CELL, cols * CELL, 2), np.float32)
-
-
-def controls(pose: Pose) -> Floats:
-    """float32[6]: yaw, pitch, roll, sway x and y, breath, each held within its limits."""
-    sway = SWAY_LIMIT
-    return np.array(
-        [
-            min(max(pose.yaw, -YAW_LIMIT), YAW_LIMIT),
-            min(max(pose.pitch, -PITCH_LIMIT), PITCH_LIMIT),
-            min(max(pose.roll, -ROLL_LIMIT), ROLL_LIMIT),
-            min(max(pose.sway_x, -sway), sway),
-            min(max(pose.sway_y, -sway), sway),
-            min(max(pose.breath, 0.0), 1.0),
-        ],
-        np.float32,
-    )
-
-
 def moves(layer: Layer, body: Body, x: Reals, y: Reals) -> Floats:
     """float32[6, len(y), len(x), 2]: canvas pixels that the place x, y goes per unit of control."""
     across, along = np.meshgrid(x, y)
     neck_x, neck_y = body.neck
     unit, chin = body.unit, body.chin
     if layer.depth is None or layer.follow is None:
-        depth, follow = (
-            _egg(across, along, body),
-            1 - _smoothstep(chin - 40 * unit, chin + 95 * unit, along),
-        )
+        depth = _egg(across, along, body)
+        follow = 1 - _smoothstep(chin - 40 * unit, chin + 95 * unit, along)
     else:
         depth = _sampled(layer.depth, body.canvas, across, along)
         follow = _sampled(layer.follow, body.canvas, across, along)
@@ -152,4 +97,4 @@ def _egg(x: Reals, y: Reals, body: Body) -> Reals:
     """Depth of an average head, for layers that bring none."""
     across = ((x - body.neck[0]) / (105 * body.unit)) ** 2
     along = ((y - (body.chin - 120 * body.unit)) / (150 * body.unit)) ** 2
-    return 150 * body.unit * np.exp(-0.7 * (across + along))
+    return np.asarray(150 * body.unit * np.exp(-0.7 * (across + along)))

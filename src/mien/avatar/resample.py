@@ -31,29 +31,33 @@ def resampled(image: Image, origin: tuple[float, float], view: View, out: Rect) 
         rows = np.clip((y - 0.5).astype(int), 0, image.shape[0] - 1)
         columns = np.clip((x - 0.5).astype(int), 0, image.shape[1] - 1)
         return np.ascontiguousarray(image[np.ix_(rows, columns)])
-    down, across = weights(y, image.shape[0], view.scale), weights(x, image.shape[1], view.scale)
-    height, width, channels = image.shape
-    rows_done = down @ image.reshape(height, width * channels).astype(np.float32)
-    planes = rows_done.reshape(out.height, width, channels).transpose(0, 2, 1)
-    done = (planes @ across.T).transpose(0, 2, 1)
-    return np.ascontiguousarray(np.clip(np.round(done), 0, 255).astype(np.uint8))
+    rows_done = _scaled(image.astype(np.float32), *taps(y, image.shape[0], view.scale))
+    columns = np.ascontiguousarray(rows_done.transpose(1, 0, 2))
+    done = _scaled(columns, *taps(x, image.shape[1], view.scale))
+    rounded = np.clip(np.round(done), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(rounded.transpose(1, 0, 2))
 
 
-def weights(at: Reals, count: int, scale: float) -> Floats:
-    """float32[len(at), count]: the share of each of ``count`` pixels in a pixel at ``at``.
+def taps(at: Reals, count: int, scale: float) -> tuple[NDArray[np.intp], Floats]:
+    """Which of ``count`` pixels make a pixel at ``at``, and their shares: [taps, len(at)] each.
 
     Catmull-Rom: sharp where the picture grows; widened to the output's pixels where it shrinks, so
     that nothing is skipped. The pixels at the ends stand for all beyond them.
     """
     wide = max(1.0, 1 / scale)
     reach = int(np.ceil(2 * wide))
-    first = np.floor(at - 0.5).astype(int) - reach
-    taps = first[:, None] + np.arange(2 * reach + 2)[None]
-    shares = _catmull_rom((taps + 0.5 - at[:, None]) / wide)
-    shares /= shares.sum(1, keepdims=True)
-    out = np.zeros((len(at), count), np.float32)
-    rows = np.broadcast_to(np.arange(len(at))[:, None], taps.shape)
-    np.add.at(out, (rows, np.clip(taps, 0, count - 1)), shares.astype(np.float32))
+    first = np.floor(at - 0.5).astype(np.intp) - reach + 1
+    pixels = first[None] + np.arange(2 * reach)[:, None]
+    shares = _catmull_rom((pixels + 0.5 - at[None]) / wide)
+    shares = shares / shares.sum(0)
+    return np.clip(pixels, 0, count - 1), shares.astype(np.float32)
+
+
+def _scaled(values: Floats, pixels: NDArray[np.intp], shares: Floats) -> Floats:
+    """Along the first axis: float32[n, ...] → float32[len(at), ...]."""
+    out = np.zeros((pixels.shape[1], *values.shape[1:]), np.float32)
+    for which, share in zip(pixels, shares, strict=True):
+        out += values[which] * share.reshape(-1, *[1] * (values.ndim - 1))
     return out
 
 

@@ -11,21 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.avatar.contract import Pose
-from mien.avatar.framing import Rect, view
-from mien.avatar.layers import Scratch, cut_sides, draw, scaled_layer, scratch_for
-from mien.avatar.morph import Morph
+from mien.avatar.face import Face, PaintedFace
+from mien.avatar.framing import Rect, View, view
+from mien.avatar.layers import ScaledLayer, cut_sides
+from mien.avatar.motion import controls
 from mien.avatar.package import Package
-from mien.avatar.shape_space import EyeSpace, MouthSpace
-from mien.lipsync.contract import Mouth, MouthShape
+from mien.avatar.tiles import CLEAR, OPAQUE, TILE, Bench, lay, tiled, tiles_of
+from mien.lipsync.contract import Mouth
 from mien.media.tick import Image
 
 
 @dataclass
 class _Desk:
-    """What one thread draws on."""
+    """What one thread draws with."""
 
-    face: Image
-    scratch: list[Scratch]
+    face: PaintedFace
+    bench: Bench
 
 
 class StageSet:
@@ -34,30 +35,38 @@ class StageSet:
     def __init__(self, package: Package, size: tuple[int, int]) -> None:
         self.package, self.size = package, size
         self.view = view(size, package.size, package.focus, cut_sides(package))
-        picture = Rect(0, 0, *size)
-        self._mouth = Morph(package.mouth, self.view)
-        self._mouth_space = MouthSpace(package.mouth.places)
-        self._eyes = None if package.eyes is None else Morph(package.eyes, self.view)
-        self._eye_space = None if package.eyes is None else EyeSpace(package.eyes.places)
-        painted = self._mouth.place
-        if self._eyes is not None:
-            painted = painted.joined(self._eyes.place)
-        scaled = [
-            scaled_layer(layer, package, self.view, picture, painted if i == package.face else None)
+        # Larger than the canvas nothing gets sharper, only dearer: the bend enlarges it as well.
+        self.material = View(self.view.left, self.view.top, min(self.view.scale, 1.0))
+        self._face = Face(package, self.material)
+        self._layers = [
+            ScaledLayer(
+                layer,
+                package,
+                self.view,
+                size,
+                self.material,
+                self._face.place if i == package.face else None,
+            )
             for i, layer in enumerate(package.layers)
         ]
-        self._face = scaled[package.face]
-        self._layers = [layer for layer in scaled if layer is not None]
-        self._painted = painted
+        self._painted = self._layers[package.face]
+        for part in self._face.parts:
+            self._painted.widen_cover(part.place, *part.alpha)
         self._local = threading.local()
 
     @property
     def mouth_place(self) -> Rect:
         """Pixels of the picture that the resting head's mouth is painted on."""
-        return self._mouth.place
+        return self.view.rect(self.package.mouth.box)
+
+    def frame(self) -> Image:
+        """A picture to draw on: uint8[rows, columns, 4] of zeros, ``size`` in its left top corner
+        and filled up to whole tiles."""
+        rows, columns = tiles_of(self.size)
+        return np.zeros((rows * TILE, columns * TILE, 4), np.uint8)
 
     def draw(self, frame: Image, mouth: Mouth | None, pose: Pose) -> None:
-        """Draws the person over ``frame``: uint8[H, W, 4] RGBA, premultiplied (changed).
+        """Draws the person over ``frame`` (see there; RGBA, premultiplied; changed).
 
         Raises ValueError for a mouth that is a painted patch.
         """
@@ -66,33 +75,23 @@ class StageSet:
                 f"avatar {self.package.name!r} draws mouth shapes; it cannot use a patch"
             )
         desk = self._desk()
-        shape, weight = (None, 0.0) if mouth is None else (mouth.shape, mouth.weight)
-        if self._face is not None:
-            self._paint(desk.face, self._face.place, shape, weight, pose)
-        for layer, scratch in zip(self._layers, desk.scratch, strict=True):
-            draw(layer, desk.face if layer is self._face else layer.image, pose, frame, scratch)
-
-    def _paint(
-        self, face: Image, origin: Rect, shape: MouthShape | None, weight: float, pose: Pose
-    ) -> None:
-        assert self._face is not None
-        changed = self._painted.seen_from(origin).slices
-        np.copyto(face[changed], self._face.image[changed])
-        if self._eyes is not None and self._eye_space is not None:
-            weights = self._eye_space.weights(pose.blink, pose.gaze_x, pose.gaze_y, pose.brow)
-            brow = {}
-            if not self._eye_space.has_brows:
-                brow = {"brow_up": max(pose.brow, 0.0), "brow_down": max(-pose.brow, 0.0)}
-            self._eyes.paint(face, origin, weights, brow)
-        smile = {}
-        if not self._mouth_space.has_smiles:
-            smile = {"smile": min(max(pose.smile, 0.0), 1.0)}
-        mouths = self._mouth_space.weights(shape, weight, pose.smile)
-        self._mouth.paint(face, origin, mouths, smile)
+        bent = controls(pose)
+        plans = []
+        hidden = np.zeros(tiles_of(self.size), bool)
+        for layer in reversed(self._layers):
+            corners = layer.corners(bent)
+            states = layer.cover.at(corners)
+            states[hidden] = CLEAR
+            hidden |= states == OPAQUE
+            plans.append((layer, corners, states))
+        words = tiled(frame)
+        for layer, corners, states in reversed(plans):
+            image = desk.face.paint(mouth, pose) if layer is self._painted else layer.image
+            lay(image, corners, states, words, desk.bench)
 
     def _desk(self) -> _Desk:
         desk: _Desk | None = getattr(self._local, "desk", None)
         if desk is None:
-            face = np.empty((0, 0, 4), np.uint8) if self._face is None else self._face.image.copy()
-            desk = self._local.desk = _Desk(face, [scratch_for(layer) for layer in self._layers])
+            painted = PaintedFace(self._face, self._painted.image, self._painted.place)
+            desk = self._local.desk = _Desk(painted, Bench())
         return desk

@@ -121,6 +121,54 @@ def test_words_are_told_in_the_tick_they_begin_in() -> None:
     assert events == [["clause", "word"], [], ["word"], [], []]
 
 
+def test_gestures_are_told_in_the_tick_of_the_word_they_lead() -> None:
+    timeline = Timeline()
+    text = "你好，很高兴见到你。"
+    words = (Word(0, 1, 0.0, 0.1), Word(1, 2, 0.1, 0.2), Word(3, 4, 0.3, 0.4))
+    gestures = ((0, "smile"), (2, "nod"), (3, "laugh"), (9, "sad"))
+    timeline.say(chunk(tone(0.2), text=text, words=words[:2], last=False, gestures=gestures))
+    late = (Word(3, 4, 0.1, 0.2),)  # of a second chunk
+    timeline.say(chunk(tone(0.28), text=text, words=late, gestures=gestures))
+    timeline.mark(Event("turn", {}))
+    happened = [
+        (tick, event.name, event.data.get("name"))
+        for tick, plan in enumerate(emit(timeline, 14))
+        for event in plan.events
+        if event.name != "clause"
+    ]
+    assert happened == [
+        (0, "gesture", "smile"),
+        (0, "word", None),
+        (2, "word", None),
+        (7, "gesture", "nod"),
+        (7, "gesture", "laugh"),
+        (7, "word", None),
+        (12, "gesture", "sad"),
+        (12, "turn", None),
+    ]
+
+
+def test_gestures_of_a_silent_clause_happen_at_its_end() -> None:
+    timeline = Timeline()
+    timeline.say(chunk(tone(0.08), clause=1))
+    timeline.say(chunk(tone(0.0), clause=2, text="😀", gestures=((0, "smile"),)))
+    names = [[e.name for e in plan.events] for plan in emit(timeline, 4)]
+    assert names == [["clause"], [], ["clause", "gesture"], []]
+
+
+def test_an_interruption_forgets_gestures_that_were_not_reached() -> None:
+    timeline = Timeline()
+    words = (Word(0, 1, 0.0, 0.1), Word(1, 2, 0.2, 0.3))
+    gestures = ((0, "smile"), (1, "nod"))
+    timeline.say(chunk(tone(0.4), words=words, gestures=gestures))
+    for _ in range(8):
+        timeline.plan()
+    told = [event.data.get("name") for plan in emit(timeline, 3) for event in plan.events]
+    timeline.interrupt()
+    told += [event.data.get("name") for plan in emit(timeline, 20) for event in plan.events]
+    assert "smile" in told and "nod" not in told
+
+
 def test_heard_text_ends_with_the_last_word_that_began() -> None:
     words = tuple(Word(i, i + 1, i * 0.1, i * 0.1 + 0.1) for i in range(4))
     timeline = Timeline()
@@ -236,3 +284,79 @@ def test_memory_of_played_speech_is_released() -> None:
         emit(timeline, 25)
     assert len(timeline._tape._buffer) < 10 * 48_000
     assert len(timeline._voice._buffer) < 10 * 48_000
+
+
+# -- phones that come after their sound ------------------------------------------------------
+
+
+def phones_at(timeline: Timeline, tick: int) -> list[tuple[str, float, float]]:
+    """What the window of one tick tells, in milliseconds of the tape."""
+    window = emit(timeline, tick + 1)[tick].window
+    assert window is not None and window.phones is not None
+    start = 1000 * tick * TICK_SEC
+    return [
+        (p.symbol, round(start + 1000 * p.start), round(start + 1000 * p.end))
+        for p in window.phones
+    ]
+
+
+def late(*phones: Phone, last: bool = False, seconds: float = 0.0, **more: object) -> SpeechChunk:
+    return chunk(tone(seconds), last=last, phones=phones, **more)
+
+
+def test_late_phones_take_their_place_in_the_sound_already_said() -> None:
+    timeline = Timeline(context=(0.1, 0.1))
+    timeline.say(chunk(tone(0.3), last=False))
+    timeline.say(late(Phone("m", -0.3, -0.2), Phone("a", -0.2, 0.05), seconds=0.1))
+    timeline.say(late(Phone("", -0.05, 0.0), last=True))
+    assert phones_at(timeline, 4) == [("m", 0, 100), ("a", 100, 350)]
+
+
+def test_newer_phones_replace_what_was_told_of_the_same_time() -> None:
+    timeline = Timeline(context=(0.2, 0.2))
+    timeline.say(late(Phone("m", 0.0, 0.08), Phone("a", 0.08, 0.1), seconds=0.2))
+    timeline.say(late(Phone("a", -0.12, 0.0), Phone("i", 0.0, 0.1), seconds=0.2))
+    timeline.say(late(Phone("ɪ", -0.25, -0.1), Phone("", -0.1, 0.0), last=True))
+    expected = [("m", 0, 80), ("a", 80, 150), ("ɪ", 150, 300), ("", 300, 400)]
+    assert phones_at(timeline, 2) == expected
+
+
+def test_late_phones_cannot_reach_into_the_clause_before() -> None:
+    timeline = Timeline(context=(0.2, 0.2))
+    timeline.say(late(Phone("o", 0.0, 0.2), seconds=0.2, last=True))
+    timeline.say(chunk(tone(0.2), clause=2, last=False))
+    timeline.say(late(Phone("m", -0.25, -0.1), Phone("a", -0.1, 0.0), clause=2, last=True))
+    assert phones_at(timeline, 5) == [("o", 0, 200), ("m", 200, 300), ("a", 300, 400)]
+
+
+def test_late_phones_of_another_rate_are_placed_by_what_was_said() -> None:
+    """The chunk that ends a foreign voice's clause is empty and names a rate of its own."""
+    timeline = Timeline(context=(0.2, 0.2))
+    pcm = np.full(22_050 // 2, 8000, np.int16)
+    timeline.say(SpeechChunk(0, 1, "啊", pcm, 22_050))
+    timeline.say(late(Phone("a", -0.4, 0.0), last=True))
+    assert phones_at(timeline, 5) == [("a", 100, 500)]
+
+
+def test_late_phones_of_an_interrupted_clause_are_dropped() -> None:
+    timeline = Timeline(context=(0.2, 0.2))
+    timeline.say(chunk(tone(0.4), last=False))
+    emit(timeline, 2)
+    timeline.interrupt()
+    assert not timeline.say(late(Phone("m", -0.3, 0.0)))
+    timeline.say(chunk(tone(0.3), generation=1, phones=(Phone("a", 0.0, 0.3),)))
+    emit(timeline, 1)
+    window = timeline.emit().window
+    assert window is not None and window.phones is not None
+    assert [p.symbol for p in window.phones] == ["a"]
+
+
+def test_late_phones_after_their_ticks_have_gone_do_no_harm_and_are_forgotten() -> None:
+    timeline = Timeline(context=(0.1, 0.1))
+    timeline.say(chunk(tone(1.0), last=False))
+    emit(timeline, 20)
+    timeline.say(late(Phone("m", -1.0, -0.9), Phone("a", -0.9, 0.0), last=True))
+    emit(timeline, 10)
+    assert timeline.silent
+    timeline.forget()
+    assert not timeline._phones

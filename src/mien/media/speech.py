@@ -38,7 +38,9 @@ class SpeechChunk:
     text: the clause as written (what captions show), the same in each of its chunks.
     pcm: int16[n] mono at ``sample_rate``; may be empty.
     phones, words: those that begin within this chunk, in seconds from the chunk's first
-        sample. ``phones`` is None when the voice gives no times.
+        sample. ``phones`` is None when the voice gives no times. Phones that are found by
+        listening come late: their times may be negative (within the clause), and from the
+        start of the first of them on they replace what earlier chunks told.
     last: whether the clause ends with this chunk.
     gestures: ``(offset, name)`` in order, the same in each of its chunks: a gesture begins with
         the first word that ends behind ``text[:offset]``, or with the clause's end.

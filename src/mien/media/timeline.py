@@ -8,8 +8,8 @@ speech arrives, planned speech is taken back when it is interrupted.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import soxr
@@ -20,6 +20,7 @@ from mien.media.track import SampleTrack
 
 # A cut in the middle of a wave clicks; 5 ms is inaudible as delay and enough to hide it.
 FADE_SAMPLES = SAMPLE_RATE // 200
+_SAME_SEC = 0.001  # times that differ by less are the same, told twice
 
 
 def faded_out(pcm: Pcm) -> Pcm:
@@ -113,7 +114,7 @@ class Timeline:
         self._voice = SampleTrack()
         self._position = 0  # next tape sample to be planned
         self._emitted = 0  # tape samples that have left in ticks
-        self._fed = 0  # samples of the current clause given to the resamplers
+        self._fed = 0.0  # tape samples' worth of the current clause given to the resamplers
         self._playing = False  # the last planned tick speaks
         self._sounding = False  # the last emitted tick spoke
         self._closed = True  # no clause is waiting for more of its speech
@@ -137,8 +138,8 @@ class Timeline:
                 _Resampler(chunk.sample_rate, self._voice_rate),
             )
         # The resampler gives its output late but unshifted: times count from what went in.
-        origin = clause.begin + round(self._fed * SAMPLE_RATE / chunk.sample_rate)
-        self._fed += len(chunk.pcm)
+        origin = clause.begin + round(self._fed)
+        self._fed += len(chunk.pcm) * SAMPLE_RATE / chunk.sample_rate
         self._tape.append(self._resamplers[0](chunk.pcm, chunk.last))
         self._voice.append(self._resamplers[1](chunk.pcm, chunk.last))
         self._note_times(chunk, clause, origin)
@@ -158,7 +159,7 @@ class Timeline:
         self._clauses.append(clause)
         self._closed = False
         self._resamplers = None
-        self._fed = 0
+        self._fed = 0.0
         self._marks.append(
             (clause.begin, Event("clause", {"clause": clause.clause, "text": clause.text}))
         )
@@ -186,9 +187,22 @@ class Timeline:
                 "stop": word.stop,
             }
             self._marks.append((position, Event("word", data)))
-        base = origin / SAMPLE_RATE
-        for phone in chunk.phones or ():
-            self._phones.append(Phone(phone.symbol, base + phone.start, base + phone.end))
+        if chunk.phones:
+            self._note_phones(chunk.phones, clause, origin / SAMPLE_RATE)
+
+    def _note_phones(self, phones: Sequence[Phone], clause: _Clause, base: float) -> None:
+        """Add a chunk's phones; of the time from their first on they are the newest knowledge."""
+        clause.timed = True
+        floor = clause.begin / SAMPLE_RATE
+        start = max(floor, base + phones[0].start)
+        while self._phones and self._phones[-1].start >= start - _SAME_SEC:
+            self._phones.pop()
+        if self._phones and self._phones[-1].end > start:
+            self._phones.append(replace(self._phones.pop(), end=start))
+        for phone in phones:
+            begin, end = max(floor, base + phone.start), max(floor, base + phone.end)
+            if end > begin:
+                self._phones.append(Phone(phone.symbol, begin, end))
 
     def _begin_gestures(self, clause: _Clause, position: int, stop: int | None = None) -> None:
         """Mark the gestures in front of ``text[stop]``, or all that are left, at ``position``."""

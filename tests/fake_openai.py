@@ -44,6 +44,7 @@ KINDS: dict[str, str] = {
     "malformed": "a line of broken JSON between the tokens",
     "garbage": "HTTP 200 with an HTML page",
     "utf8_split": "write the stream byte by byte, so that every character is cut",
+    "characters": "stream `text` one character at a time, so that every tag is cut",
     "tool_call": "answer with a tool call and no text",
 }
 
@@ -287,7 +288,9 @@ async def _events(scenario: Scenario, request: RecordedRequest) -> AsyncIterator
         yield "data: [DONE]\n\n"
         return
     pieces = [] if kind == "empty" else tokens(scenario.text)
-    if kind == "think":
+    if kind == "characters":
+        pieces = list(scenario.text)
+    elif kind == "think":
         pieces = list(f"<think>{scenario.reasoning}</think>\n\n{scenario.text}")
     elif kind == "think_unopened":
         pieces = tokens(f"{scenario.reasoning}</think>{scenario.text}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mien.gestures import without_tags
 from mien.llm.faq import FAQ, THRESHOLD, Answers, Entry, FAQError, load_faq
 
 QUESTIONS: dict[str, Any] = tomllib.loads(
@@ -86,7 +87,8 @@ def test_entries_are_bilingual_and_speakable() -> None:
     assert len(entries) >= 45
     for entry in entries:
         assert entry.zh and entry.en, entry.id
-        for answer in (*entry.zh.answers, *entry.en.answers):
+        for written in (*entry.zh.answers, *entry.en.answers):
+            answer = without_tags(written).strip()
             assert not set(answer) & set("*#`<>[]|\\"), entry.id
             assert "http" not in answer and "www" not in answer, entry.id
             assert answer[-1] in "。？！.?!", entry.id

@@ -68,6 +68,13 @@ async def test_speaks_exactly_the_answer(kind: str) -> None:
     assert (spoken, failure) == (text, None)
 
 
+async def test_an_answer_that_ends_with_a_tag_is_no_broken_sentence() -> None:
+    text = "See you tomorrow. [smile]"
+    assert await answer(Scenario("no_finish", text=text)) == (text, None)
+    spoken, failure = await answer(Scenario("no_finish", text="The answer is [nod]"))
+    assert spoken.startswith("The answer is [nod]. Sorry") and failure.code is FailureCode.CUT_OFF
+
+
 async def test_streams_in_pieces_as_they_come() -> None:
     async with FakeOpenAI(Scenario(text="one two three four.", token_delay_s=0.02)) as fake:
         down, _ = await run(brain_for(fake), asking())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mien.gestures import GESTURES
 from mien.llm import (
     PersonaError,
     detect_language,
@@ -14,9 +15,19 @@ from mien.llm.failure import SPOKEN, FailureCode
 
 def test_the_default_persona() -> None:
     persona = load_persona()
-    assert persona.greet("zh").startswith("你好，我是小眉")
+    assert persona.greet("zh").startswith("[smile] 你好，我是小眉")
     assert "Mei" in persona.instruction("en") and "{" not in persona.instruction("en")
     assert persona.language == "zh"
+
+
+def test_the_prompt_tells_of_gestures_unless_the_persona_has_none() -> None:
+    persona = load_persona()
+    plain = persona.model_copy(update={"gestures": False})
+    for language in ("zh", "en"):
+        told = persona.instruction(language).removeprefix(plain.instruction(language))
+        assert [name for name in GESTURES if f"[{name}]" in told] == list(GESTURES)
+        assert len(told) < 260, "it is paid for with every request"
+        assert "[" not in plain.instruction(language)
 
 
 @pytest.mark.parametrize(

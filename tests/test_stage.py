@@ -20,10 +20,12 @@ from pipecat.utils.text.base_text_aggregator import TextType
 from fake_openai import FakeOpenAI, Scenario
 from mien.config import Settings
 from mien.conversation import Conversation
+from mien.media.speech import Word
 from mien.media.tick import Event, Tick
 from mien.performer import Performer
 from mien.services import Services, open_services
 from mien.stage import Stage, TurnFrame
+from mien.tts.clauses import ClauseFrame, GestureFrame
 from mien.tts.service import SpeechFrame
 
 
@@ -77,6 +79,40 @@ async def test_a_foreign_voice_is_heard_with_paced_captions() -> None:
     assert [event.name for event in events] == ["clause", "word", "word", "word", "turn"]
     spans = [(e.data["begin"], e.data["stop"]) for e in events if e.name == "word"]
     assert spans == [(0, 1), (1, 2), (3, 8)]
+
+
+async def test_gestures_of_a_foreign_voice_follow_the_paced_words() -> None:
+    async with staged() as (performer, events):
+        await run_stage(
+            performer,
+            [
+                TurnFrame(1, 0),
+                ClauseFrame("你好 world", TextType.SENTENCE, gestures=((0, "smile"), (3, "nod"))),
+                TTSAudioRawFrame(sound(1.0), 24_000, 1),
+                GestureFrame("laugh"),
+                LLMFullResponseEndFrame(),
+            ],
+        )
+        await play(performer, 30)
+    names = [event.data.get("name", event.name) for event in events]
+    assert names == ["clause", "smile", "word", "word", "nod", "word", "laugh", "turn"]
+
+
+async def test_a_line_break_that_a_voice_drops_does_not_move_gestures() -> None:
+    async with staged() as (performer, events):
+        words = (Word(0, 2, 0.0, 0.1), Word(3, 5, 0.1, 0.2))
+        await run_stage(
+            performer,
+            [
+                TurnFrame(1, 0),
+                ClauseFrame("\n\nab cd", TextType.SENTENCE, gestures=((2, "smile"), (5, "nod"))),
+                SpeechFrame(sound(0.2), 24_000, 1, None, "ab cd", (), words, True),
+                LLMFullResponseEndFrame(),
+            ],
+        )
+        await play(performer, 10)
+    names = [event.data.get("name", event.name) for event in events]
+    assert names == ["clause", "smile", "word", "nod", "word", "turn"]
 
 
 async def test_a_voice_that_never_says_that_its_clause_ends_does_not_hold_up_the_turn() -> None:

@@ -77,7 +77,7 @@ class Stage(FrameProcessor):
             self._gestures = frame.gestures if isinstance(frame, ClauseFrame) else ()
         elif isinstance(frame, GestureFrame):
             self._end_clause()
-            data: dict[str, object] = {"clause": self._clause, "name": frame.name}
+            data: dict[str, object] = {"clause": self._clause, "name": frame.gesture}
             self._performer.mark(Event("gesture", data))
         elif isinstance(frame, LLMFullResponseEndFrame):
             self._end_clause()

@@ -26,6 +26,7 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
+from mien.gestures import without_tags
 from mien.language import Language, detect_language
 from mien.llm.chat_client import ENDED_UNSAID, ChatClient
 from mien.llm.failure import (
@@ -183,7 +184,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             status=failure.status,
         )
         await self.push_error_frame(frame)
-        if said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
+        if _is_unfinished(said):
             # End the broken sentence, so that the apology is spoken as one of its own.
             message = ("。" if language == "zh" else ". ") + message
         elif said.strip() and language == "en":
@@ -253,7 +254,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
                 await self._report_usage(usage)
         if code := _FAILED_FINISH.get(finish or ""):
             raise LLMFailure(code, f"finish_reason {finish!r}")
-        if finish == ENDED_UNSAID and said.strip() and said.rstrip()[-1] not in _SENTENCE_END:
+        if finish == ENDED_UNSAID and _is_unfinished(said):
             raise LLMFailure(FailureCode.CUT_OFF, "the stream ended without a finish_reason")
 
     async def _report_usage(self, usage: Mapping[str, Any]) -> None:
@@ -273,6 +274,12 @@ def _without_our_sentences(text: str) -> str:
 def _number(value: Any) -> Any:
     """The value, or None for None and for pipecat's "not given"."""
     return value if isinstance(value, int | float) else None
+
+
+def _is_unfinished(said: str) -> bool:
+    """Whether an answer, which may end with a tag, breaks off within a sentence."""
+    words = without_tags(said).rstrip()
+    return bool(words) and words[-1] not in _SENTENCE_END
 
 
 def _clamp(value: Any, limits: tuple[float, float]) -> float | None:

@@ -8,9 +8,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from mien.gestures import GESTURES
 from mien.language import Language
 
 DEFAULT_PERSONA = "mei"
+
+_TAGS = " ".join(f"[{name}]" for name in GESTURES)
+# Added to every request, hence short. Models that are not told "few" put one in every sentence.
+_ABOUT_GESTURES: dict[Language, str] = {
+    "zh": f"你的表情和头会动：合适的时候，在句子前写一个标签，{_TAGS}。标签不会被念出来。"
+    "一句最多一个，多数句子不写，也不要写别的标签。\n",
+    "en": f"Your face and head can move: where it fits, begin a sentence with one of {_TAGS}. "
+    "Tags are not spoken. At most one per sentence, none in most, and no other tags.\n",
+}
 
 
 class PersonaError(ValueError):
@@ -40,6 +50,7 @@ class Persona(BaseModel):
         greeting: Said when a conversation opens.
         system_prompt: Instruction for the language model. ``{name}`` is replaced.
         fillers: Short sounds of thinking, for pauses; may be empty.
+        gestures: Whether the language model is told of the tags it may write, such as `[smile]`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,6 +61,7 @@ class Persona(BaseModel):
     greeting: Bilingual
     system_prompt: Bilingual
     fillers: dict[Language, tuple[str, ...]] = Field(default_factory=dict)
+    gestures: bool = True
 
     @field_validator("languages")
     @classmethod
@@ -64,9 +76,10 @@ class Persona(BaseModel):
         return self.languages[0]
 
     def instruction(self, language: Language | None = None) -> str:
-        """The system prompt with the name filled in."""
+        """The system prompt with the name filled in, and how to write gestures."""
         chosen = language or self.language
-        return self.system_prompt.get(chosen).replace("{name}", self.name.get(chosen))
+        prompt = self.system_prompt.get(chosen).replace("{name}", self.name.get(chosen))
+        return f"{prompt}\n{_ABOUT_GESTURES[chosen]}" if self.gestures else prompt
 
     def greet(self, language: Language | None = None) -> str:
         """The greeting with the name filled in."""

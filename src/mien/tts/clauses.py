@@ -35,7 +35,7 @@ class ClauseFrame(AggregatedTextFrame):
 class GestureFrame(DataFrame):
     """A gesture for when everything in front of it has been said."""
 
-    name: str
+    gesture: str
 
 
 class ClauseProcessor(FrameProcessor):

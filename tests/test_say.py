@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from mien.media.tick import TICK_SEC
+from test_file import pictures, sound
 
 
 def mien(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,6 +67,32 @@ def test_the_mouth_moves_with_the_voice(tmp_path: Path) -> None:
     assert motion[10:40].max() > 5 * np.median(motion[:4]) + 0.5
 
 
+@pytest.mark.parametrize("ending", [".webm", ".mov"])
+def test_a_transparent_recording_holds_the_figure_alone(ending: str, tmp_path: Path) -> None:
+    out = tmp_path / f"out{ending}"
+    run = mien("say", "Hello there.", "--transparent", "--size", "320x480", "-o", str(out))
+    assert run.returncode == 0, run.stderr
+    shown = list(pictures(out))
+    assert shown[0].shape == (480, 320, 4)
+    alpha = np.stack([picture[..., 3] for picture in shown])
+    assert alpha[:, :30, :30].max() <= 3 and alpha[:, :30, -30:].max() <= 3, "nobody in the corners"
+    assert alpha[:, 300:330, 150:170].min() >= 252, "nothing shines through the face"
+    assert ((alpha > 40) & (alpha < 215)).any(axis=(1, 2)).all(), "hair ends softly"
+    face = shown[0][300:330, 150:170, :3].mean(axis=(0, 1))
+    assert face[0] > face[1] > face[2] > 60, "skin has its colour"
+    heard = sound(out)
+    assert abs(len(heard) / 1920 - len(shown)) < 1 and np.abs(heard).max() > 3000
+
+
+def test_background_and_size_are_as_asked(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    run = mien("say", "Hi.", "--background", "#204080", "--size", "480x270", "-o", str(out))
+    assert run.returncode == 0, run.stderr
+    first = next(pictures(out))
+    assert first.shape == (270, 480, 4)
+    assert np.abs(first[:20, :20, :3].mean(axis=(0, 1)) - (0x20, 0x40, 0x80)).max() < 6
+
+
 def test_a_recording_can_be_lip_synced(tmp_path: Path) -> None:
     sound = tmp_path / "tone.wav"
     with wave.open(str(sound), "wb") as file:
@@ -91,6 +118,11 @@ def test_text_can_come_from_stdin(tmp_path: Path) -> None:
         (("say", "  "), "nothing to say"),
         (("say", "no-such-file.wav"), "there is no file"),
         (("say", "hi", "-o", "out.txt"), "not a video file name"),
+        (("say", "hi", "--transparent", "-o", "out.mp4"), "use .webm or .mov"),
+        (("say", "hi", "--transparent", "--background", "green"), "--transparent leaves out"),
+        (("say", "hi", "--background", "nowhere.jpg"), "nowhere.jpg"),
+        (("say", "hi", "--size", "large"), "720x1280"),
+        (("say", "hi", "--size", "9000x16"), "video.width"),
         (("say", "hi", "--voice", "nobody"), "unknown voice"),
         (("say", "hi", "--avatar", "nobody"), "nobody"),
         (("run", "--llm", "nobody"), "unknown brain"),

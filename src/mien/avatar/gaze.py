@@ -38,7 +38,7 @@ class Gaze:
         self._activity = "idle"
 
     def step(self, activity: str, rhythm: Rhythm) -> tuple[float, float]:
-        """Where they point, as seen from the viewer: (0, 0) is straight at him."""
+        """Where they point, whatever the head does: (0, 0) is at the viewer, 1 is ``GAZE_DEG``."""
         self.shifted = False
         self._hold -= 1
         if activity != self._activity:
@@ -75,9 +75,9 @@ class Gaze:
             self._side = -self._side
         self._away = True
         if 0.3 <= kind < 0.42:
-            self._go(self._side * self._random.uniform(0.3, 0.6), -0.6, 0.7, 1.3)
+            self._go(self._side * self._random.uniform(0.4, 0.8), -0.8, 0.7, 1.3)
         else:
-            x, y = self._random.uniform(0.35, 0.75), self._random.uniform(0.6, 0.95)
+            x, y = self._random.uniform(0.6, 1.1), self._random.uniform(0.9, 1.4)
             self._go(self._side * x, y, 0.9, 2.2)
 
     def _go(self, x: float, y: float, least_sec: float, most_sec: float) -> None:

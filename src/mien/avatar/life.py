@@ -40,8 +40,8 @@ class Manner:
 
 MANNERS = {
     "idle": Manner(smile=0.13),
-    "listening": Manner(pitch=-0.6, roll=2.0, brow=0.22, smile=0.16),
-    "thinking": Manner(pitch=1.0, roll=-1.2, yaw=2.2, brow=-0.12, smile=0.05),
+    "listening": Manner(pitch=-0.6, roll=2.4, brow=0.22, smile=0.16),
+    "thinking": Manner(pitch=1.4, roll=-1.6, yaw=3.0, brow=-0.12, smile=0.05),
     "speaking": Manner(smile=0.1, brow=0.04),
 }
 FIELDS = ("pitch", "roll", "yaw", "brow", "smile")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from drawn_avatar import write_avatar
 from harness import Server, running_server
 
 
@@ -14,3 +15,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("server")
     with running_server(folder, environment={"MIEN_GREET": "false"}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def drawn_avatar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the small drawn avatar; copy it to change it."""
+    return write_avatar(tmp_path_factory.mktemp("avatars") / "drawn")

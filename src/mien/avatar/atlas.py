@@ -13,10 +13,11 @@ from typing import Self
 import cv2
 import numpy as np
 
-from mien.avatar.background import SOFT, Background
+from mien.avatar.background import SOFT, Background, blurred
 from mien.avatar.contract import Pose
 from mien.avatar.life import IdleLife
 from mien.avatar.package import Package
+from mien.avatar.resample import placed
 from mien.avatar.stage_set import StageSet
 from mien.lipsync.contract import Mouth
 from mien.media.tick import Image
@@ -50,11 +51,12 @@ class AtlasAvatar:
         self._background = background
         width, height = stage.size
         self._backdrop = stage.frame()
-        cv2.cvtColor(
-            background.picture(stage.size, package.centre, package.edge),
-            cv2.COLOR_RGB2RGBA,
-            dst=self._backdrop[:height, :width],
-        )
+        if background.kind == "soft" and package.backdrop is not None:
+            # In place behind the figure, as it was in the photo that both were cut from.
+            picture = blurred(placed(package.backdrop, stage.view, stage.size), background.blur)
+        else:
+            picture = background.picture(stage.size, package.centre, package.edge)
+        cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA, dst=self._backdrop[:height, :width])
         self._backdrop.setflags(write=False)
         self._local = threading.local()
 

@@ -82,7 +82,7 @@ class Background:
         if self.kind == "soft":
             return gradient(size, centre, edge)
         if self.image is not None:
-            return _blurred(cover(_read(self.image), size), self.blur)
+            return blurred(cover(_read(self.image), size), self.blur)
         colour = GREEN if self.colour is None else self.colour
         return np.full((size[1], size[0], 3), colour, np.uint8)
 
@@ -114,7 +114,8 @@ def cover(image: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(part, size, interpolation=how), np.uint8)
 
 
-def _blurred(image: Image, blur: float) -> Image:
+def blurred(image: Image, blur: float) -> Image:
+    """uint8[H, W, 3] RGB, out of focus by ``blur`` of 0…1."""
     if blur == 0:
         return image
     sigma = blur * WIDEST_BLUR * image.shape[0]

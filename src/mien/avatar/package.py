@@ -41,6 +41,7 @@ class Package:
     size: width, height of the canvas. focus: the close-up a square picture shows. layers: back
     to front; face: index of the one that eyes and mouth are painted on. neck: x, y the head
     turns about. chin: y where the head ends. centre, edge: RGB of the default background.
+    backdrop: uint8[H, W, 3] RGB of the whole canvas, behind the figure by default; or None.
     """
 
     path: Path
@@ -59,6 +60,7 @@ class Package:
     eyes: Patches[EyePlace] | None
     centre: tuple[int, int, int]
     edge: tuple[int, int, int]
+    backdrop: Image | None = None
 
 
 def read_package(path: Path) -> Package:
@@ -96,6 +98,7 @@ def read_package(path: Path) -> Package:
         eyes=read_eyes(folder, size),
         centre=folder.colour(background, "centre"),
         edge=folder.colour(background, "edge"),
+        backdrop=_backdrop(folder, background, size),
     )
 
 
@@ -106,6 +109,14 @@ def _size(folder: Folder) -> tuple[int, int]:
             f"size must be two even numbers of 64…{MAX_SIDE}, not {folder.data['size']}"
         )
     return (width, height)
+
+
+def _backdrop(folder: Folder, table: dict[str, Any], size: tuple[int, int]) -> Image | None:
+    if "image" not in table:
+        return None
+    image = np.ascontiguousarray(folder.image(table, "image", size)[..., :3])
+    image.setflags(write=False)
+    return image
 
 
 def _layer(folder: Folder, table: dict[str, Any], size: tuple[int, int]) -> Layer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +67,21 @@ def _catmull_rom(x: Reals) -> Reals:
     near = (1.5 * x - 2.5) * x * x + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
+def placed(image: Image, view: View, size: tuple[int, int]) -> Image:
+    """What a picture of ``size`` (width, height) showing ``view`` has of the canvas ``image``.
+
+    image: uint8[h, w, c]. Beyond its borders it is mirrored: a border drawn out shows as streaks.
+    """
+    scale = 1 / view.scale
+    shift = 0.5 * scale - 0.5
+    place = np.array([[scale, 0, view.left + shift], [0, scale, view.top + shift]])
+    if scale > 1:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.5 * scale), np.uint8)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    edge = cv2.BORDER_REFLECT_101
+    return np.asarray(cv2.warpAffine(image, place, size, flags=flags, borderMode=edge), np.uint8)
 
 
 def premultiplied(image: Image) -> Image:

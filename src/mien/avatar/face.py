@@ -38,11 +38,12 @@ class Face:
         shape, weight = (None, 0.0) if mouth is None else (mouth.shape, mouth.weight)
         patches = [self._mouth_patch(shape, weight, pose)]
         if self.eyes is not None and self._eye_space is not None:
-            weights = self._eye_space.weights(pose.blink, pose.gaze_x, pose.gaze_y, pose.brow)
+            looks = (pose.blink, pose.gaze_x, pose.gaze_y, pose.brow)
             bends = {}
             if not self._eye_space.has_brows:
                 bends = {"brow_up": max(pose.brow, 0.0), "brow_down": max(-pose.brow, 0.0)}
-            patches.append(self.eyes.patch(weights, bends))
+            weights, shifts = self._eye_space.weights(*looks), self._eye_space.shifts(*looks)
+            patches.append(self.eyes.patch(weights, bends, shifts))
         return patches
 
     def _mouth_patch(self, shape: MouthShape | None, weight: float, pose: Pose) -> Image:

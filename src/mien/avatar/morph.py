@@ -25,8 +25,11 @@ from mien.avatar.resample import premultiplied, resampled
 from mien.media.tick import Image
 
 Floats = NDArray[np.float32]
+Shift = tuple[int, int, float]  # towards this picture, away from that one, by this share
 
-INVISIBLE = 0.01  # a share of a picture too small to be worth bending it
+# Each picture costs 4 ns per pixel of the box to bend. A share below the first cannot be seen; more
+# pictures than the second are asked for only where plain and smiling mouths mix.
+INVISIBLE, MOST_PICTURES = 0.03, 4
 NO_MAP: Any = None  # x and y are in one map, which the stubs of OpenCV do not know
 STILL = 0.05  # pixels; a picture that would move less is used as it is
 
@@ -64,26 +67,36 @@ class Morph:
         return alpha.min(0), alpha.max(0)
 
     def patch(
-        self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float] | None = None
+        self,
+        weights: Sequence[tuple[int, float]],
+        bends: Mapping[str, float] | None = None,
+        shifts: Sequence[Shift] = (),
     ) -> Image:
-        """The whole box, uint8[h, w, 4] RGBA, before it is blended into a layer.
+        """The face at the weighted mean of pictures: uint8[h, w, 4] RGBA, premultiplied.
 
-        A face that rests is the same from picture to picture and is not bent again.
+        weights: (index of the picture, share), shares summing to 1. bends: amounts of movements
+        for which there is no picture; unknown ones are ignored. shifts: movements of which only
+        the geometry is wanted. A face that rests is the same array from call to call.
         """
-        rounded = ((name, round(amount, 3)) for name, amount in (bends or {}).items())
-        asked = (tuple(weights), tuple(rounded))
+        rounded = tuple((name, round(amount, 3)) for name, amount in (bends or {}).items())
+        asked = (tuple(weights), rounded, tuple(shifts))
         last: tuple[object, Image] | None = getattr(self._local, "last", None)
         if last is None or last[0] != asked:
-            last = self._local.last = (asked, self._painted(weights, bends or {}))
+            last = self._local.last = (asked, self._painted(*asked))
         return last[1]
 
-    def _painted(self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float]) -> Image:
-        goal = self._goal(weights, bends)
-        if goal is not None:
-            weights = _sharpened(weights)
+    def _painted(
+        self,
+        weights: Sequence[tuple[int, float]],
+        bends: Sequence[tuple[str, float]],
+        shifts: Sequence[Shift],
+    ) -> Image:
+        if not weights:
+            raise ValueError("weights must name at least one picture")
+        goal = self._goal(weights, bends, shifts)
         total: Image | None = None
         share = 0.0
-        for i, weight in weights:
+        for i, weight in _shown(weights, sharpen=goal is not None):
             image = self._images[i] if goal is None else self._bent(i, goal)
             share += weight
             if total is None:
@@ -91,21 +104,25 @@ class Morph:
             else:
                 part = weight / share
                 total = np.asarray(cv2.addWeighted(total, 1 - part, image, part, 0), np.uint8)
-        if total is None:
-            raise ValueError("weights must name at least one picture")
+        assert total is not None
         return total
 
     def _goal(
-        self, weights: Sequence[tuple[int, float]], bends: Mapping[str, float]
+        self,
+        weights: Sequence[tuple[int, float]],
+        bends: Sequence[tuple[str, float]],
+        shifts: Sequence[Shift],
     ) -> Floats | None:
         if self._coefficients is None:
             return None
         goal = np.zeros(self._coefficients.shape[1], np.float32)
         for i, weight in weights:
             goal += np.float32(weight) * self._coefficients[i]
-        for name, amount in bends.items():
+        for name, amount in bends:
             if name in self._bends:
                 goal += np.float32(amount) * self._bends[name]
+        for towards, away, amount in shifts:
+            goal += np.float32(amount) * (self._coefficients[towards] - self._coefficients[away])
         return goal
 
     def _bent(self, i: int, goal: Floats) -> Image:
@@ -138,13 +155,20 @@ class Morph:
         return maps
 
 
-def _sharpened(weights: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Shares leaning towards the nearest picture. The geometry is where it should be whatever the
-    shares; what does not move with it (highlights, teeth coming into view) is doubled less."""
-    squares = [(i, w * w) for i, w in weights]
-    total = sum(w for _, w in squares)
-    seen = [(i, w / total) for i, w in squares if w > INVISIBLE * total]
-    return seen or squares
+def _shown(weights: Sequence[tuple[int, float]], sharpen: bool) -> list[tuple[int, float]]:
+    """The few pictures that are really blended, heaviest first.
+
+    sharpen: shares lean towards the nearest picture. The geometry is where it should be whatever
+    the shares; what does not move with it (highlights, teeth coming into view) is doubled less.
+    What is left out fades to nothing before it goes: nothing pops.
+    """
+    shares = sorted(((i, w * w if sharpen else w) for i, w in weights), key=lambda share: -share[1])
+    left_out = INVISIBLE * sum(w for _, w in shares)
+    if len(shares) > MOST_PICTURES:
+        left_out = max(left_out, shares[MOST_PICTURES][1])
+    kept = [(i, w - left_out) for i, w in shares if w > left_out] or shares[:1]
+    total = sum(w for _, w in kept)
+    return [(i, w / total) for i, w in kept]
 
 
 def _places(columns: int, rows: int) -> Floats:

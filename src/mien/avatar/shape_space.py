@@ -8,6 +8,7 @@ they are a second grid above the first.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -84,12 +85,13 @@ class MouthSpace:
 
 class EyeSpace:
     def __init__(self, places: Sequence[EyePlace]) -> None:
+        """places: of the pictures, in order; already checked by ``patches``."""
         numbered = list(enumerate(places))
         self._closures = {p.closure: i for i, p in numbered if not p.gaze and not p.brow}
         self._steps = sorted(self._closures)
         self._gazes = {p.gaze: i for i, p in numbered if p.gaze}
         self._brows = {p.brow: i for i, p in numbered if p.brow}
-        self.open_eyes = self._closures[self._steps[0]]
+        self._open = self._closures[self._steps[0]]
 
     @property
     def has_brows(self) -> bool:
@@ -97,24 +99,41 @@ class EyeSpace:
 
     def weights(self, blink: float, gaze_x: float, gaze_y: float, brow: float = 0.0) -> Weights:
         """Pictures and their shares, which sum to 1; open eyes only glance and raise brows."""
+        return self._mixed(blink, gaze_x, gaze_y, brow)[0]
+
+    def shifts(
+        self, blink: float, gaze_x: float, gaze_y: float, brow: float = 0.0
+    ) -> list[tuple[int, int, float]]:
+        """What the shares of the pictures leave out: half-closed eyes glance and raise their brows
+        by geometry alone. (Towards this picture, away from the open eyes, by this share.)"""
+        weights, wishes = self._mixed(blink, gaze_x, gaze_y, brow)
+        shares = dict(weights)
+        missing = [(i, self._open, amount - shares.get(i, 0.0)) for i, amount in wishes]
+        return [shift for shift in missing if shift[2] > NEGLIGIBLE]
+
+    def _mixed(
+        self, blink: float, gaze_x: float, gaze_y: float, brow: float
+    ) -> tuple[Weights, Weights]:
         lids = [(self._closures[c], w) for c, w in _between(self._steps, blink)]
-        wishes = self.wishes(gaze_x, gaze_y, brow)
+        wishes = self._wishes(gaze_x, gaze_y, brow)
         total = sum(amount for _, amount in wishes)
         if total == 0:
-            return _tidy(lids)
+            return _tidy(lids), wishes
         scale = 1 / max(1.0, total)
-        share = sum(w for i, w in lids if i == self.open_eyes)
+        share = sum(w for i, w in lids if i == self._open)
         moved = [(i, share * amount * scale) for i, amount in wishes]
         straight = share * (1 - total * scale)
-        return _tidy([(i, straight if i == self.open_eyes else w) for i, w in lids] + moved)
+        weights = [(i, straight if i == self._open else w) for i, w in lids] + moved
+        return _tidy(weights), wishes
 
-    def wishes(self, gaze_x: float, gaze_y: float, brow: float) -> Weights:
+    def _wishes(self, gaze_x: float, gaze_y: float, brow: float) -> Weights:
         """Pictures of glances and brows, and how much of each is asked for, 0…1."""
+        far = max(1.0, math.hypot(gaze_x, gaze_y))  # eyes reach as far into the corners
         amounts = (
-            (self._gazes.get("right"), gaze_x),
-            (self._gazes.get("left"), -gaze_x),
-            (self._gazes.get("up"), gaze_y),
-            (self._gazes.get("down"), -gaze_y),
+            (self._gazes.get("right"), gaze_x / far),
+            (self._gazes.get("left"), -gaze_x / far),
+            (self._gazes.get("up"), gaze_y / far),
+            (self._gazes.get("down"), -gaze_y / far),
             (self._brows.get("up"), brow),
             (self._brows.get("frown"), -brow),
         )

@@ -37,6 +37,7 @@ from mien.performer import Performer
 from mien.problems import problem_of
 from mien.stage import Stage, TurnFrame
 from mien.trace import Trace
+from mien.tts.alignment import ForcedAlignment
 from mien.tts.clauses import ClauseProcessor
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
@@ -57,6 +58,7 @@ class Cast:
     language: Language
     executor: Executor
     video: VideoSettings = field(default_factory=VideoSettings)
+    alignment: ForcedAlignment | None = None
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class Conversation:
                 cast.brain,
                 ClauseProcessor(self._stamp),
                 VoiceService(cast.voice, cast.language),
-                Stage(self.performer, self._stamp),
+                Stage(self.performer, self._stamp, cast.alignment, cast.language),
             ]
         )
         worker = PipelineWorker(

@@ -23,6 +23,7 @@ from mien.lipsync.viseme import VisemeLipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
+from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
 from mien.tts.voice import Voice
@@ -44,6 +45,7 @@ class Services:
     avatar: Avatar
     lipsync: LipSync
     voice: Voice
+    alignment: ForcedAlignment
     persona: Persona
     brain: BrainInfo
     executor: ThreadPoolExecutor
@@ -65,6 +67,7 @@ class Services:
             avatar=avatar,
             lipsync=lipsync,
             voice=self.voice,
+            alignment=self.alignment,
             brain=create_brain(
                 self.settings.llm.name,
                 llm_settings(self.settings, language),
@@ -136,7 +139,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
     background = Background.parse(settings.background, settings.background_blur)
     avatar, lipsync = make_player(settings.avatar, picture_size(settings), background)
-    voice = make_voice(settings.voice)
+    alignment = ForcedAlignment()
+    voice = AlignedVoice(make_voice(settings.voice), alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         services = Services(
@@ -144,6 +148,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             avatar=avatar,
             lipsync=lipsync,
             voice=voice,
+            alignment=alignment,
             persona=persona,
             brain=brain,
             executor=executor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,9 +17,11 @@ from pipecat.frames.frames import (
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
-from mien.media.speech import SpeechChunk, Word
+from mien.language import Language
+from mien.media.speech import Phone, SpeechChunk, Word
 from mien.media.tick import Event, Pcm
 from mien.performer import Performer
+from mien.tts.alignment import NO_SOUND, ClauseAlignment, ForcedAlignment
 from mien.tts.clauses import ClauseFrame, GestureFrame
 from mien.tts.service import SpeechFrame
 
@@ -42,9 +45,16 @@ class Stage(FrameProcessor):
     """Feeds the performer.
 
     on_stage: called with "tts_first_pcm" at each turn's first sound.
+    alignment: finds the phones of foreign voices; without it their mouth follows the sound alone.
     """
 
-    def __init__(self, performer: Performer, on_stage: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        performer: Performer,
+        on_stage: Callable[[str], None],
+        alignment: ForcedAlignment | None = None,
+        language: Language = "zh",
+    ) -> None:
         super().__init__()
         self._performer = performer
         self._on_stage = on_stage
@@ -55,32 +65,36 @@ class Stage(FrameProcessor):
         self._gestures: tuple[tuple[int, str], ...] = ()
         self._open = False  # a clause whose voice has not said that it ends
         self._had_sound = False
+        self._alignment = alignment
+        self._language: Language = language
+        self._listening: ClauseAlignment | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
         if isinstance(frame, TurnFrame):
             self._generation, self._turn = frame.generation, frame.turn
             self._open = self._had_sound = False
+            self._listening = None
         elif self._generation == self._performer.generation:
-            self._perform(frame)
+            await self._perform(frame)
         await self.push_frame(frame, direction)
 
-    def _perform(self, frame: Frame) -> None:
+    async def _perform(self, frame: Frame) -> None:
         if isinstance(frame, SpeechFrame):
             self._say_timed(frame)
         elif isinstance(frame, TTSAudioRawFrame):
-            self._say_untimed(frame)
+            await self._say_untimed(frame)
         elif isinstance(frame, AggregatedTextFrame) and not isinstance(frame, TTSTextFrame):
-            self._end_clause()
+            await self._end_clause()
             self._clause += 1
             self._text = frame.text
             self._gestures = frame.gestures if isinstance(frame, ClauseFrame) else ()
         elif isinstance(frame, GestureFrame):
-            self._end_clause()
+            await self._end_clause()
             data: dict[str, object] = {"clause": self._clause, "name": frame.gesture}
             self._performer.mark(Event("gesture", data))
         elif isinstance(frame, LLMFullResponseEndFrame):
-            self._end_clause()
+            await self._end_clause()
             self._performer.mark(Event("turn", {"turn": self._turn}))
 
     def _say_timed(self, frame: SpeechFrame) -> None:
@@ -103,10 +117,11 @@ class Stage(FrameProcessor):
             )
         )
 
-    def _say_untimed(self, frame: TTSAudioRawFrame) -> None:
-        """A foreign voice: the clause's words are timed by a usual pace, its mouth by energy."""
+    async def _say_untimed(self, frame: TTSAudioRawFrame) -> None:
+        """A foreign voice: its words are timed by a usual pace, its phones by listening."""
         self._sound(frame)
-        words = () if self._open else _paced_words(self._text)
+        begins = not self._open
+        words = _paced_words(self._text) if begins else ()
         self._open = True
         self._performer.say(
             SpeechChunk(
@@ -120,21 +135,34 @@ class Stage(FrameProcessor):
                 gestures=self._gestures,
             )
         )
+        if begins and self._alignment is not None:
+            self._listening = await self._alignment.clause_as_written(self._text, self._language)
+        if self._listening is not None:
+            pcm, rate = _pcm(frame), frame.sample_rate
+            if phones := await asyncio.to_thread(self._listening.push, pcm, rate):
+                self._add(phones, last=False)
 
-    def _end_clause(self) -> None:
+    async def _end_clause(self) -> None:
         if self._open:
             self._open = False
-            self._performer.say(
-                SpeechChunk(
-                    self._generation,
-                    self._clause,
-                    self._text,
-                    np.zeros(0, np.int16),
-                    48_000,
-                    last=True,
-                    gestures=self._gestures,
-                )
+            listening, self._listening = self._listening, None
+            phones = None if listening is None else await asyncio.to_thread(listening.finish)
+            self._add(phones, last=True)
+
+    def _add(self, phones: tuple[Phone, ...] | None, last: bool) -> None:
+        """What is known of the clause without more sound; too late if its turn is over."""
+        self._performer.say(
+            SpeechChunk(
+                self._generation,
+                self._clause,
+                self._text,
+                NO_SOUND,
+                48_000,
+                phones,
+                last=last,
+                gestures=self._gestures,
             )
+        )
 
     def _sound(self, frame: TTSAudioRawFrame) -> None:
         if frame.audio and not self._had_sound:

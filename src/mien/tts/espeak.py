@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mien.language import Language
 from mien.tts import espeak_worker as worker
-from mien.tts.espeak_timing import Passage, PassageTimer, plan
+from mien.tts.espeak_timing import Passage, PassageTimer, plan, spelled
 from mien.tts.voice import Run, VoiceChunk, VoiceError
 
 logger = logging.getLogger(__name__)
@@ -188,6 +188,35 @@ class EspeakVoice:
         rows = (line.split("\t") for line in payload.decode().splitlines())
         return tuple(EspeakLanguage(code, name) for code, name in rows)
 
+    async def phonemes(self, runs: Sequence[Run]) -> list[list[str]]:
+        """How the text is pronounced, without saying it: the IPA symbols of each word.
+
+        A Mandarin word is one syllable. Costs 0.1 ms for a sentence.
+
+        Raises:
+            VoiceError: when espeak-ng is not there or fails.
+        """
+        passages = [passage for request in plan(runs) for passage in request]
+        if not passages:
+            return []
+        running = await self._running()
+        with self._listening(running) as (request, answers):
+            segments = [self._segment(passage) for passage in passages]
+            running.send(worker.SPELL, request, worker.pack_segments(segments))
+            try:
+                kind, payload = await self._answer(running, answers)
+            except _WorkerDied as error:
+                raise VoiceError(str(error), retryable=True) from error
+        if kind != worker.SPELLING:
+            raise VoiceError(payload.decode("utf-8", "replace"), retryable=False)
+        lines = payload.decode().split("\n")
+        return [
+            symbols
+            for passage, line in zip(passages, lines, strict=True)
+            for word in line.split(" ")
+            if (symbols := spelled(word, passage.language))
+        ]
+
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. Each chunk is about a word; the last ends with a pause."""
         for passages in plan(runs):
@@ -213,10 +242,7 @@ class EspeakVoice:
 
     async def _attempt(self, passages: Sequence[Passage]) -> AsyncGenerator[VoiceChunk, None]:
         running = await self._running()
-        segments = []
-        for passage in passages:
-            s = self._styles[passage.language]
-            segments.append(worker.Segment(s.voice, s.rate, s.pitch, s.range, passage.text))
+        segments = [self._segment(passage) for passage in passages]
         timers = [
             PassageTimer(passage, SAMPLE_RATE, pace=150 / segment.rate)
             for passage, segment in zip(passages, segments, strict=True)
@@ -245,6 +271,10 @@ class EspeakVoice:
             finally:
                 if not finished:
                     running.send(worker.CANCEL, request)
+
+    def _segment(self, passage: Passage) -> worker.Segment:
+        style = self._styles[passage.language]
+        return worker.Segment(style.voice, style.rate, style.pitch, style.range, passage.text)
 
     @contextlib.contextmanager
     def _listening(self, running: _Worker) -> Iterator[tuple[int, _Answers]]:

@@ -128,6 +128,15 @@ def _ipa(name: str) -> str:
     return _MANDARIN.get(symbol, symbol) + ("ʰ" if aspirated else "")
 
 
+def spelled(word: str, language: Language) -> list[str]:
+    """IPA symbols of a word as the worker spells it, e.g. "b_ˈeɪ_b_i"; [] for a language mark."""
+    if "(" in word:  # "(en)h_ə_l_ˈoʊ(cmn)": the language changes and changes back
+        word = re.sub(r"\([^()]*\)", "", word)
+    # A Mandarin vowel ends with its tone; the third is spelled as the vowel that "3" stands for.
+    tone = "12345ɜ" if language == "zh" else ""
+    return [symbol for name in word.split("_") if (symbol := _ipa(name.rstrip(tone)))]
+
+
 class PassageTimer:
     """Turns one passage's sound and events into chunks, each ending where a word begins.
 

@@ -9,12 +9,14 @@ Every message is a header ``<BII`` (kind, request id, payload length) and the pa
     to the worker    SAY      segments, see ``pack_segments``
                      CANCEL   stop this request, whether it waits or speaks
                      VOICES   list the installed voices
+                     SPELL    tell the phonemes of segments without saying them
     from the worker  HELLO    ``<I`` sample rate in Hz; sent once, before anything else
                      PIECE    sound and events of one segment, see ``pack_piece``
                      DONE     the request was spoken to its end
                      ABORTED  the request was cancelled; nothing more of it follows
                      ERROR    UTF-8 text; the request (id 0: the worker) failed
                      LISTING  UTF-8 lines ``language TAB name``
+                     SPELLING UTF-8, a line per segment: IPA, words apart by " ", phonemes by "_"
 
 Requests are spoken in the order in which they come. The worker ends when its stdin closes.
 """
@@ -31,8 +33,8 @@ import threading
 from typing import Any, BinaryIO, NamedTuple
 
 HEADER = struct.Struct("<BII")
-SAY, CANCEL, VOICES = 1, 2, 3
-HELLO, PIECE, DONE, ABORTED, ERROR, LISTING = 16, 17, 18, 19, 20, 21
+SAY, CANCEL, VOICES, SPELL = 1, 2, 3, 4
+HELLO, PIECE, DONE, ABORTED, ERROR, LISTING, SPELLING = 16, 17, 18, 19, 20, 21, 22
 
 WORD, PHONEME = 1, 7  # espeak_EVENT_TYPE
 
@@ -156,6 +158,7 @@ class _Library:
             raise OSError(f"espeak-ng cannot read its data in {data}")
         self._lib.espeak_SetSynthCallback(callback)
         self._lib.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceEntry))
+        self._lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._lib.espeak_ListVoices(None)  # reads the voice folder, 1 ms off the next request
         if hasattr(self._lib, "espeak_ng_SetRandSeed"):
             self._lib.espeak_ng_SetRandSeed(ctypes.c_long(1))
@@ -174,6 +177,23 @@ class _Library:
         return found
 
     def synthesise(self, segment: Segment) -> None:
+        self._choose(segment)
+        text = segment.text.encode() + b"\0"
+        characters, utf8 = 1, 1
+        self._lib.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, characters, 0, utf8, None, None)
+
+    def spell(self, segment: Segment) -> str:
+        """IPA of the text: words apart by spaces, phonemes within them by "_"."""
+        self._choose(segment)
+        at = ctypes.c_char_p(segment.text.encode())
+        utf8, ipa, separator = 1, 2, ord("_") << 8
+        clauses = []
+        while at.value:
+            found = self._lib.espeak_TextToPhonemes(ctypes.byref(at), utf8, ipa | separator)
+            clauses.append((found or b"").decode("utf-8", "ignore"))
+        return " ".join(clauses).replace("\n", " ")
+
+    def _choose(self, segment: Segment) -> None:
         if self._lib.espeak_SetVoiceByName(segment.voice.encode()) != 0:
             # It goes by file names, and a few differ from the language: en-gb is in "en".
             wanted, plus, variant = segment.voice.partition("+")
@@ -183,9 +203,6 @@ class _Library:
                 raise ValueError(f"espeak-ng has no voice {segment.voice!r}")
         for parameter, value in ((1, segment.rate), (3, segment.pitch), (4, segment.range)):
             self._lib.espeak_SetParameter(parameter, value, 0)
-        text = segment.text.encode() + b"\0"
-        characters, utf8 = 1, 1
-        self._lib.espeak_Synth(text, ctypes.c_size_t(len(text)), 0, characters, 0, utf8, None, None)
 
     def close(self) -> None:
         self._lib.espeak_Terminate()
@@ -222,7 +239,11 @@ class Worker:
                 self._send(LISTING, request, "\n".join(rows).encode())
                 continue
             try:
-                self._speak(library, request, unpack_segments(payload))
+                if kind == SPELL:
+                    lines = [library.spell(segment) for segment in unpack_segments(payload)]
+                    self._send(SPELLING, request, "\n".join(lines).encode())
+                else:
+                    self._speak(library, request, unpack_segments(payload))
             except ValueError as error:
                 self._send(ERROR, request, str(error).encode())
             library.close()

@@ -57,7 +57,9 @@ class VoiceChunk:
 
     pcm: int16[n] mono at the voice's ``sample_rate``.
     phones: those that begin within this chunk, in order, in seconds from its first sample;
-        the last one may end in the next chunk. None when the voice gives no times.
+        the last one may end in the next chunk. None when the voice gives no times. Phones found
+        by listening come in later, mostly empty chunks at negative times, and replace what was
+        told before of the time from the first of them on.
     words: those that begin within this chunk, timed likewise; empty when the voice gives none.
     """
 

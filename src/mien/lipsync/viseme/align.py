@@ -1,0 +1,226 @@
+"""Known text against heard sound: when each expected sound is said, while it is being said.
+
+A Viterbi search over the net's posteriors, left to right through the sounds of the text, with
+silence allowed between words. It runs frame by frame and can be asked at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.lipsync.viseme.looks import LOOKS
+from mien.lipsync.viseme.sounds import BILABIAL, SILENT, SOUNDS, sounds
+from mien.media.speech import Phone
+
+FRAME_SEC = 0.01
+
+# The newest frames are decided by too little of what follows them. Together with the net's own
+# delay (100 ms and half a window) it makes 0.15 s of look-ahead.
+_HOLD_FRAMES = 4
+# Older than this, a decision has not been seen to change any more.
+_SETTLED_FRAMES = 40
+
+_STAY, _MOVE = -0.03, -0.5
+# Natural logarithms: how much worse than the best path the one through the whole text may end
+# and still be believed.
+_UNFINISHED = 40.0
+# Share of the heard sounds (mean over _TRUST_FRAMES) that must fit the text. Text and sound that
+# belong together measure 0.5 to 0.9, those of different sentences 0.1 to 0.3.
+_TRUST, _TRUST_FRAMES = 0.3, 60
+_UNTRIED_FRAMES = 12  # too few to judge by
+
+_IMPOSSIBLE = np.float32(-1e9)
+
+Floats = NDArray[np.float32]
+
+
+def _likely_heard_as() -> Floats:
+    """float32[heard, expected]: how well hearing one sound fits the text's other.
+
+    Vowels vary with accent and stress more than a dictionary knows; consonants are what the
+    text is trusted for.
+    """
+    fits = np.eye(len(SOUNDS), dtype=np.float32)
+    vowels = [i for i, name in enumerate(SOUNDS) if name and LOOKS[name].vowel]
+    for expected in vowels:
+        for heard in vowels:
+            fits[heard, expected] = max(fits[heard, expected], 0.25)
+    near = [("t", "n"), ("t", "l"), ("s", "ɕ"), ("ɕ", "ʃ"), ("n", "ŋ"), ("k", "h"), ("t", "θ"),
+            ("ɹ", "ə"), ("k", "t"), ("i", "ɕ"), ("u", "l"), ("s", "t"), ("ʃ", "t")]  # fmt: skip
+    for one, other in near:
+        a, b = SOUNDS.index(one), SOUNDS.index(other)
+        fits[a, b] = max(fits[a, b], 0.2)
+        fits[b, a] = max(fits[b, a], 0.2)
+    a, b = BILABIAL
+    fits[a, b] = fits[b, a] = 0.3
+    for stop in ("b", "t", "k"):  # the closure of a stop at the edge of a word is silent
+        fits[SILENT, SOUNDS.index(stop)] = 0.15
+    return fits
+
+
+_FITS = _likely_heard_as()
+
+
+class Aligner:
+    """Aligns one clause.
+
+    words: for each word the IPA symbols expected, in order. Symbols that cannot be read are
+        left out; no word at all means silence.
+    priors: of the net, see ``SoundNet``.
+    """
+
+    def __init__(self, words: Sequence[Sequence[str]], priors: Floats) -> None:
+        self._prior = priors.astype(np.float32) ** np.float32(0.7)
+        states, entries = _states(words)
+        self._sound = np.array(states, np.int64)
+        self._loops, self._entry = _topology(states, entries)
+        self._score = np.full(len(states), _IMPOSSIBLE, np.float32)
+        self._score[0] = 0
+        if len(states) > 1:
+            self._score[1] = 0
+        self._from: list[NDArray[np.int8]] = []  # per frame and state: how many states back
+        self._fit: list[Floats] = []  # per frame and sound: share of the heard that fits it
+        self._settled = 0  # frames whose answer is final and has been given
+        self._path: list[int] = []  # their states
+        self._over = False
+
+    @property
+    def frames(self) -> int:
+        """How many have been heard."""
+        return len(self._from)
+
+    def push(self, log_posteriors: Floats) -> list[Phone]:
+        """Hear float32[t, len(SOUNDS)] more frames.
+
+        Returns what is known now, in seconds from the first frame: everything from the last
+        settled moment on, so that it replaces what earlier answers said of that time.
+        """
+        self._search(log_posteriors)
+        return self._answer(self.frames - _HOLD_FRAMES)
+
+    def finish(self) -> list[Phone]:
+        """As ``push``, up to the last frame; the text is believed to be over if it can be."""
+        self._over = True
+        return self._answer(self.frames)
+
+    def _search(self, log_posteriors: Floats) -> None:
+        fits = np.exp(log_posteriors) @ _FITS
+        scaled = np.log(np.maximum(fits, 0.004) / self._prior)
+        scores = scaled[:, self._sound]
+        score = self._score
+        moved, skipped = np.empty_like(score), np.empty_like(score)
+        for frame, heard in enumerate(scores):
+            stay = score + self._loops
+            moved[0] = _IMPOSSIBLE
+            np.add(score[:-1], _MOVE, out=moved[1:])
+            skipped[:2] = _IMPOSSIBLE
+            np.add(score[:-2], self._entry[2:], out=skipped[2:])
+            best = np.maximum(moved, skipped)
+            back = np.where(skipped > moved, np.int8(2), np.int8(1))
+            back[stay >= best] = 0
+            score = np.maximum(stay, best) + heard
+            if not (self.frames + 1) % 64:
+                score -= score.max()
+            self._from.append(back)
+            self._fit.append(fits[frame])
+        self._score = score
+
+    def _answer(self, until: int) -> list[Phone]:
+        if until <= self._settled:
+            return []
+        path = self._traced()
+        begin = self._settled
+        known = path[: until - begin]
+        told = list(self._phones(known, begin))
+        settled = until if self._over else max(begin, until - _SETTLED_FRAMES)
+        if settled > begin:
+            # A phone is given whole or not at all: settle where one begins.
+            while begin < settled < until and path[settled - begin] == path[settled - begin - 1]:
+                settled -= 1
+            self._path += path[: settled - begin]
+            self._settled = settled
+        return told
+
+    def _traced(self) -> list[int]:
+        """The best path's states from the first unsettled frame to the last."""
+        state = int(self._score.argmax())
+        if self._over:
+            last = len(self._score) - 1
+            end = last if self._score[last] >= self._score[max(last - 1, 0)] else last - 1
+            if self._score[end] > self._score[state] - _UNFINISHED:
+                state = end
+        path = []
+        for frame in range(self.frames - 1, self._settled - 1, -1):
+            path.append(state)
+            state -= int(self._from[frame][state])
+        return path[::-1]
+
+    def _phones(self, path: Sequence[int], begin: int) -> Iterator[Phone]:
+        """Runs of one sound among the states of ``path``; nothing where they are not trusted."""
+        if not path:
+            return
+        trusted = self._trusted(path, begin)
+        edges = [0]
+        for at, (one, other) in enumerate(pairwise(path), start=1):
+            new_phone = self._sound[one] != self._sound[other] or self._starts(one, other)
+            if new_phone or trusted[at] != trusted[at - 1]:
+                edges.append(at)
+        for first, last in pairwise([*edges, len(path)]):
+            if trusted[first]:
+                symbol = SOUNDS[self._sound[path[first]]]
+                start, end = (begin + first) * FRAME_SEC, (begin + last) * FRAME_SEC
+                yield Phone(symbol, start, end)
+
+    def _starts(self, one: int, other: int) -> bool:
+        """Whether a new sound begins between two states of the same sound ("some mice")."""
+        return one != other and bool(self._loops[one] > _IMPOSSIBLE)
+
+    def _trusted(self, path: Sequence[int], begin: int) -> NDArray[np.bool_]:
+        """bool[len(path)]: whether text and sound belong together at each frame from ``begin``."""
+        before = max(0, begin - _TRUST_FRAMES)
+        states = np.array([*self._path[before:begin], *path])
+        fits = np.array(self._fit[before : begin + len(path)])
+        fit = fits[np.arange(len(states)), self._sound[states]]
+        # Silence that is heard and expected says nothing for or against the text.
+        weight = np.where((self._sound[states] == SILENT) & (fit > 0.5), 0.05, 1.0)
+        window = np.ones(_TRUST_FRAMES)
+        total = np.convolve(weight, window)[: len(states)]
+        share = np.convolve(weight * fit, window)[: len(states)] / total
+        trusted: NDArray[np.bool_] = (share > _TRUST) | (total < _UNTRIED_FRAMES)
+        return trusted[begin - before :]
+
+
+def _states(words: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
+    """Sound of each state, and the states at which a word begins (their silence may be skipped)."""
+    states, entries = [SILENT], []
+    for word in words:
+        found = [sound for symbol in word for sound, _ in sounds(symbol) if sound != SILENT]
+        if not found:
+            continue
+        entries.append(len(states))
+        for sound in found:
+            states += [sound] * _shortest(sound)
+        states.append(SILENT)
+    return states, entries
+
+
+def _shortest(sound: int) -> int:
+    """Frames a sound takes at least."""
+    return 3 if sound in BILABIAL else 2
+
+
+def _topology(states: Sequence[int], entries: Sequence[int]) -> tuple[Floats, Floats]:
+    """Per state: cost of staying, and of being reached over the silence before it."""
+    stay = np.full(len(states), _IMPOSSIBLE, np.float32)
+    at = 0
+    while at < len(states):
+        length = 1 if states[at] == SILENT else _shortest(states[at])
+        at += length
+        stay[at - 1] = _STAY
+    entry = np.full(len(states), _IMPOSSIBLE, np.float32)
+    entry[[state for state in entries if state >= 2]] = _MOVE
+    return stay, entry

@@ -1,0 +1,134 @@
+"""Timed sounds → the mouth of one tick, eased from sound to sound.
+
+Lips are slower than the tongue: what is drawn is a mean over the neighbouring sounds, weighted
+by how much each insists on its own shape. Contacts (lips, lip and teeth, teeth) are not eased
+into the mean. They are a grip of their own, which for closed lips is full on every tick of the
+closure, so that no smoothing can open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.lipsync.contract import MouthShape
+from mien.lipsync.viseme.looks import Look, looks
+from mien.lipsync.viseme.sounds import LOOK_OF_SOUND
+from mien.media.speech import Phone
+from mien.media.tick import TICK_SEC
+
+NOW = TICK_SEC / 2  # a tick shows the mouth of its middle
+
+# Lips start towards a sound and leave it over about this time; beyond REACH nothing is felt.
+# Shorter makes the mouth flap on every phone, longer blurs syllables into one.
+EASE_SEC = 0.045
+REACH_SEC = 0.12
+# A consonant's grip falls to nothing this long before and after the sound. With 55 ms the vowel
+# of "my" between two closures never opened.
+RELEASE_SEC = {"PP": 0.036, "FF": 0.036, "TH": 0.04, "SS": 0.04, "CH": 0.055}
+
+# Of the net's posteriors: a contact is where its sounds reach CERTAIN and lasts while they stay
+# above LIKELY. A lower CERTAIN finds more closures and invents more; see docs/lipsync.md.
+CERTAIN, LIKELY = 0.5, 0.35
+FRAME_SEC = 0.01
+
+Timed = tuple[Look, float, float]  # look, start and end in seconds from the tick's start
+
+
+def covered(phones: Sequence[Phone]) -> bool:
+    """Whether the phones say what is heard in the middle of the tick."""
+    slack = 0.011  # gaps of rounding
+    return any(p.start - slack <= NOW <= p.end + slack for p in phones if p.end > p.start)
+
+
+def shape_of_phones(phones: Sequence[Phone]) -> MouthShape:
+    """The mouth of the tick that starts at 0 s, given phones that cover its middle."""
+    timed: list[Timed] = []
+    for phone in phones:
+        at, length = phone.start, phone.end - phone.start
+        if length <= 0:
+            continue
+        for look, share in looks(phone.symbol):
+            timed.append((look, at, at + share * length))
+            at += share * length
+    if not timed:
+        return MouthShape()
+    weights = np.array([look.dominance * _nearness(start, end) for look, start, end in timed])
+    total = float(weights.sum())
+    if total <= 0:
+        return MouthShape()
+    openness = float(weights @ [look.openness for look, _, _ in timed]) / total
+    rounding = float(weights @ [look.rounding for look, _, _ in timed]) / total
+    return MouthShape(openness, rounding, *_grip(timed))
+
+
+def _nearness(start: float, end: float) -> float:
+    distance = max(start - NOW, NOW - end, 0.0)
+    return float(2.0 ** (-((distance / EASE_SEC) ** 2) * 2)) if distance < REACH_SEC else 0.0
+
+
+_OPENNESS = np.array([look.openness for look in LOOK_OF_SOUND])
+_ROUNDING = np.array([look.rounding for look in LOOK_OF_SOUND])
+_DOMINANCE = np.array([look.dominance for look in LOOK_OF_SOUND])
+_CONTACTS = {
+    name: np.array([look.grip if look.consonant == name else 0.0 for look in LOOK_OF_SOUND])
+    for name in RELEASE_SEC
+}
+
+
+def shape_of_posteriors(posteriors: NDArray[np.float32], start: float) -> MouthShape:
+    """The mouth given float[t, len(SOUNDS)] posteriors of frames 10 ms apart.
+
+    start: seconds of the first frame's centre, relative to the tick's start.
+    """
+    centres = start + FRAME_SEC * np.arange(len(posteriors))
+    distance = np.maximum(np.abs(centres - NOW) - FRAME_SEC / 2, 0)
+    near = np.where(distance < REACH_SEC, 2.0 ** (-((distance / EASE_SEC) ** 2) * 2), 0)
+    weights = near @ (posteriors * _DOMINANCE)
+    total = float(weights.sum())
+    if total <= 0:
+        return MouthShape()
+    openness, rounding = float(weights @ _OPENNESS) / total, float(weights @ _ROUNDING) / total
+    return MouthShape(openness, rounding, *_grip(_contacts(posteriors, centres)))
+
+
+def _contacts(posteriors: NDArray[np.float32], centres: NDArray[np.floating]) -> list[Timed]:
+    found: list[Timed] = []
+    for name, grips in _CONTACTS.items():
+        share = posteriors @ (grips > 0)
+        if share.max() < CERTAIN:
+            continue
+        likely = np.flatnonzero(np.diff(np.concatenate([[False], share >= LIKELY, [False]])))
+        for first, last in zip(likely[::2], likely[1::2], strict=True):
+            if share[first:last].max() < CERTAIN:
+                continue
+            inside = posteriors[first:last]
+            grip = float((inside @ grips).sum() / (inside @ (grips > 0)).sum())
+            begin, end = centres[first] - FRAME_SEC / 2, centres[last - 1] + FRAME_SEC / 2
+            found.append((Look(0, 0, 0, name, grip), float(begin), float(end)))
+    return found
+
+
+def _grip(timed: Sequence[Timed]) -> tuple[str, float]:
+    """The strongest contact at the tick's middle, and how strong it is."""
+    best, grip, rival = "", 0.0, 0.0
+    for look, start, end in timed:
+        if not look.consonant:
+            continue
+        distance = max(start - NOW, NOW - end, 0.0)
+        # The tick that holds the middle of a sound shows it fully, however short the sound is:
+        # an "m" that never closes the lips is the error viewers notice first.
+        if 0 <= (start + end) / 2 < TICK_SEC:
+            distance = 0.0
+        here = look.grip * max(0.0, 1 - distance / RELEASE_SEC[look.consonant])
+        if here > grip or (here == grip and look.consonant == "PP"):
+            if look.consonant != best:
+                rival = grip
+            best, grip = look.consonant, here
+        elif look.consonant != best:
+            rival = max(rival, here)
+    if best not in ("PP", "FF"):
+        grip = max(0.0, grip - 0.5 * rival)  # passing from one to the other without a jump
+    return (best, min(grip, 1.0)) if grip > 0.01 else ("", 0.0)

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from mien import __version__
+from mien.commands.avatar import avatar_app
 from mien.config import ConfigError, load_settings
 
 app = typer.Typer(
@@ -210,6 +211,9 @@ def doctor(
     from mien.commands.doctor import examine, report
 
     raise typer.Exit(report(examine(settings), json_output))
+
+
+app.add_typer(avatar_app, name="avatar")
 
 
 def add_bench() -> None:

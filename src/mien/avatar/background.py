@@ -141,18 +141,17 @@ def _read(path: Path) -> Image:
             f"{path} has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} million, "
             "1920×1080 is plenty"
         )
-    try:
-        return _decoded(np.frombuffer(data, np.uint8))
-    except cv2.error:
-        raise BackgroundError(f"{path} is damaged: it cannot be decoded") from None
+    picture = _decoded(np.frombuffer(data, np.uint8))
+    if picture is None:
+        raise BackgroundError(f"{path} is damaged: it cannot be decoded")
+    return picture
 
 
-def _decoded(data: Image) -> Image:
+def _decoded(data: Image) -> Image | None:
     raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if raw is not None and raw.ndim == 3 and raw.shape[2] == 4 and raw.dtype == np.uint8:
         alpha = raw[..., 3:].astype(np.uint16)
         return np.asarray((raw[..., 2::-1] * alpha + 255 * (255 - alpha)) // 255, np.uint8)
     # Only this way of reading turns by EXIF; what has alpha is no photo and needs no turning.
-    # Of what cannot be decoded it makes nothing, which cvtColor refuses.
     turned = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return np.asarray(cv2.cvtColor(turned, cv2.COLOR_BGR2RGB), np.uint8)
+    return None if turned is None else np.asarray(cv2.cvtColor(turned, cv2.COLOR_BGR2RGB), np.uint8)

@@ -9,16 +9,19 @@ from typing import Any
 from urllib.parse import quote
 
 import cv2
+import numpy as np
 
 from mien.avatar.background import SOFT, Background, BackgroundError
 from mien.avatar.contract import Pose
 from mien.avatar.errors import AvatarError
 from mien.avatar.library import AvatarInfo, list_avatars, load_avatar
+from mien.lipsync.contract import Mouth, MouthShape
 from mien.problems import Problem
 from mien.server.backgrounds import Backgrounds
 from mien.services import AVATARS, Player, Services
 
 PREVIEW_SIZE = (192, 192)
+STRIP_SIZE = (224, 224)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ class Wardrobe:
                 "kind": "/".join(avatar.engines),
                 "own": not avatar.built_in,
                 "ready": not avatar.why_not,
-                "why_not": avatar.why_not or None,
+                # Where it lies on the server is nobody's business.
+                "why_not": avatar.why_not.replace(f"{avatar.path}/", "") or None,
                 "preview": f"/api/v1/avatars/{quote(avatar.name)}/preview.png"
                 f"?v={_version(avatar.path)}",
             }
@@ -124,6 +128,20 @@ def _version(folder: Path) -> int:
 def _preview(folder: Path, changed: int) -> bytes:
     picture = load_avatar(folder, PREVIEW_SIZE, SOFT).compose(0, None, Pose())
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
+
+
+def strip(folder: Path) -> bytes:
+    """A JPEG of the avatar at rest, with its mouth open and round, and with its eyes shut."""
+    avatar = load_avatar(folder, STRIP_SIZE, SOFT)
+    moments = (
+        (None, Pose()),
+        (Mouth(MouthShape(openness=0.7)), Pose()),
+        (Mouth(MouthShape(openness=0.3, rounding=0.9)), Pose()),
+        (None, Pose(blink=1.0)),
+    )
+    pictures = [avatar.compose(0, mouth, pose) for mouth, pose in moments]
+    bgr = cv2.cvtColor(np.hstack(pictures), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
 def _broken(error: ValueError) -> Problem:

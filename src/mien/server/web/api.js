@@ -5,12 +5,16 @@ import { recallInTab, rememberInTab } from "./memory.js";
 
 /** @typedef {import("./i18n.js").Text} Text */
 /** @typedef {{name: string, ready?: boolean, why_not?: Text | null, label?: Text}} Named */
+/** @typedef {Named & {own: boolean, preview: string}} Face */
+/** @typedef {{name: string, label: Text, colour: string | null, preview: string | null, own: boolean}} Backdrop */
+/** @typedef {{name: string, strip: string, advice: Text[]}} Draft */
+/** @typedef {import("./look.js").Look} Look */
 /**
  * @typedef {object} Info
  * @property {string} version
  * @property {number} max_text
  * @property {RTCIceServer[]} ice_servers
- * @property {Named[]} avatars
+ * @property {Face[]} avatars
  * @property {Named[]} voices
  */
 /** @typedef {{id: string, whep: string, events: string}} Session */
@@ -53,8 +57,8 @@ export function keepToken() {
 /** @param {string} path */
 export const urlOf = (path) => new URL(path.replace(/^\//, ""), base);
 
-/** EventSource cannot send headers, so it carries the token in its address. @param {string} path */
-export function eventsUrl(path) {
+/** EventSource and pictures cannot send headers, so they carry the token in their address. @param {string} path */
+export function tokenUrl(path) {
   const url = urlOf(path);
   const token = recallInTab(TOKEN);
   if (token) url.searchParams.set("token", token);
@@ -64,7 +68,7 @@ export function eventsUrl(path) {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{json?: unknown, body?: string, type?: string, keepalive?: boolean, timeoutMs?: number}} [options]
+ * @param {{json?: unknown, body?: string | Blob, type?: string, keepalive?: boolean, timeoutMs?: number, signal?: AbortSignal}} [options]
  * @returns {Promise<Response>}
  */
 export async function request(method, path, options = {}) {
@@ -82,7 +86,7 @@ export async function request(method, path, options = {}) {
       body,
       keepalive,
       cache: "no-store",
-      signal: keepalive ? undefined : AbortSignal.timeout(timeoutMs),
+      signal: options.signal ?? (keepalive ? undefined : AbortSignal.timeout(timeoutMs)),
     });
   } catch {
     throw new ApiError(0, "network", t("error_network"), true);
@@ -106,9 +110,8 @@ const at = (id, rest = "") => `/api/v1/sessions/${encodeURIComponent(id)}${rest}
 /** @returns {Promise<Info>} */
 export const getInfo = async () => (await request("GET", "/api/v1/info")).json();
 
-/** @param {string} language @returns {Promise<Session>} */
-export const createSession = async (language) =>
-  (await request("POST", "/api/v1/sessions", { json: { language } })).json();
+/** @param {{language: string} & Partial<Look>} wanted @returns {Promise<Session>} */
+export const createSession = async (wanted) => (await request("POST", "/api/v1/sessions", { json: wanted })).json();
 
 /** The session if it still lives, else null. @param {string} id @returns {Promise<Session | null>} */
 export async function findSession(id) {
@@ -136,3 +139,63 @@ export const setActivity = (id, activity) => request("POST", at(id, "/activity")
 /** @param {string} id @param {number | string} turn @param {number} ms */
 export const reportHeard = (id, turn, ms) =>
   request("POST", at(id, `/turns/${encodeURIComponent(turn)}/heard`), { json: { ms } });
+
+/** Loading another face may take a second or two. @param {string} id @param {Partial<Look>} change @returns {Promise<Look>} */
+export const changeLook = async (id, change) => (await request("PATCH", at(id), { json: change, timeoutMs: 30_000 })).json();
+
+/** @returns {Promise<Face[]>} */
+export const getAvatars = async () => (await request("GET", "/api/v1/avatars")).json();
+
+/** @returns {Promise<Backdrop[]>} */
+export const getBackgrounds = async () => (await request("GET", "/api/v1/backgrounds")).json();
+
+/** @param {File} file @returns {Promise<Backdrop>} */
+export const addBackground = async (file) =>
+  (await request("POST", "/api/v1/backgrounds", { body: file, type: file.type, timeoutMs: 60_000 })).json();
+
+/** @param {string} name */
+export const removeBackground = (name) => request("DELETE", `/api/v1/backgrounds/${encodeURIComponent(name)}`);
+
+/** @param {string} name */
+export const removeAvatar = (name) => request("DELETE", `/api/v1/avatars/${encodeURIComponent(name)}`);
+
+/**
+ * Makes a face of a photo. It is a draft until ``keepDraft``; the next photo replaces a draft.
+ * @param {File} photo
+ * @param {string} title
+ * @param {(share: number, step: string) => void} onProgress how much is done, 0…1, and what is being done
+ * @param {AbortSignal} signal ends the work
+ * @returns {Promise<Draft>}
+ */
+export async function buildAvatar(photo, title, onProgress, signal) {
+  const query = new URLSearchParams({ title, consent: "true" });
+  const response = await request("POST", `/api/v1/avatars?${query}`, { body: photo, type: photo.type, signal });
+  for await (const { share, step, draft, error } of jsonLines(response)) {
+    if (step) onProgress(share, step);
+    if (draft) return draft;
+    if (error) throw new ApiError(422, error.code, error.message, error.retryable);
+  }
+  throw new ApiError(0, "network", t("error_network"), true);
+}
+
+/** @param {Response} response one JSON object per line, as they come */
+async function* jsonLines(response) {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = (await reader?.read().catch(() => null)) ?? { done: true };
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
+/** @param {string} name */
+const draftAt = (name) => `/api/v1/avatar-drafts/${encodeURIComponent(name)}`;
+
+/** @param {string} name */
+export const keepDraft = (name) => request("POST", `${draftAt(name)}/keep`);
+
+/** @param {string} name */
+export const discardDraft = (name) => request("DELETE", draftAt(name));

@@ -10,6 +10,7 @@ import { EventStream } from "./events.js";
 import { HeardMeter } from "./heard.js";
 import { language, localised, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { LatencyPanel } from "./latency.js";
+import { LookPanel } from "./look.js";
 import { Picture } from "./picture.js";
 import { SessionKeeper } from "./session.js";
 import { Sound } from "./sound.js";
@@ -33,7 +34,8 @@ const sound = new Sound(video);
 const heard = new HeardMeter();
 const captions = new Captions();
 const latency = new LatencyPanel();
-const who = new Who();
+const look = new LookPanel(() => keeper.current?.id);
+const who = new Who(() => look.toggle());
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
 
@@ -94,10 +96,16 @@ const ears = new Ears({
 
 /** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
 const handlers = {
-  hello({ state, brain, voice, face, history }) {
+  hello({ state, brain, voice, face, avatar, background, blur, history }) {
     who.show({ brain, voice, face });
+    look.show({ avatar, background, blur });
     chat.replace(history ?? []);
     act(state);
+  },
+  avatar({ face, avatar, background, blur }) {
+    who.changeFace(face);
+    look.show({ avatar, background, blur });
+    picture.changed();
   },
   state: ({ state }) => act(state),
   user: ({ turn, text }) => chat.user(turn, text),
@@ -197,7 +205,7 @@ async function begin() {
   api.getInfo().then(
     (info) => {
       composer.maxText = info.max_text ?? composer.maxText;
-      who.offer({ voices: info.voices, avatars: info.avatars });
+      who.offer({ voices: info.voices });
       player.iceServers = info.ice_servers ?? [];
     },
     () => {},

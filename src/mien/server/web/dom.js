@@ -27,6 +27,18 @@ export function make(tag, className = "", ...children) {
   return element;
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @param {string} name of a symbol in icons.svg */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("aria-hidden", "true");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.append(document.createElementNS(SVG, "use"));
+  setIcon(svg, name);
+  return svg;
+}
+
 /** @param {Element} within @param {string} name of a symbol in icons.svg */
 export function setIcon(within, name) {
   find("use", within).setAttribute("href", `static/icons.svg#${name}`);

@@ -1,6 +1,6 @@
 // @ts-check
 /** What happens in the session, as server-sent events; connects again by itself. */
-import { eventsUrl } from "./api.js";
+import { tokenUrl } from "./api.js";
 import { Backoff } from "./backoff.js";
 
 /** @typedef {Record<string, any> & {type: string}} SessionEvent */
@@ -47,7 +47,7 @@ export class EventStream {
   /** One stream: resolves when it ends. @param {string} path */
   #once(path) {
     return new Promise((resolve) => {
-      const source = new EventSource(eventsUrl(path));
+      const source = new EventSource(tokenUrl(path));
       this.#source = source;
       const end = () => {
         clearTimeout(timer);

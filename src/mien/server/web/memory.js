@@ -19,6 +19,15 @@ export function remember(key, value) {
   }
 }
 
+/** @param {string} key */
+export function forget(key) {
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // As above.
+  }
+}
+
 /** For this tab only, over reloads. @param {string} key */
 export function recallInTab(key) {
   try {

@@ -2,6 +2,8 @@
 /** The frame around the presenter: fits its shape, keeps its last image while reconnecting. */
 import { find } from "./dom.js";
 
+/** A change of background is seen after planning ahead, encoding and the browser's buffer. */
+const CHANGE_MS = 800;
 /** With sound and path up, a picture follows within a key frame; much later something is wrong. */
 const LATE_MS = 8000;
 
@@ -40,6 +42,11 @@ export class Picture {
     this.#still.width = width;
     this.#still.height = height;
     this.#still.getContext("2d")?.drawImage(this.video, 0, 0);
+  }
+
+  /** Another background: the colours beside the picture follow. */
+  changed() {
+    setTimeout(() => this.#fit(), CHANGE_MS);
   }
 
   #fit() {

@@ -2,6 +2,7 @@
 /** One session of this tab: found again after a reload, made anew when it is gone. */
 import { ApiError, createSession, endSession, findSession } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { forgetLook, rememberedLook } from "./look.js";
 import { recallInTab, rememberInTab } from "./memory.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -29,7 +30,7 @@ export class SessionKeeper {
     for (;;) {
       try {
         const kept = recallInTab(KEY);
-        const session = (kept && (await findSession(kept))) || (await createSession(language()));
+        const session = (kept && (await findSession(kept))) || (await createSession({ language: language(), ...rememberedLook() }));
         if (run !== this.#run) return null;
         rememberInTab(KEY, session.id);
         this.#backoff.reset();
@@ -37,6 +38,7 @@ export class SessionKeeper {
       } catch (error) {
         if (run !== this.#run) return null;
         if (!(error instanceof ApiError)) throw error;
+        if (forgetLook(error)) continue;
         this.onFailure(error);
         await this.#backoff.wait();
         if (run !== this.#run) return null;

@@ -13,11 +13,13 @@ const PARTS = /** @type {const} */ (["brain", "voice", "face"]);
 export class Who {
   #more = find(".who-more");
   /** @type {Partial<Record<Which, Part>>} */ #parts = {};
-  /** @type {{voices: Named[], avatars: Named[]}} */ #offered = { voices: [], avatars: [] };
+  /** @type {Named[]} */ #voices = [];
   /** @type {Which | null} */ #open = null;
 
-  constructor() {
-    for (const which of PARTS) {
+  /** @param {() => void} onFace the visitor wants another face */
+  constructor(onFace) {
+    this.#chip("face").addEventListener("click", onFace);
+    for (const which of /** @type {const} */ (["brain", "voice"])) {
       this.#chip(which).addEventListener("click", () => {
         this.#open = this.#open === which ? null : which;
         this.#paint();
@@ -42,9 +44,15 @@ export class Who {
     this.#paint();
   }
 
-  /** @param {{voices: Named[], avatars: Named[]}} offered */
-  offer({ voices, avatars }) {
-    this.#offered = { voices: voices ?? [], avatars: avatars ?? [] };
+  /** @param {Part} face */
+  changeFace(face) {
+    this.#parts.face = face;
+    this.#paint();
+  }
+
+  /** @param {{voices: Named[]}} offered */
+  offer({ voices }) {
+    this.#voices = voices ?? [];
     this.#paint();
   }
 
@@ -70,7 +78,7 @@ export class Who {
       chip.replaceChildren(mark, make("span", "chip-part", `${t(which)}:`), " ", make("span", "chip-name", this.#name(which)));
       chip.classList.toggle("waiting", !this.#parts[which]);
       chip.classList.toggle("missing", which === "brain" && this.#parts.brain?.connected === false);
-      chip.setAttribute("aria-expanded", String(this.#open === which));
+      if (which !== "face") chip.setAttribute("aria-expanded", String(this.#open === which));
     }
     this.#more.hidden = !this.#open;
     this.#more.replaceChildren(...(this.#open ? this.#explain(this.#open) : []));
@@ -84,19 +92,18 @@ export class Who {
       const command = make("code", "", "ZHIPUAI_API_KEY=… mien run --llm glm");
       return [title, ...["brain_none_text", "brain_how"].map((key) => make("p", "", t(key))), command, make("p", "who-sub", t("brain_any"))];
     }
-    const others = which === "voice" ? this.#offered.voices : which === "face" ? this.#offered.avatars : [];
-    const rest = others.filter(({ name }) => name !== part?.name);
-    return [title, make("p", "", t(`${which}_text`)), ...this.#others(which, rest)];
+    const others = this.#voices.filter(({ name }) => name !== part?.name);
+    return [title, make("p", "", t(`${which}_text`)), ...(which === "voice" ? this.#others(others) : [])];
   }
 
-  /** @param {Which} which @param {Named[]} others */
-  #others(which, others) {
+  /** @param {Named[]} others */
+  #others(others) {
     if (!others.length) return [];
     const rows = others.map(({ name, label, ready, why_not }) => {
       const why = localised(why_not);
       const state = ready === undefined ? "" : ready ? `: ${t("ready")}` : `: ${t("not_ready")}${why ? `, ${why}` : ""}`;
       return make("li", ready === false ? "absent" : "", make("b", "", localised(label) || name), state);
     });
-    return [make("p", "who-sub", t(which === "voice" ? "voices_more" : "faces_more")), make("ul", "", ...rows)];
+    return [make("p", "who-sub", t("voices_more")), make("ul", "", ...rows)];
   }
 }

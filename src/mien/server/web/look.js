@@ -1,0 +1,154 @@
+// @ts-check
+/** The panel where a visitor chooses face and background; the conversation goes on meanwhile. */
+import * as api from "./api.js";
+import { Backdrops } from "./backdrops.js";
+import { find } from "./dom.js";
+import { Faces } from "./faces.js";
+import { onLanguage } from "./i18n.js";
+import { forget, recall, remember } from "./memory.js";
+import { Photo } from "./photo.js";
+import { toast } from "./toasts.js";
+
+/** @typedef {{avatar: string, background: string, blur: number}} Look */
+
+const KEY = "mien.look";
+/** What a new session is asked for does not exist (any more) or does not work. */
+const REFUSED = ["no_such_avatar", "no_such_background", "broken_look"];
+
+/** What this visitor chose last, for the next session. @returns {Partial<Look>} */
+export function rememberedLook() {
+  try {
+    const kept = JSON.parse(recall(KEY) ?? "{}");
+    const { avatar, background, blur } = kept ?? {};
+    return { avatar, background, blur };
+  } catch {
+    return {};
+  }
+}
+
+/** Whether a session was refused for its look, which is then forgotten. @param {unknown} error */
+export function forgetLook(error) {
+  if (!(error instanceof api.ApiError) || !REFUSED.includes(error.code)) return false;
+  forget(KEY);
+  return true;
+}
+
+export class LookPanel {
+  #panel = find(".look");
+  #button = /** @type {HTMLButtonElement} */ (find(".look-button"));
+  /** @type {Partial<Look>} */ #wanted = {};
+  #busy = false;
+  /** @type {Look | null} */ #shown = null;
+
+  /** @param {() => string | undefined} session the id of the session, while there is one */
+  constructor(session) {
+    this.session = session;
+    this.faces = new Faces({
+      onPick: (avatar) => this.#wear({ avatar }),
+      onRemove: (avatar) => this.#remove(() => api.removeAvatar(avatar)),
+      onPhoto: () => this.photo.open(),
+    });
+    this.backdrops = new Backdrops({
+      onPick: (background) => this.#wear({ background }),
+      onBlur: (blur) => this.#wear({ blur }),
+      onUpload: (file) => this.#upload(file),
+      onRemove: (name) => this.#remove(() => api.removeBackground(name)),
+    });
+    this.photo = new Photo((avatar) => {
+      this.#wear({ avatar });
+      this.#offer();
+    });
+    this.#button.addEventListener("click", () => this.toggle());
+    find(".look-close").addEventListener("click", () => this.toggle(false));
+    this.#panel.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      // Here it closes the panel; elsewhere it silences the presenter.
+      event.stopPropagation();
+      this.toggle(false);
+    });
+    onLanguage(() => !this.#panel.hidden && this.#offer());
+  }
+
+  /** @param {boolean} [open] */
+  toggle(open = this.#panel.hidden) {
+    if (open === !this.#panel.hidden) return;
+    this.#panel.hidden = !open;
+    this.#button.setAttribute("aria-expanded", String(open));
+    if (open) {
+      this.#offer();
+      find(".look-close").focus();
+    } else {
+      this.#button.focus();
+    }
+  }
+
+  /** What the session shows now, whoever changed it. @param {Look} look */
+  show({ avatar, background, blur }) {
+    this.#shown = { avatar, background, blur };
+    this.faces.show(avatar);
+    this.backdrops.show(background, blur);
+  }
+
+  async #offer() {
+    try {
+      const [avatars, backgrounds] = await Promise.all([api.getAvatars(), api.getBackgrounds()]);
+      this.faces.offer(avatars);
+      this.backdrops.offer(backgrounds);
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /** One request at a time; what is chosen meanwhile is sent together. @param {Partial<Look>} change */
+  async #wear(change) {
+    this.#wanted = { ...this.#wanted, ...change };
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#panel.setAttribute("aria-busy", "true");
+    try {
+      while (Object.keys(this.#wanted).length) {
+        const asked = this.#wanted;
+        this.#wanted = {};
+        const id = this.session();
+        if (!id) break;
+        const look = await api.changeLook(id, asked);
+        this.show(look);
+        remember(KEY, JSON.stringify(this.#shown));
+      }
+    } catch (error) {
+      this.#wanted = {};
+      if (this.#shown) this.show(this.#shown);
+      this.#tell(error);
+    } finally {
+      this.#busy = false;
+      this.#panel.removeAttribute("aria-busy");
+    }
+  }
+
+  /** @param {File} file */
+  async #upload(file) {
+    try {
+      const { name } = await api.addBackground(file);
+      await this.#offer();
+      await this.#wear({ background: name });
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /** @param {() => Promise<unknown>} removing */
+  async #remove(removing) {
+    try {
+      await removing();
+    } catch (error) {
+      this.#tell(error);
+    }
+    await this.#offer();
+  }
+
+  /** @param {unknown} error */
+  #tell(error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    toast(error.words, { code: error.code });
+  }
+}

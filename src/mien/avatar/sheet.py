@@ -3,85 +3,143 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from mien.avatar.atlas import AtlasAvatar
 from mien.avatar.contract import Pose
+from mien.avatar.framing import Rect
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.media.tick import Image
 
-POSES = {
+COLUMNS = 8
+CELL = 220  # pixels wide
+LABEL, TITLE = 22, 34  # pixels high
+PAPER, INK = (248, 248, 246), (30, 30, 30)
+
+HEADS = {
+    "rest": Pose(),
+    "yaw -8": Pose(yaw=-8),
     "yaw -4": Pose(yaw=-4),
     "yaw +4": Pose(yaw=4),
-    "pitch -4": Pose(pitch=-4),
-    "pitch +4": Pose(pitch=4),
-    "roll +4": Pose(roll=4),
-    "all": Pose(yaw=3, pitch=2, roll=-3, sway_x=3, breath=1),
+    "yaw +8": Pose(yaw=8),
+    "pitch -6": Pose(pitch=-6),
+    "pitch +6": Pose(pitch=6),
+    "roll -6": Pose(roll=-6),
+    "roll +6": Pose(roll=6),
+    "-8 -6 -6": Pose(yaw=-8, pitch=-6, roll=-6),
+    "+8 +6 +6": Pose(yaw=8, pitch=6, roll=6),
+    "+8 -6 -6": Pose(yaw=8, pitch=-6, roll=-6),
+    "breath": Pose(breath=1),
+    "sway": Pose(sway_x=4, sway_y=2),
+    "smile": Pose(smile=1),
+    "smile, brows": Pose(smile=0.6, brow=0.7, roll=3),
 }
 EYES = {
-    "half": Pose(blink=0.5),
+    "open": Pose(),
+    "blink 0.25": Pose(blink=0.25),
+    "blink 0.5": Pose(blink=0.5),
+    "blink 0.75": Pose(blink=0.75),
     "closed": Pose(blink=1),
-    "right": Pose(gaze_x=1),
-    "left": Pose(gaze_x=-1),
-    "up": Pose(gaze_y=1),
-    "down": Pose(gaze_y=-1),
-    "brow +1": Pose(brow=1),
-    "brow -1": Pose(brow=-1),
-    "smile": Pose(smile=1),
+    "gaze right": Pose(gaze_x=1),
+    "gaze left": Pose(gaze_x=-1),
+    "gaze up": Pose(gaze_y=1),
+    "gaze down": Pose(gaze_y=-1),
+    "up right 0.5": Pose(gaze_x=0.5, gaze_y=0.5),
+    "right, half shut": Pose(gaze_x=1, blink=0.4),
+    "brows +1": Pose(brow=1),
+    "brows +0.5": Pose(brow=0.5),
+    "brows -1": Pose(brow=-1),
+    "brows +1, up": Pose(brow=1, gaze_y=1),
+    "brows -1, shut": Pose(brow=-1, blink=1),
 }
-TALK = "sil PP a PP a SS e FF o U I TH a CH i sil".split()
+# A made-up word of hard passages, when no voice is at hand.
+WORD = "sil PP a PP a SS e FF o U I TH a CH i sil".split()
+VOWELS = {
+    "sil": MouthShape(),
+    "a": MouthShape(0.8, 0),
+    "e": MouthShape(0.5, -0.6),
+    "i": MouthShape(0.2, -1),
+    "I": MouthShape(0.2, -1),
+    "o": MouthShape(0.5, 0.7),
+    "U": MouthShape(0.2, 1),
+}
+
+Cell = tuple[str, Image]
 
 
-def mouth_shapes(avatar: AtlasAvatar) -> dict[str, MouthShape]:
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Ticks of one spoken sentence. pictures: (label, uint8[H, W, 3] RGB of the avatar's size)."""
+
+    title: str
+    pictures: Sequence[Cell]
+
+
+def contact_sheet(avatar: AtlasAvatar, spoken: Sequence[Strip] = ()) -> Image:
+    """uint8[H, W, 3] RGB: heads whole, eyes and mouths as crops, and speech.
+
+    spoken: really said sentences; without them a made-up word shows the in-betweens.
+    """
+    parts = [
+        _section(
+            f"{avatar.title}: head and body, degrees of yaw, pitch, roll",
+            [(name, avatar.compose(0, None, pose)) for name, pose in HEADS.items()],
+        )
+    ]
+    eyes = eyes_place(avatar)
+    if eyes is not None:
+        looks = [(name, avatar.compose(0, None, pose)) for name, pose in EYES.items()]
+        parts.append(_section("eyes", [(name, crop(image, eyes)) for name, image in looks]))
+    at = mouth_place(avatar)
+    for smile in (0, 1):
+        shapes = mouth_shapes(avatar, smile)
+        mouths = [
+            (name, crop(avatar.compose(0, Mouth(shape), Pose(smile=smile)), at))
+            for name, shape in shapes.items()
+        ]
+        if mouths:
+            smiling = "smiling, " if smile else ""
+            parts.append(_section(f"mouths, {smiling}openness and rounding", mouths))
+    if not spoken:
+        parts.append(_section("a made-up word, three pictures a sound", made_up_word(avatar)))
+    for strip in spoken:
+        cells = [(label, crop(image, at)) for label, image in strip.pictures]
+        parts.append(_section(strip.title, cells))
+    return np.vstack(parts)
+
+
+def mouth_shapes(avatar: AtlasAvatar, smile: int = 0) -> dict[str, MouthShape]:
     """Every mouth the avatar has a picture of, named."""
     shapes = {}
     for place in avatar.package.mouth.places:
-        if place.smile:
+        if place.smile != smile:
             continue
         if place.consonant:
             shapes[place.consonant] = MouthShape(consonant=place.consonant, grip=1)
         else:
-            name = f"{place.openness:.1f} {place.rounding:+.1f}"
+            name = f"{place.openness:.2f} {place.rounding:+.1f}"
             shapes[name] = MouthShape(place.openness, place.rounding)
     return shapes
 
 
-def contact_sheet(avatar: AtlasAvatar, columns: int = 10) -> Image:
-    """uint8[H, W, 3] RGB: rest, poses and eyes whole; every mouth as a crop; a talking strip."""
-    whole = {"rest": Pose(), **POSES, **EYES}
-    figures = [_cell(avatar.compose(0, None, p), name, 160) for name, p in whole.items()]
-    mouths = [
-        _cell(mouth_crop(avatar, Mouth(shape)), name, 160)
-        for name, shape in mouth_shapes(avatar).items()
-    ]
-    return np.vstack([_rows(figures, columns), _rows(mouths, columns), talking_strip(avatar)])
-
-
-def talking_strip(avatar: AtlasAvatar, columns: int = 10) -> Image:
-    """Mouth crops of a made-up word, three pictures per sound: the in-betweens show here."""
-    vowels = {
-        "sil": MouthShape(),
-        "a": MouthShape(0.8, 0),
-        "e": MouthShape(0.5, -0.6),
-        "i": MouthShape(0.2, -1),
-        "I": MouthShape(0.2, -1),
-        "o": MouthShape(0.5, 0.7),
-        "U": MouthShape(0.2, 1),
-    }
-    cells = []
-    shapes = [vowels.get(s, MouthShape(0.15, 0, s, 1)) for s in TALK]
-    for before, after in itertools.pairwise(shapes):
+def made_up_word(avatar: AtlasAvatar) -> list[Cell]:
+    """Mouth crops of ``WORD``, three pictures from each sound to the next."""
+    at, cells = mouth_place(avatar), []
+    shapes = [(name, VOWELS.get(name, MouthShape(0.15, 0, name, 1))) for name in WORD]
+    for (before, a), (after, b) in itertools.pairwise(shapes):
         for t in (0.25, 0.5, 0.75):
-            cells.append(_cell(mouth_crop(avatar, Mouth(between(before, after, t))), "", 160))
-    return _rows(cells, columns)
+            image = avatar.compose(0, Mouth(between(a, b, t)), Pose())
+            cells.append((f"{before} {after} {t}", crop(image, at)))
+    return cells
 
 
 def between(a: MouthShape, b: MouthShape, t: float) -> MouthShape:
-    """A shape on the way from a to b; the stronger consonant is the one that shows."""
-    grip_a, grip_b = a.grip * (1 - t), b.grip * t
-    consonant, grip = (a.consonant, grip_a) if grip_a >= grip_b else (b.consonant, grip_b)
+    """The mouth at ``t`` of 0…1 from one to the other; a consonant is let go before the next."""
+    consonant, grip = (a.consonant, a.grip * (1 - t)) if t < 0.5 else (b.consonant, b.grip * t)
     return MouthShape(
         a.openness + (b.openness - a.openness) * t,
         a.rounding + (b.rounding - a.rounding) * t,
@@ -90,25 +148,45 @@ def between(a: MouthShape, b: MouthShape, t: float) -> MouthShape:
     )
 
 
-def mouth_crop(avatar: AtlasAvatar, mouth: Mouth, pose: Pose | None = None) -> Image:
-    """The middle of the mouth box, square."""
-    left, top, width, height = avatar.stage.mouth_place
-    side = min(width, height)
-    left += (width - side) // 2
-    image = avatar.compose(0, mouth, pose or Pose())
-    return image[top : top + side, left : left + side]
+def mouth_place(avatar: AtlasAvatar) -> Rect:
+    """Mouth and chin, and room for the head to move; pixels of the picture."""
+    place = avatar.stage.mouth_place
+    return place.grown(place.height // 8).within(Rect(0, 0, *avatar.size))
 
 
-def _cell(image: Image, name: str, side: int) -> Image:
-    scale = side / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    cell = np.full((side, side, 3), 255, np.uint8)
-    cell[: small.shape[0], : small.shape[1]] = small
-    cv2.putText(cell, name, (4, side - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (20, 20, 20), 1)
+def eyes_place(avatar: AtlasAvatar) -> Rect | None:
+    """Eyes and brows; pixels of the picture."""
+    if avatar.package.eyes is None:
+        return None
+    place = avatar.stage.view.rect(avatar.package.eyes.box)
+    return place.grown(place.height // 10).within(Rect(0, 0, *avatar.size))
+
+
+def crop(image: Image, place: Rect) -> Image:
+    return image[place.slices]
+
+
+def _section(title: str, cells: Sequence[Cell]) -> Image:
+    drawn = [_cell(image, label) for label, image in cells]
+    drawn += [np.full_like(drawn[0], PAPER)] * (-len(drawn) % COLUMNS)
+    rows = [np.hstack(drawn[i : i + COLUMNS]) for i in range(0, len(drawn), COLUMNS)]
+    head = np.empty((TITLE, COLUMNS * CELL, 3), np.uint8)
+    head[:] = PAPER
+    _write(head, title, (8, TITLE - 11), 0.6)
+    return np.vstack([head, *rows])
+
+
+def _cell(image: Image, label: str) -> Image:
+    inner = CELL - 4
+    height = round(image.shape[0] * inner / image.shape[1])
+    how = cv2.INTER_AREA if inner < image.shape[1] else cv2.INTER_CUBIC
+    cell = np.empty((height + LABEL + 4, CELL, 3), np.uint8)
+    cell[:] = PAPER
+    cell[2 : 2 + height, 2:-2] = cv2.resize(image, (inner, height), interpolation=how)
+    _write(cell, label, (6, height + LABEL - 4), 0.48)
     return cell
 
 
-def _rows(cells: list[Image], columns: int) -> Image:
-    blank = np.full_like(cells[0], 255)
-    cells = cells + [blank] * (-len(cells) % columns)
-    return np.vstack([np.hstack(cells[i : i + columns]) for i in range(0, len(cells), columns)])
+def _write(image: Image, text: str, at: tuple[int, int], size: float) -> None:
+    plain = text.encode("ascii", "replace").decode()  # OpenCV's letters
+    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)

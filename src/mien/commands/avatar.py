@@ -5,15 +5,15 @@ from __future__ import annotations
 import typer
 
 from mien.commands.avatar_create import create
+from mien.commands.avatar_list import delete, list_
+from mien.commands.avatar_show import show
 
 avatar_app = typer.Typer(
-    help="Your avatars: make one from a photo. 形象管理。",
+    help="See your avatars, make one from a photo, delete one. 形象管理。",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
+avatar_app.command("list")(list_)
+avatar_app.command()(show)
 avatar_app.command()(create)
-
-
-@avatar_app.callback()
-def avatar() -> None:
-    """Your avatars: make one from a photo. 形象管理。"""
+avatar_app.command()(delete)

@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import time
-import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import psutil
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from harness import Server
+from mien.avatar.library import load_avatar
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -66,9 +66,8 @@ async def chromium(autoplay: bool = True) -> AsyncIterator[Browser]:
 
 def mouth_of(avatar: str = "mei") -> tuple[float, float, float, float]:
     """The middle of the mouth's box: x, y, width, height as parts of the picture."""
-    package = Path(__file__).parent.parent / "src/mien/assets/presenters" / avatar
-    about = tomllib.loads((package / "avatar.toml").read_text())
-    (width, height), (x, y, w, h) = about["size"], about["mouth"]["box"]
+    person = load_avatar(avatar)
+    (width, height), (x, y, w, h) = person.size, person.stage.mouth_place
     return (x + w * 0.3) / width, (y + h * 0.25) / height, w * 0.4 / width, h * 0.5 / height
 
 
@@ -269,17 +268,18 @@ class Visitor:
 
 @asynccontextmanager
 async def visiting(
-    browser: Browser, *, listen: bool = True, **options: Any
+    browser: Browser, *, listen: bool = True, presenter: str = "mei", **options: Any
 ) -> AsyncIterator[Visitor]:
     """A fresh browser profile with one empty tab.
 
+    presenter: whose mouth to watch.
     listen: measure the sound with WebAudio; off where the test is about who may make sound.
     options: for playwright's ``new_context`` (locale, viewport, permissions …).
     """
     options = {"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
     context = await browser.new_context(**options)
     try:
-        probe = PROBE.replace("MOUTH", json.dumps(mouth_of()))
+        probe = PROBE.replace("MOUTH", json.dumps(mouth_of(presenter)))
         await context.add_init_script(probe.replace("LISTEN", json.dumps(listen)))
         yield _in(await context.new_page())
     finally:

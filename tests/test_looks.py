@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness import Server, Viewer, listening, new_session, running_server, until, watching
+from mien.avatar.library import load_avatar
 from second_avatar import add_avatar, break_avatar, data_home
 from test_api import assert_problem
 
@@ -76,7 +77,8 @@ async def test_another_face_speaks_on_in_the_same_stream(site: Server) -> None:
             told = await events.first("avatar", avatar="ruby")
             assert told["face"]["label"]["en"] == "Ruby" and told["background"] == "soft"
             await events.first("turn", complete=True)
-            mouth = np.stack([p[300:360, 210:300] for t, p in viewer.pictures if t > since])
+            x, y, w, h = load_avatar("mei").stage.mouth_place
+            mouth = np.stack([p[y : y + h, x : x + w] for t, p in viewer.pictures if t > since])
             assert np.abs(np.diff(mouth.astype(int), axis=0)).mean(axis=(1, 2, 3)).max() > 2
             assert redness(other) > 20, "nobody else's presenter changes"
             assert (await client.get(path)).json()["face"]["name"] == "ruby"

@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from mien.avatar.library import load_avatar
 from mien.media.tick import TICK_SEC
 from test_file import pictures, sound
 
@@ -62,7 +63,8 @@ def test_the_mouth_moves_with_the_voice(tmp_path: Path) -> None:
     assert mien("say", "Mama. Papa.", "-o", str(out)).returncode == 0
     with av.open(str(out)) as container:
         pictures = [f.to_ndarray(format="gray") for f in container.decode(video=0)]
-    mouth = np.stack([p[270:330, 200:310] for p in pictures]).astype(float)
+    x, y, w, h = load_avatar("mei").stage.mouth_place
+    mouth = np.stack([p[y : y + h, x : x + w] for p in pictures]).astype(float)
     motion = np.abs(np.diff(mouth, axis=0)).mean(axis=(1, 2))
     assert motion[10:40].max() > 5 * np.median(motion[:4]) + 0.5
 

@@ -15,7 +15,7 @@ from mien.bench.server import ServerDied, running_server
 runner = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["sync", "latency", "sessions", "soak", "idle"])
+@pytest.mark.parametrize("command", ["sync", "latency", "sessions", "soak", "idle", "viseme"])
 def test_help_says_what_is_measured(command: str) -> None:
     result = runner.invoke(bench_app, [command, "--help"])
     assert result.exit_code == 0

@@ -11,26 +11,24 @@ import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from utterance import UNLABELLED
 
+from mien.bench.viseme import performed
 from mien.lipsync.contract import MouthRequest, MouthShape
 from mien.lipsync.viseme import VisemeLipSync
 from mien.lipsync.viseme.features import HOP, SAMPLE_RATE
 from mien.lipsync.viseme.mouth import covered, shape_of_phones
-from mien.lipsync.viseme.net import load_net
 from mien.lipsync.viseme.sounds import BILABIAL, SILENT, SOUNDS, VISEME_OF_SOUND, VISEMES, sounds
-from mien.media.speech import Phone, SpeechChunk
+from mien.media.speech import Phone
 from mien.media.tick import TICK_SEC
-from mien.media.timeline import SpeechWindow, Timeline
-from mien.tts.alignment import ClauseAlignment
 from mien.tts.espeak import EspeakVoice
 from mien.tts.voice import Run
 
-PIECE_SEC = 0.1
 # A picture shows closed lips from this grip on.
 CLOSED = 0.8
 # A closure counts as shown by a picture up to one tick from it, and a picture of one as right.
@@ -79,7 +77,6 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1000)
     given = parser.parse_args()
     print(HEADER)
-    totals: dict[tuple[str, str], Score] = {}
     for path in sorted(given.data.glob(f"*{given.only}*.npz")):
         part = np.load(path)
         if not bool(part["held_out"]):
@@ -118,7 +115,7 @@ def _judge(
     words: Sequence[Sequence[str]] | None,
     ahead: bool,
 ) -> None:
-    requests = list(_performed(pcm, words, ahead))
+    requests = list(performed(ENGINE, pcm, SAMPLE_RATE, words=words, ahead=ahead))
     shapes = [mouth.shape or MouthShape() for mouth in ENGINE.render(requests)]
     true_phones = _phones(truth)
     guess = np.concatenate([_heard(request) for request in requests])
@@ -189,39 +186,9 @@ def _phones(truth: Frames) -> list[Phone]:
     edges = np.flatnonzero(np.diff(truth, prepend=-1, append=-1))
     return [
         Phone(SOUNDS[truth[a]], (a - 0.5) * 0.01, (b - 0.5) * 0.01)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        for a, b in pairwise(edges)
         if truth[a] != UNLABELLED
     ]
-
-
-def _performed(
-    pcm: NDArray[np.int16], words: Sequence[Sequence[str]] | None, ahead: bool
-) -> Iterator[MouthRequest]:
-    """The requests of a performance's ticks. ahead: all sound is there before it begins."""
-    timeline = Timeline(ENGINE.sample_rate, ENGINE.context)
-    net = load_net()
-    assert net is not None
-    clause = None if words is None else ClauseAlignment(net, words)
-    size = round(PIECE_SEC * SAMPLE_RATE)
-    for begin in range(0, len(pcm), size):
-        piece = pcm[begin : begin + size]
-        timeline.say(SpeechChunk(0, 1, "", piece, SAMPLE_RATE))
-        if clause is not None and (phones := clause.push(piece, SAMPLE_RATE)):
-            timeline.say(SpeechChunk(0, 1, "", pcm[:0], SAMPLE_RATE, phones))
-        while not ahead and timeline.speech_ready:
-            yield _request(timeline)
-    phones = () if clause is None else clause.finish()
-    timeline.say(SpeechChunk(0, 1, "", pcm[:0], SAMPLE_RATE, phones, last=True))
-    while timeline.speech_ready:
-        yield _request(timeline)
-
-
-def _request(timeline: Timeline) -> MouthRequest:
-    plan = timeline.plan()
-    window: SpeechWindow | None = plan.window
-    assert window is not None
-    timeline.emit()
-    return MouthRequest(window.pcm.astype(np.float32) / 32768, window.phones, plan.index)
 
 
 def _heard(request: MouthRequest) -> Frames:

@@ -46,10 +46,8 @@ def main() -> None:
             make, todo, [_path(given.out, p) for p in todo], [lines[p.language] for p in todo]
         ):
             total += seconds
-            print(
-                f"{name:16} {seconds:6.0f} s  ({total / 3600:.2f} h in {time.time() - begin:.0f} s)",
-                flush=True,
-            )
+            wall = time.time() - begin
+            print(f"{name:16} {seconds:6.0f} s ({total / 3600:.2f} h in {wall:.0f} s)", flush=True)
 
 
 def _path(folder: Path, part: Part) -> Path:

@@ -24,14 +24,7 @@ BRITISH = {  # "mrpa", rab and don
     "oo": "ɔ", "@@": "ə", "@": "ə",
 }  # fmt: skip
 
-# A trilled or tapped r sounds and looks like a quick d; rendering it as ɹ would mix two sounds.
-SPANISH = {
-    **_SILENCE,
-    "i": "i", "e": "e", "a": "a", "o": "o", "u": "u", "i1": "i", "e1": "e", "a1": "a", "o1": "o",
-    "u1": "u", "i0": "j", "u0": "w", "p": "p", "t": "t", "k": "k", "b": "b", "d": "d", "g": "ɡ",
-    "f": "f", "s": "s", "th": "θ", "x": "x", "ch": "tʃ", "m": "m", "n": "n", "ny": "ɲ", "l": "l",
-    "ll": "ʎ", "r": "ɾ", "rr": "ɾ",
-}  # fmt: skip
+# A trilled or tapped r sounds and looks like a quick d; calling it ɹ would mix two sounds.
 
 ITALIAN = {
     **_SILENCE,
@@ -68,17 +61,6 @@ CATALAN = {
     "dz": "dz", "tS": "tʃ", "dZ": "dʒ", "tZ": "dʒ", "m": "m", "n": "n", "N": "ŋ", "ng": "ŋ",
     "J": "ɲ", "l": "l", "L": "ʎ", "r": "ɾ", "rr": "ɾ", "j": "j", "w": "w", "y": "j", "x": "x",
 }  # fmt: skip
-
-JAPANESE = {
-    **_SILENCE,
-    "a": "a", "i": "i", "u": "ɯ", "e": "e", "o": "o", "I": "", "U": "", "N": "ŋ", "k": "k",
-    "ky": "k", "g": "ɡ", "gy": "ɡ", "s": "s", "sh": "ɕ", "z": "z", "j": "dʑ", "t": "t",
-    "ty": "t", "ts": "ts", "ch": "tɕ", "d": "d", "dy": "d", "n": "n", "ny": "ɲ", "h": "h",
-    "hy": "ç", "f": "ɸ", "b": "b", "by": "b", "p": "p", "py": "p", "m": "m", "my": "m", "y": "j",
-    "r": "ɾ", "ry": "ɾ", "w": "w", "v": "b",
-}  # fmt: skip
-# Closures and devoiced vowels have no lips of their own here; leave them out of training.
-JAPANESE_UNLABELLED = frozenset({"cl", "I", "U", "f"})
 
 # Mandarin in an English mouth: the sound of the set that looks the same.
 MANDARIN_IN_ARPABET = {

@@ -1,15 +1,13 @@
 """Who speaks in training and who only in the evaluation.
 
 A held-out speaker is held out of every synthesizer: slt is also a festival and an RHVoice voice.
-Voices whose licence forbids derived works or trade (RHVoice evgeniy-eng and lyubov, the MBROLA
-databases) are not used.
+Voices whose licence forbids derived works or trade are not used: RHVoice evgeniy-eng and lyubov,
+festival's el, the MBROLA databases.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import phonesets as sets
 
 _HELD_OUT_VARIANTS = ("f5", "klatt4")
 _VARIANTS = (
@@ -47,7 +45,7 @@ class Part:
 
 
 def parts() -> list[Part]:
-    return [*_espeak(), *_real_voices(), *_untimed(), *_held_out()]
+    return [*_held_out(), *_espeak(), *_real_voices(), *_untimed()]
 
 
 def _espeak() -> list[Part]:
@@ -80,7 +78,6 @@ def _real_voices() -> list[Part]:
         Part("awb-zh", "flite", "awb", 160, "zh", "ARPABET", "MANDARIN_IN_ARPABET"),
     ]
     foreign = [
-        Part("el-es", "festival", "el_diphone", 130, names="SPANISH"),
         Part("lp-it", "festival", "lp_diphone", 150, names="ITALIAN"),
         Part("pc-it", "festival", "pc_diphone", 130, names="ITALIAN"),
         Part("dita-cs", "festival", "czech_dita", 150, names="CZECH"),
@@ -104,8 +101,6 @@ def _untimed() -> list[Part]:
 
 
 def _held_out() -> list[Part]:
-    zh = sets.MANDARIN_IN_ARPABET
-    assert zh
     return [
         Part("slt-en", "flite", "slt", 80, names="ARPABET", held_out=True),
         Part("rms-en", "flite", "rms", 80, names="ARPABET", held_out=True),

@@ -1,7 +1,7 @@
 """Every voice at hand, as ``speak(texts) -> utterances`` with the synthesizer's own phone times.
 
-Programs needed: espeak-ng (pip), flite, festival, open_jtalk; RHVoice-test and pico2wave for
-voices that tell no times and are aligned later.
+Programs needed: espeak-ng (pip), flite, festival; RHVoice-test and pico2wave for voices that
+tell no times and are aligned later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from phonesets import JAPANESE_UNLABELLED
 from utterance import Timed, Utterance, at_16k
 
 from mien.lipsync.viseme.looks import letters
@@ -90,10 +89,10 @@ def festival(
                 make = f"(utt.synth (eval (list 'Utterance 'Segments '{text})))"
             else:
                 make = f'(SynthText "{text}")'
-            script.append(
-                f"(unwind-protect (begin (set! u {make})"
-                f' (utt.save.segs u "{folder}/{n}.lab") (utt.save.wave u "{folder}/{n}.wav" \'riff)) nil)'
+            save = (
+                f'(utt.save.segs u "{folder}/{n}.lab") (utt.save.wave u "{folder}/{n}.wav" \'riff)'
             )
+            script.append(f"(unwind-protect (begin (set! u {make}) {save}) nil)")
         path = Path(folder, "all.scm")
         path.write_text("\n".join(script), encoding=encoding, errors="replace")
         subprocess.run(["festival", "-b", str(path)], capture_output=True)
@@ -107,29 +106,6 @@ def festival(
                 phones.append((names.get(name, "?"), at, float(end)))
                 at = float(end)
             yield Utterance(text, _read(sound), tuple(p for p in phones if p[0] != "?"))
-
-
-def open_jtalk(texts: list[str], names: Mapping[str, str]) -> Iterator[Utterance]:
-    """Debian's Japanese voice; texts are kana."""
-    for text in texts:
-        with tempfile.TemporaryDirectory() as folder:
-            sound, trace = Path(folder, "out.wav"), Path(folder, "out.txt")
-            command = ["open_jtalk", "-x", "/var/lib/mecab/dic/open-jtalk/naist-jdic"]
-            command += [
-                "-m",
-                "/usr/share/hts-voice/nitech-jp-atr503-m001/nitech_jp_atr503_m001.htsvoice",
-            ]
-            command += ["-ow", str(sound), "-ot", str(trace)]
-            subprocess.run(command, input=text, text=True, capture_output=True)
-            if not sound.exists():
-                continue
-            phones = []
-            for start, end, name in re.findall(
-                r"^(\d+) (\d+) \S+?-([A-Za-z]+)\+", trace.read_text(), re.M
-            ):
-                if name not in JAPANESE_UNLABELLED:
-                    phones.append((names[name], int(start) / 1e7, int(end) / 1e7))
-            yield Utterance(text, _read(sound), tuple(phones))
 
 
 def rhvoice(texts: list[str], voice: str) -> Iterator[Utterance]:

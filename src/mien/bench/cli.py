@@ -193,6 +193,30 @@ def idle(
     )
 
 
+@bench_app.command()
+def viseme(as_json: AsJson = False) -> None:
+    """What finding the mouth of a voice costs: CPU ms per second of speech, by each way.
+
+    Needs no server. Good: at most 10 ms whichever way is taken.
+    """
+    from mien.bench.viseme import run_viseme
+
+    result = _run("viseme", run_viseme)
+    _print(
+        result,
+        as_json,
+        "From voice to mouth, CPU ms per second of speech",
+        {
+            "phones_ms": "phone times from the voice",
+            "alignment_ms": "text aligned with the sound",
+            "net_ms": "sound alone",
+            "energy_ms": "loudness alone",
+            "net": "the net is there",
+            "seconds": "seconds of speech",
+        },
+    )
+
+
 # -- helpers ------------------------------------------------------------------------------
 
 

@@ -49,10 +49,11 @@ def _likely_heard_as() -> Floats:
     for expected in vowels:
         for heard in vowels:
             fits[heard, expected] = max(fits[heard, expected], 0.25)
-    near = [("t", "n"), ("t", "l"), ("s", "ɕ"), ("ɕ", "ʃ"), ("n", "ŋ"), ("k", "h"), ("t", "θ"),
-            ("ɹ", "ə"), ("k", "t"), ("i", "ɕ"), ("u", "l"), ("s", "t"), ("ʃ", "t")]  # fmt: skip
-    for one, other in near:
-        a, b = SOUNDS.index(one), SOUNDS.index(other)
+    near = """
+        t:n t:l s:ɕ ɕ:ʃ n:ŋ k:h t:θ ɹ:ə k:t i:ɕ u:l s:t ʃ:t m:n m:ŋ b:t b:k b:f f:θ f:s s:θ f:h
+    """
+    for pair in near.split():
+        a, b = (SOUNDS.index(name) for name in pair.split(":"))
         fits[a, b] = max(fits[a, b], 0.2)
         fits[b, a] = max(fits[b, a], 0.2)
     a, b = BILABIAL
@@ -78,6 +79,8 @@ class Aligner:
         states, entries = _states(words)
         self._sound = np.array(states, np.int64)
         self._loops, self._entry = _topology(states, entries)
+        # Which sound of the text a state belongs to: those before it that one can stay in.
+        self._instance = np.cumsum(np.concatenate([[False], self._loops[:-1] > _IMPOSSIBLE]))
         self._score = np.full(len(states), _IMPOSSIBLE, np.float32)
         self._score[0] = 0
         if len(states) > 1:
@@ -139,7 +142,11 @@ class Aligner:
         settled = until if self._over else max(begin, until - _SETTLED_FRAMES)
         if settled > begin:
             # A phone is given whole or not at all: settle where one begins.
-            while begin < settled < until and path[settled - begin] == path[settled - begin - 1]:
+            instance = self._instance[path]
+            while (
+                begin < settled < until
+                and instance[settled - begin] == instance[settled - begin - 1]
+            ):
                 settled -= 1
             self._path += path[: settled - begin]
             self._settled = settled
@@ -164,20 +171,13 @@ class Aligner:
         if not path:
             return
         trusted = self._trusted(path, begin)
-        edges = [0]
-        for at, (one, other) in enumerate(pairwise(path), start=1):
-            new_phone = self._sound[one] != self._sound[other] or self._starts(one, other)
-            if new_phone or trusted[at] != trusted[at - 1]:
-                edges.append(at)
-        for first, last in pairwise([*edges, len(path)]):
+        instance = self._instance[np.array(path)]
+        changes = (np.diff(instance) != 0) | (np.diff(trusted) != 0)
+        edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(path)]
+        for first, last in pairwise(edges):
             if trusted[first]:
                 symbol = SOUNDS[self._sound[path[first]]]
-                start, end = (begin + first) * FRAME_SEC, (begin + last) * FRAME_SEC
-                yield Phone(symbol, start, end)
-
-    def _starts(self, one: int, other: int) -> bool:
-        """Whether a new sound begins between two states of the same sound ("some mice")."""
-        return one != other and bool(self._loops[one] > _IMPOSSIBLE)
+                yield Phone(symbol, (begin + first) * FRAME_SEC, (begin + last) * FRAME_SEC)
 
     def _trusted(self, path: Sequence[int], begin: int) -> NDArray[np.bool_]:
         """bool[len(path)]: whether text and sound belong together at each frame from ``begin``."""

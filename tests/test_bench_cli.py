@@ -15,7 +15,9 @@ from mien.bench.server import ServerDied, running_server
 runner = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["sync", "latency", "sessions", "soak", "idle", "viseme"])
+@pytest.mark.parametrize(
+    "command", ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme"]
+)
 def test_help_says_what_is_measured(command: str) -> None:
     result = runner.invoke(bench_app, [command, "--help"])
     assert result.exit_code == 0
@@ -57,6 +59,17 @@ def test_short_runs_have_every_figure(command: str, keys: set[str]) -> None:
     figures = json.loads(result.stdout)
     assert keys <= figures.keys()
     assert all(figures[key] is not None for key in keys), figures
+
+
+def test_compose_has_every_case() -> None:
+    result = runner.invoke(bench_app, ["compose", "--ticks", "3", "--json"])
+    assert result.exit_code == 0, result.stderr
+    runs = json.loads(result.stdout)["runs"]
+    cases = {(r["presenter"], r["width"], r["height"], r["background"]) for r in runs}
+    assert {("mei", 512, 512, "soft"), ("mei", 720, 1280, "image")} <= cases
+    assert len(cases) == len(runs) and len(runs) % 4 == 0
+    for run in runs:
+        assert all(run[key]["n"] == 3 for key in ("compose_ms", "i420_ms", "total_ms"))
 
 
 def test_unknown_voice_is_told_in_words() -> None:

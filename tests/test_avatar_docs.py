@@ -39,9 +39,10 @@ def test_the_smallest_avatar_speaks(tmp_path: Path) -> None:
 
     avatar = load_avatar(folder)
     rest = avatar.compose(0, None, Pose())
-    np.testing.assert_allclose(rest, cv2.cvtColor(doodle(4), cv2.COLOR_BGR2RGB), atol=2)
     wide = avatar.compose(0, Mouth(MouthShape(1.0, 0.0)), Pose())
-    np.testing.assert_allclose(wide, cv2.cvtColor(doodle(26), cv2.COLOR_BGR2RGB), atol=2)
+    for shown, mouth in ((rest, 4), (wide, 26)):
+        change = np.abs(shown.astype(int) - doodle(mouth)[..., ::-1]).max(-1)
+        assert np.median(change) == 0 and (change > 8).mean() < 0.01  # edges are made crisp
     turned = avatar.compose(0, None, Pose(yaw=6))
     assert np.abs(turned.astype(int) - rest).mean() > 0.5
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mien.avatar.framing import Cut, Rect, View
 from mien.avatar.motion import LIMITS, Body, moves
 from mien.avatar.package import Layer, Package
-from mien.avatar.resample import premultiplied, resampled
+from mien.avatar.resample import crisp, premultiplied, resampled
 from mien.avatar.tiles import TILE, Cover, tiles_of
 from mien.media.tick import Image
 
@@ -43,7 +43,7 @@ class ScaledLayer:
         place = material.rect(box).grown(2)
         self.place = place if painted is None else place.joined(painted)
         image, origin = _padded(layer, package.size)
-        self.image = resampled(premultiplied(image), origin, material, self.place)
+        self.image = crisp(resampled(premultiplied(image), origin, material, self.place))
         self.image.setflags(write=False)
         self.cover = Cover(self.image[..., 3], self.image[..., 3], material.scale / view.scale)
         self._scale = material.scale / view.scale

@@ -12,14 +12,15 @@ from mien.avatar.atlas import DEFAULT_SIZE, AtlasAvatar
 from mien.avatar.background import SOFT, Background
 from mien.avatar.errors import AvatarError
 from mien.avatar.folder import read_toml
-from mien.avatar.package import read_package
+from mien.avatar.package import Package, read_package
 
 BUILT_IN = Path(__file__).parent.parent / "assets" / "presenters"
 
 
 @dataclass(frozen=True, slots=True)
 class AvatarInfo:
-    """One line of a list of avatars. why_not: "" when it can be loaded."""
+    """One line of a list of avatars. why_not: "" when it can be loaded. title_zh: "" where the
+    title serves in Chinese as well."""
 
     name: str
     title: str
@@ -28,6 +29,7 @@ class AvatarInfo:
     license: str
     built_in: bool
     why_not: str = ""
+    title_zh: str = ""
 
 
 def user_folder() -> Path:
@@ -65,13 +67,13 @@ def load_avatar(
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path, changed: int) -> AtlasAvatar:
-    return AtlasAvatar(read_package(folder))
+def _package(folder: Path, changed: int) -> Package:
+    return read_package(folder)
 
 
 @lru_cache(maxsize=8)
 def _framed(folder: Path, changed: int, size: tuple[int, int]) -> AtlasAvatar:
-    return _read(folder, changed).framed(size)
+    return AtlasAvatar(_package(folder, changed), size)
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -102,4 +104,5 @@ def _info(folder: Path, *, built_in: bool) -> AvatarInfo:
         engines=tuple(str(e) for e in engines) if isinstance(engines, list) else (),
         license=str(data.get("license", "")),
         built_in=built_in,
+        title_zh=str(data.get("title_zh", "")),
     )

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mien.avatar.framing import View
 from mien.avatar.patches import Patches
-from mien.avatar.resample import premultiplied, resampled
+from mien.avatar.resample import crisp, premultiplied, resampled
 from mien.media.tick import Image
 
 Floats = NDArray[np.float32]
@@ -43,7 +43,10 @@ class Morph:
         size = self.place.width, self.place.height
         origin = patches.box[:2]
         self._images = np.stack(
-            [resampled(premultiplied(i), origin, material, self.place) for i in patches.images]
+            [
+                crisp(resampled(premultiplied(image), origin, material, self.place))
+                for image in patches.images
+            ]
         )
         self._images.setflags(write=False)
         self.mask = feather_mask(*size, round(patches.feather * material.scale))

@@ -19,6 +19,8 @@ from mien.media.tick import Image
 Floats = NDArray[np.float32]
 Reals = NDArray[np.floating[Any]]
 
+CRISP = 0.1
+
 
 def resampled(image: Image, origin: tuple[float, float], view: View, out: Rect) -> Image:
     """What a picture showing ``view`` has in the rectangle ``out`` of ``image``.
@@ -37,6 +39,19 @@ def resampled(image: Image, origin: tuple[float, float], view: View, out: Rect) 
     done = _scaled(columns, *taps(x, image.shape[1], view.scale))
     rounded = np.clip(np.round(done), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(rounded.transpose(1, 0, 2))
+
+
+def crisp(image: Image) -> Image:
+    """uint8[h, w, 4] RGBA, premultiplied, made up for being bent later.
+
+    Bending takes the nearest four pixels, which between two of them halves the finest detail: a
+    head that moves looked softer than one at rest. Sharpened by ``CRISP`` beforehand it is, on
+    the average, as sharp as it was; by twice that, edges get rims.
+    """
+    kernel = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32) * CRISP
+    kernel[1, 1] += 1
+    out = np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REPLICATE), np.uint8)
+    return np.minimum(out, out[..., 3:])
 
 
 def taps(at: Reals, count: int, scale: float) -> tuple[NDArray[np.intp], Floats]:

@@ -73,7 +73,7 @@ def create(
       mien run --avatar me
     """
     from mien.avatar.photo import PhotoError, Request, build
-    from mien.avatar.photo.build import suggested_name
+    from mien.avatar.photo.builder import suggested_name
 
     try:
         request = Request(

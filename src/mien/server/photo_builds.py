@@ -13,7 +13,7 @@ from loguru import logger
 
 from mien.avatar.library import BUILT_IN, user_folder
 from mien.avatar.photo import Built, PhotoError, Request, build
-from mien.avatar.photo.build import suggested_name
+from mien.avatar.photo.builder import suggested_name
 from mien.problems import Problem
 
 Message = dict[str, Any]

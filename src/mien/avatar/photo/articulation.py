@@ -20,7 +20,8 @@ from mien.avatar.photo.geometry import (
 )
 
 HALF_MOUTH = 0.26  # of a resting face, in its units
-OPENNESS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+# Lips part between the first two: nearer to each other there, or skin would shine through teeth.
+OPENNESS = (0.0, 0.07, 0.2, 0.4, 0.6, 0.8, 1.0)
 ROUNDING = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mien.avatar.photo.mouth import Drawn, MouthPainter
 from mien.media.tick import Image
 
 FIELD_CELL = 8  # pixels of the coarse grid that the runtime bends pictures with
+THREADS = 2
 KEPT = 0.9995  # of the squared movement; the rest is below a tenth of a pixel
 QUALITY = 90
 
@@ -39,26 +41,28 @@ def mouths(painter: MouthPainter, on_progress: Callable[[float], None]) -> Part:
     wanted: list[tuple[dict[str, Any], Articulation]] = []
     for openness in OPENNESS:
         for rounding in ROUNDING:
-            name = f"mouth/o{openness:.1f}r{rounding:+.1f}.webp"
+            name = f"mouth/o{openness:.2f}r{rounding:+.1f}.webp"
             place = {"image": name, "openness": openness, "rounding": rounding}
             wanted.append((place, vowel(openness, rounding)))
     for consonant, (shape, near) in CONSONANTS.items():
         place = {"image": f"mouth/{consonant}.webp", "consonant": consonant, "near": list(near)}
         wanted.append((place, shape))
     drawn: list[Drawn] = []
-    for done, (_, shape) in enumerate(wanted):
-        drawn.append(painter.draw(shape))
-        on_progress((done + 1) / len(wanted))
+    with ThreadPoolExecutor(THREADS) as pool:  # OpenCV and NumPy let go of the interpreter
+        for one in pool.map(painter.draw, [shape for _, shape in wanted]):
+            drawn.append(one)
+            on_progress(len(drawn) / len(wanted))
     smile = painter.moves(Articulation(smile=1.0))
     rest = painter.moves(Articulation())
     moves = np.stack([d.moves for d in drawn])
     basis = _principal(np.concatenate([moves - rest, (smile - rest)[None]]))
+    movements = [painter.movement(b) for b in basis]
     flat = (moves - rest).reshape(len(moves), -1)
     coefficients = flat @ basis.reshape(len(basis), -1).T
     bend = basis.reshape(len(basis), -1) @ (smile - rest).ravel()
     arrays: dict[str, NDArray[Any]] = {
         "coefficients": coefficients.astype(np.float32),
-        "fields": _packed([painter.fields(d, basis, FIELD_CELL) for d in drawn]),
+        "fields": _packed([painter.fields(d, movements, FIELD_CELL) for d in drawn]),
         "bend_smile": bend.astype(np.float32),
     }
     return Part([d.image for d in drawn], [place for place, _ in wanted], arrays)

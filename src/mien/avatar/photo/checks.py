@@ -35,7 +35,7 @@ NODDED, NODDED_ADVICE = 24.0, 14.0
 
 # Lips are redder than the skin around them by 9…12 (CIELAB a*) in photos, 0 ± 1 on masks, hands
 # and microphones. On very dark skin and in grey photos they are darker instead.
-RED_LIPS, DARK_LIPS = 2.0, -4.0
+RED_LIPS, DARK_LIPS = 2.0, (-30.0, -4.0)
 LIKE_SKIN_LIGHT, LIKE_SKIN_COLOUR = 18.0, 12.0  # of the skin round the mouth against the rest
 
 SHARP_UNIT = 100  # pixels between the eyes' corners at which sharpness is measured
@@ -164,7 +164,7 @@ def mouth_covered(photo: Image, points: Array) -> bool:
         abs(skin[0] - clear[0]) < LIKE_SKIN_LIGHT
         and np.hypot(*(skin - clear)[1:]) < LIKE_SKIN_COLOUR
     )
-    return not (like_skin and lip[0] - skin[0] <= DARK_LIPS)
+    return not (like_skin and DARK_LIPS[0] <= lip[0] - skin[0] <= DARK_LIPS[1])
 
 
 def sharpness(photo: Image, points: Array) -> float:

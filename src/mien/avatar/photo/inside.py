@@ -53,7 +53,7 @@ class Inside:
         lower_edge = UPPER_EDGE - OVERBITE + shape.jaw
         lit_low = np.clip(0.58 + 2.2 * (bottom - top), 0.58, 0.80)
         image = self._with_row(image, self._lower, u, v - lower_edge, lit_low)
-        lit_up = np.full_like(u, 0.96 - 0.18 * shape.round)
+        lit_up = np.full_like(u, 1.0 - 0.2 * shape.round)
         image = self._with_row(image, self._upper, u, v - UPPER_EDGE, lit_up)
         # The upper lip's shadow, and the dark towards the corners.
         below_lip = np.clip((v - top) / 0.045, 0, 1)

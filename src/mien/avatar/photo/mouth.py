@@ -28,6 +28,9 @@ from mien.media.tick import Image
 
 Floats = NDArray[np.float32]
 
+# Of the upper sheet, the lower sheet (float32[rows, columns, 2]) and the jaw (float32[2]), pixels.
+Movement = tuple[Floats, Floats, Floats]
+
 CELL = 4  # pixels of the grid on which movements are solved
 FEATHER = 0.007  # face units over which a lip's edge passes into the opening; about 0.6 mm
 JOIN = 0.05  # face units beyond the corners of the mouth within which the sheets become one
@@ -96,6 +99,10 @@ class MouthPainter:
         lower += (both - lower) * self._joined
         return upper * self._window, lower * self._window
 
+    def movement(self, moves: Array) -> Movement:
+        """What ``moves`` (float64[m, 2], face units; controls and jaw) do to sheets and jaw."""
+        return *self.sheets(moves), self._frame.vectors(moves[-1]).astype(np.float32)
+
     def moves(self, shape: Articulation) -> Array:
         """float64[m, 2], face units: movements of the controls from the photo, and the jaw's."""
         moved = self._closing + movements(shape, self._points + self._closing)
@@ -145,11 +152,10 @@ class MouthPainter:
         opaque = np.full(seen.shape[:2], 255, np.float32)
         image[part] += hole[part][..., None] * np.dstack([seen, opaque])
 
-    def fields(self, drawn: Drawn, basis: Array, cell: int) -> Floats:
+    def fields(self, drawn: Drawn, movements: list[Movement], cell: int) -> Floats:
         """float32[k, 2, gh, gw] pixels that what ``drawn`` shows moves per unit of each movement.
 
-        basis: float64[k, m, 2], movements of the controls and the jaw in face units. cell: pixels
-        of the coarse grid, roughly.
+        cell: pixels of the coarse grid, roughly.
         """
         width, height = self.box[2:]
         size = (max(4, width // cell), max(4, height // cell))
@@ -159,9 +165,7 @@ class MouthPainter:
         hole = np.clip(1 - see_upper - see_lower, 0, 1)
         depth = hole * self._inside.with_jaw(self._local[thin, thin], float(drawn.moves[-1, 1]))
         fields = []
-        for moves in basis:
-            upper, lower = self.sheets(moves)
-            jaw = self._frame.vectors(moves[-1]).astype(np.float32)
+        for upper, lower, jaw in movements:
             field = self._grid.sample(upper, *from_upper) * see_upper[..., None]
             field += self._grid.sample(lower, *from_lower) * see_lower[..., None]
             field += depth[..., None].astype(np.float32) * jaw

@@ -35,7 +35,9 @@ def tones(photo: Image, points: Array, blur: float) -> Tones:
         enamel = brightness * light * ENAMEL
     red = [OUTER_UPPER + INNER_UPPER[::-1], OUTER_LOWER + INNER_LOWER[::-1]]
     lips = _median(photo, [points[i] for i in red])
-    flesh = 0.5 * lips + 0.5 * FLESH * light * (brightness / 215)
+    colourful = min(1.0, float(skin.max() - skin.min()) / (0.12 * float(skin.max()) + 1))
+    flesh_here = FLESH @ LUMA + (FLESH - FLESH @ LUMA) * colourful  # grey in a grey photo
+    flesh = 0.5 * lips + 0.5 * flesh_here * light * (brightness / 215)
     return Tones(np.clip(enamel, 0, 245), np.clip(flesh, 0, 255), blur)
 
 

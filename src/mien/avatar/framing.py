@@ -15,6 +15,7 @@ from mien.avatar.folder import Box
 # Of the height a tall picture has more than the focus, the share that lies above it: heads in
 # the upper third look framed, a head in the middle looks lost.
 ABOVE = 0.25
+LOWEST_CHIN = 0.9  # of the picture's height
 
 
 class Rect(NamedTuple):
@@ -89,8 +90,11 @@ class Cut:
     right: bool = False
 
 
-def view(size: tuple[int, int], canvas: tuple[int, int], focus: Box, cut: Cut) -> View:
-    """The view of a picture of ``size`` (width, height). Its bottom never lies below the canvas."""
+def view(size: tuple[int, int], canvas: tuple[int, int], focus: Box, cut: Cut, chin: float) -> View:
+    """The view of a picture of ``size`` (width, height). Its bottom never lies below the canvas.
+
+    chin: y on the canvas; kept in the picture where a cut figure allows less than the focus.
+    """
     aspect = size[0] / size[1]
     canvas_width, canvas_height = canvas
     left, top, width, height = focus
@@ -103,7 +107,7 @@ def view(size: tuple[int, int], canvas: tuple[int, int], focus: Box, cut: Cut) -
         tall = min(tall, canvas_height)
     wide = tall * aspect
     shown_left = left + width / 2 - wide / 2
-    shown_top = top - ABOVE * (tall - height)
+    shown_top = max(top - ABOVE * (tall - height), chin - LOWEST_CHIN * tall)
     if cut.right:
         shown_left = min(shown_left, canvas_width - wide)
     if cut.left:

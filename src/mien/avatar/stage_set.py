@@ -34,7 +34,7 @@ class StageSet:
 
     def __init__(self, package: Package, size: tuple[int, int]) -> None:
         self.package, self.size = package, size
-        self.view = view(size, package.size, package.focus, cut_sides(package))
+        self.view = view(size, package.size, package.focus, cut_sides(package), package.chin)
         # Larger than the canvas nothing gets sharper, only dearer: the bend enlarges it as well.
         self.material = View(self.view.left, self.view.top, min(self.view.scale, 1.0))
         self._face = Face(package, self.material)

@@ -290,8 +290,8 @@ async def test_a_photo_becomes_a_face_that_speaks(
         await visitor.part("photo-consent").check()
         await visitor.part("photo-create").click()
         await visitor.part("photo-keep").wait_for(timeout=PATIENCE * 1000)
-        strip = "document.querySelector('.photo-strip').naturalWidth"
-        assert await visitor.page.evaluate(strip) == 4 * 224
+        seen = "document.querySelector('.photo-moments').naturalWidth"
+        assert await visitor.page.evaluate(seen) == 2 * 256
         await visitor.picture_of(f"{device}-photo-preview", tmp_path)
         assert {folder.name for folder in avatars.iterdir()} == there, "not kept before it is seen"
         await visitor.part("photo-keep").click()

@@ -230,11 +230,7 @@ def _event(message: Message) -> dict[str, str]:
 def look_of(session: Session, wardrobe: Wardrobe) -> dict[str, Any]:
     """Who is seen, and before what."""
     look = session.look
-    title = wardrobe.title(look.avatar)
-    return {
-        **asdict(look),
-        "face": {"name": look.avatar, "label": {"en": title, "zh": title}},
-    }
+    return {**asdict(look), "face": {"name": look.avatar, "label": wardrobe.title(look.avatar)}}
 
 
 def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from mien.server.backgrounds import Backgrounds
 from mien.services import AVATARS, Player, Services
 
 PREVIEW_SIZE = (192, 192)
-STRIP_SIZE = (224, 224)
+MOMENT_SIZE = (256, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Wardrobe:
         self.default = Look(services.avatar.name, self.backgrounds.default, configured.blur)
         self._services = services
         self._configured = settings.avatar
-        self._titles: dict[str, str] = {}
+        self._titles: dict[str, dict[str, str]] = {}
         self.avatars()
 
     def avatars(self) -> list[AvatarInfo]:
@@ -54,12 +54,15 @@ class Wardrobe:
         if name not in AVATARS and name not in found:
             folder = Path(self._configured).expanduser().resolve()
             found[name] = AvatarInfo(name, name, folder, (), "", True)
-        self._titles = {avatar.name: avatar.title for avatar in found.values()}
+        self._titles = {
+            avatar.name: {"en": avatar.title, "zh": avatar.title_zh or avatar.title}
+            for avatar in found.values()
+        }
         return list(found.values())
 
-    def title(self, name: str) -> str:
-        """What people call the avatar, as last read; at no cost."""
-        return self._titles.get(name, name.capitalize())
+    def title(self, name: str) -> dict[str, str]:
+        """What people call the avatar in both languages, as last read; at no cost."""
+        return self._titles.get(name, {"en": name.capitalize(), "zh": name.capitalize()})
 
     def listed(self) -> list[dict[str, Any]]:
         """The avatars as the API lists them; ``why_not`` says what is wrong with one."""
@@ -130,17 +133,18 @@ def _preview(folder: Path, changed: int) -> bytes:
     return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def strip(folder: Path) -> bytes:
+def moments(folder: Path) -> bytes:
     """A JPEG of the avatar at rest, with its mouth open and round, and with its eyes shut."""
-    avatar = load_avatar(folder, STRIP_SIZE, SOFT)
-    moments = (
+    avatar = load_avatar(folder, MOMENT_SIZE, SOFT)
+    shown = (
         (None, Pose()),
         (Mouth(MouthShape(openness=0.7)), Pose()),
         (Mouth(MouthShape(openness=0.3, rounding=0.9)), Pose()),
         (None, Pose(blink=1.0)),
     )
-    pictures = [avatar.compose(0, mouth, pose) for mouth, pose in moments]
-    bgr = cv2.cvtColor(np.hstack(pictures), cv2.COLOR_RGB2BGR)
+    pictures = [avatar.compose(0, mouth, pose) for mouth, pose in shown]
+    square = np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
+    bgr = cv2.cvtColor(square, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 

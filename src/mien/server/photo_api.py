@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from mien.avatar.photo import Built
 from mien.problems import Problem
 from mien.server.access import require_token
-from mien.server.looks import strip
+from mien.server.looks import moments
 from mien.server.looks_api import UNREAD_BYTES, uploaded
 from mien.server.photo_builds import Message, PhotoBuilds
 
@@ -40,7 +40,7 @@ async def build_avatar(
 
     consent: the caller has the right to use this face; it is written into the avatar.
     Answers with one JSON object per line: {"share": 0…1, "step"} while it works, then
-    {"draft": {name, strip, advice}} or {"error": …}. Leaving ends the work.
+    {"draft": {name, moments, advice}} or {"error": …}. Leaving ends the work.
     """
     if not consent:
         raise Problem(
@@ -74,16 +74,16 @@ def _described(built: Built) -> dict[str, Any]:
     name = built.path.name
     return {
         "name": name,
-        "strip": f"/api/v1/avatar-drafts/{name}/strip.jpg?v={built.path.stat().st_mtime_ns}",
+        "moments": f"/api/v1/avatar-drafts/{name}/moments.jpg?v={built.path.stat().st_mtime_ns}",
         "advice": [{"en": advice.en, "zh": advice.zh} for advice in built.advice],
     }
 
 
-@router.get("/avatar-drafts/{name}/strip.jpg")
-async def draft_strip(builds: AnyBuilds, name: str) -> Response:
-    """The draft at rest, speaking and blinking, side by side."""
+@router.get("/avatar-drafts/{name}/moments.jpg")
+async def draft_moments(builds: AnyBuilds, name: str) -> Response:
+    """The draft at rest, speaking and blinking, in one picture."""
     folder = await asyncio.to_thread(builds.draft, name)
-    return Response(await asyncio.to_thread(strip, folder), media_type="image/jpeg")
+    return Response(await asyncio.to_thread(moments, folder), media_type="image/jpeg")
 
 
 @router.post("/avatar-drafts/{name}/keep", status_code=204)

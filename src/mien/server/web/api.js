@@ -7,7 +7,7 @@ import { recallInTab, rememberInTab } from "./memory.js";
 /** @typedef {{name: string, ready?: boolean, why_not?: Text | null, label?: Text}} Named */
 /** @typedef {Named & {own: boolean, preview: string}} Face */
 /** @typedef {{name: string, label: Text, colour: string | null, preview: string | null, own: boolean}} Backdrop */
-/** @typedef {{name: string, strip: string, advice: Text[]}} Draft */
+/** @typedef {{name: string, moments: string, advice: Text[]}} Draft */
 /** @typedef {import("./look.js").Look} Look */
 /**
  * @typedef {object} Info

@@ -17,7 +17,7 @@ export class Photo {
   #bar = /** @type {HTMLProgressElement} */ (find(".photo-progress progress"));
   #step = find(".photo-step");
   #said = find(".photo-said");
-  #strip = /** @type {HTMLImageElement} */ (find(".photo-strip"));
+  #moments = /** @type {HTMLImageElement} */ (find(".photo-moments"));
   /** @type {File | null} */ #photo = null;
   /** @type {AbortController | null} */ #building = null;
   /** @type {string | null} */ #draft = null;
@@ -97,8 +97,8 @@ export class Photo {
         building.signal,
       );
       this.#draft = draft.name;
-      this.#strip.src = api.tokenUrl(draft.strip).href;
-      await this.#strip.decode().catch(() => {}); // a question about nothing would be odd
+      this.#moments.src = api.tokenUrl(draft.moments).href;
+      await this.#moments.decode().catch(() => {}); // a question about nothing would be odd
       this.#say(() => draft.advice.map(localised).join(" "), "advice");
       this.#go("judge");
       find(".photo-keep").focus();

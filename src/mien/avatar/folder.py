@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.errors import AvatarError
+from mien.avatar.image_header import HeaderError, image_size
 from mien.media.tick import Image
 
 FORMAT = 2
@@ -102,19 +103,24 @@ class Folder:
     def image(self, table: dict[str, Any], key: str, size: tuple[int, int]) -> Image:
         """uint8[h, w, 4] RGBA, straight alpha; a picture without alpha is opaque."""
         path = self.file(table, key)
+        data = path.read_bytes()
         try:
-            raw = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error:  # an empty file
-            raw = None
-        if raw is None or raw.dtype != np.uint8:
-            raise AvatarError(f"{path} is no readable 8-bit picture (WebP, PNG or JPEG)")
-        if raw.shape[1::-1] != size:
+            found = image_size(data)
+        except HeaderError:
+            raise self._unreadable(path) from None
+        if found != size:  # known before anything is decoded
             raise AvatarError(
-                f"{path} has {raw.shape[1]}×{raw.shape[0]} pixels, expected {size[0]}×{size[1]}"
+                f"{path} has {found[0]}×{found[1]} pixels, expected {size[0]}×{size[1]}"
             )
+        raw = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if raw is None or raw.dtype != np.uint8:
+            raise self._unreadable(path)
         channels = 1 if raw.ndim == 2 else raw.shape[2]
         code = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}[channels]
         return np.asarray(cv2.cvtColor(raw, code), np.uint8)
+
+    def _unreadable(self, path: Path) -> AvatarError:
+        return AvatarError(f"{path} is no readable 8-bit picture (WebP, PNG or JPEG)")
 
     def arrays(
         self, table: dict[str, Any], key: str, needed: tuple[str, ...]

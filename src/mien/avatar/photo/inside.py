@@ -58,10 +58,9 @@ class Inside:
         # The upper lip's shadow, and the dark towards the corners.
         below_lip = np.clip((v - top) / 0.045, 0, 1)
         above_lip = np.clip((bottom - v) / 0.03, 0, 1)
-        shade = (0.62 + 0.38 * below_lip**0.8) * (0.80 + 0.20 * above_lip)
+        shade = (0.70 + 0.30 * below_lip**0.8) * (0.85 + 0.15 * above_lip)
         corner = np.clip(1.12 - 0.62 * np.clip(np.abs(u) / half, 0, 1) ** 2.6, 0, 1)
-        # Light in a mouth is red from its walls: shade takes less of the red.
-        image = image * (shade * corner)[..., None] ** np.array([0.72, 1.0, 1.08])
+        image = np.asarray(image * _light(shade * corner), np.float32)
         return np.asarray(cv2.GaussianBlur(image, (0, 0), max(self._tones.blur, 0.3)), np.float32)
 
     def with_jaw(self, local: Array, jaw: float) -> Array:
@@ -98,5 +97,11 @@ class Inside:
         x = ((u * scale + row.edge[0] + 0.5) * shrink - 0.5).astype(np.float32)
         y = ((v * scale + row.edge[1] + 0.5) * shrink - 0.5).astype(np.float32)
         found = cv2.remap(small, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        teeth = found[..., :3] * self._tones.enamel * light[..., None]
+        teeth = found[..., :3] * self._tones.enamel * _light(light)
         return np.asarray(image * (1 - found[..., 3:]) + teeth, np.float32)
+
+
+def _light(share: Array) -> Array:
+    """RGB factors for a share of the full light: what comes back from the walls of a mouth is
+    red, and teeth in plain grey shade look dead."""
+    return np.asarray(share[..., None] ** np.array([0.62, 1.0, 1.10]))

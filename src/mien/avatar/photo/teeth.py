@@ -73,7 +73,7 @@ def _row(teeth: tuple[tuple[float, ...], ...], roundness: float) -> Row:
         along = np.clip((y - neck) / high, 0, 1)
         # Enamel: rounded from side to side, warmer at the neck, glassy at the edge.
         shade = bright * (1 - 0.22 * np.abs(across) ** 3.0) * (0.90 + 0.10 * np.sin(np.pi * along))
-        glass = np.clip((along - 0.86) / 0.14, 0, 1) * 0.10
+        glass = np.clip((along - 0.86) / 0.14, 0, 1) * 0.05
         enamel = np.stack(
             [
                 shade * (1 - 0.7 * glass),

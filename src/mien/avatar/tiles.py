@@ -24,7 +24,7 @@ Indices = NDArray[np.intp]
 
 TILE = 16
 PIXELS = TILE * TILE
-BATCH = 256  # tiles; 0.8 MB of maps and pixels
+BATCH = 256  # tiles; 0.8 MB of maps and pixels, and products too small for BLAS to use threads
 
 CLEAR, EDGE, OPAQUE = 0, 1, 2
 LATTICE = 2  # pixels of the layer between places whose cover is known
@@ -105,17 +105,22 @@ def lay(
     image: uint8[h, w, 4] RGBA, premultiplied. corners: float32[rows + 1, columns + 1, 2], where
     in it the tiles' corners come from. states: uint8[rows, columns]. frame: see ``tiled``.
     """
-    x, y = _of_tiles(corners[..., 0]), _of_tiles(corners[..., 1])
+    x, y = corners[..., 0].ravel(), corners[..., 1].ravel()
+    across = corners.shape[1]
+    around = np.array([0, 1, across, across + 1])
     for state in (OPAQUE, EDGE):
         rows, columns = np.nonzero(states == state)
+        of_tiles = (rows * across + columns)[:, None] + around
+        at_x, at_y = x[of_tiles], y[of_tiles]
         for first in range(0, len(rows), BATCH):
-            at = rows[first : first + BATCH], columns[first : first + BATCH]
+            batch = slice(first, first + BATCH)
+            at = rows[batch], columns[batch]
             count = len(at[0])
             moved = bench.moved[:count]
             cv2.remap(
                 image,
-                np.matmul(x[at], _SHARES, out=bench.x[:count]),
-                np.matmul(y[at], _SHARES, out=bench.y[:count]),
+                np.matmul(at_x[batch], _SHARES, out=bench.x[:count]),
+                np.matmul(at_y[batch], _SHARES, out=bench.y[:count]),
                 cv2.INTER_LINEAR,
                 dst=moved,
                 borderMode=cv2.BORDER_REPLICATE,
@@ -127,13 +132,6 @@ def lay(
                 _over(moved, bench.below[:count], bench.through[:count])
                 words = below
             frame[at] = words
-
-
-def _of_tiles(corners: Floats) -> Floats:
-    """float32[rows + 1, columns + 1] → float32[rows, columns, 4], the corners of each tile."""
-    return np.stack(
-        [corners[:-1, :-1], corners[:-1, 1:], corners[1:, :-1], corners[1:, 1:]], axis=-1
-    )
 
 
 def _over(moved: Image, below: Image, through: Image) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 import numpy as np
 from pipecat.frames.frames import (
@@ -20,13 +20,19 @@ from pipecat.utils.text.base_text_aggregator import TextType
 from fake_openai import FakeOpenAI, Scenario
 from mien.config import Settings
 from mien.conversation import Conversation
+from mien.lipsync.contract import Mouth, MouthRequest
+from mien.lipsync.viseme import VisemeLipSync
+from mien.lipsync.viseme.mouth import covered
 from mien.media.speech import Word
 from mien.media.tick import Event, Tick
 from mien.performer import Performer
 from mien.services import Services, open_services
 from mien.stage import Stage, TurnFrame
+from mien.tts.alignment import ForcedAlignment
 from mien.tts.clauses import ClauseFrame, GestureFrame
+from mien.tts.espeak import EspeakVoice
 from mien.tts.service import SpeechFrame
+from mien.tts.voice import Run
 
 
 def sound(seconds: float, rate: int = 24_000, channels: int = 1) -> bytes:
@@ -241,3 +247,39 @@ async def test_a_pipeline_that_ends_by_itself_ends_the_conversation() -> None:
         done, _ = await asyncio.wait([running], timeout=10)
         assert running in done and isinstance(running.exception(), ExceptionGroup)
         assert conversation.events.closed, "listeners are told"
+
+
+async def test_the_phones_of_a_foreign_voice_are_found_by_listening() -> None:
+    asked: list[MouthRequest] = []
+
+    class Recorder(VisemeLipSync):
+        def render(self, batch: Sequence[MouthRequest]) -> list[Mouth]:
+            asked.extend(batch)
+            return super().render(batch)
+
+    voice, alignment = EspeakVoice(), ForcedAlignment()
+    try:
+        async with (
+            open_services(Settings()) as services,
+            aclosing(voice.speak([Run("en", "My baby brother bought a map.")])) as chunks,
+        ):
+            pcm = np.concatenate([chunk.pcm async for chunk in chunks])
+            performer = Performer(services.avatar, Recorder(), ThreadPoolExecutor(1))
+            frames: list[Frame] = [
+                TurnFrame(1, 0),
+                AggregatedTextFrame("My baby brother bought a map.", TextType.SENTENCE),
+            ]
+            for begin in range(0, len(pcm), 2205):
+                piece = pcm[begin : begin + 2205].tobytes()
+                frames.append(TTSAudioRawFrame(piece, voice.sample_rate, 1))
+            stage = Stage(performer, lambda name: None, alignment, "en")
+            await run_test(stage, frames_to_send=[*frames, LLMFullResponseEndFrame()])
+            await play(performer, 60)
+    finally:
+        await voice.aclose()
+        await alignment.aclose()
+    speaking = [request for request in asked if request.audio.any()]
+    by_text = [request for request in speaking if request.phones and covered(request.phones)]
+    assert len(by_text) > 0.8 * len(speaking)
+    told = {p.symbol for request in by_text for p in request.phones or ()}
+    assert {"m", "b", "i"} <= told

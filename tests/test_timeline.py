@@ -67,7 +67,7 @@ def test_an_unfinished_clause_waits_for_its_look_ahead_and_a_finished_one_does_n
     timeline = Timeline(context=(0.1, 0.1))
     timeline.say(chunk(tone(0.1), last=False))
     assert not timeline.speech_ready
-    timeline.say(chunk(tone(0.05), last=False))
+    timeline.say(chunk(tone(0.07), last=False))
     assert timeline.speech_ready
     finished = Timeline(context=(0.1, 0.1))
     finished.say(chunk(tone(0.02)))
@@ -360,3 +360,14 @@ def test_late_phones_after_their_ticks_have_gone_do_no_harm_and_are_forgotten() 
     assert timeline.silent
     timeline.forget()
     assert not timeline._phones
+
+
+def test_a_tick_is_planned_with_its_whole_window_whatever_the_resamplers_hold_back() -> None:
+    timeline = Timeline(voice_rate=16_000, context=(0.1, 0.15))
+    pcm = (8000 * np.sin(np.arange(22_050) * 2 * np.pi * 200 / 22_050)).astype(np.int16)
+    for begin in range(0, len(pcm), 441):
+        timeline.say(SpeechChunk(0, 1, "啊", pcm[begin : begin + 441], 22_050))
+        while timeline.speech_ready:
+            window = timeline.plan().window
+            timeline.emit()
+            assert window is not None and window.pcm[-80:].any(), "not silence: not there yet"

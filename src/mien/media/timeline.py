@@ -304,7 +304,11 @@ class Timeline:
             return True
         if forced and self._sounding:
             return available >= SAMPLES_PER_TICK
-        return available >= SAMPLES_PER_TICK + self._look_ahead
+        # The two resamplers are not equally far behind; an engine must not take what one has not
+        # given yet for silence.
+        at = round(self._position * self._voice_rate / SAMPLE_RATE)
+        heard = self._voice.end >= at + self._after
+        return heard and available >= SAMPLES_PER_TICK + self._look_ahead
 
     def _plan_speech(self, index: int) -> TickPlan:
         begin, end = self._position, min(self._position + SAMPLES_PER_TICK, self._tape.end)

@@ -86,7 +86,8 @@ class Aligner:
         if len(states) > 1:
             self._score[1] = 0
         self._from: list[NDArray[np.int8]] = []  # per frame and state: how many states back
-        self._fit: list[Floats] = []  # per frame and sound: share of the heard that fits it
+        # Per frame and sound, for the newest frames: share of the heard that fits.
+        self._fit: Floats = np.zeros((0, len(SOUNDS)), np.float32)
         self._settled = 0  # frames whose answer is final and has been given
         self._path: list[int] = []  # their states
         self._over = False
@@ -116,7 +117,7 @@ class Aligner:
         scores = scaled[:, self._sound]
         score = self._score
         moved, skipped = np.empty_like(score), np.empty_like(score)
-        for frame, heard in enumerate(scores):
+        for heard in scores:
             stay = score + self._loops
             moved[0] = _IMPOSSIBLE
             np.add(score[:-1], _MOVE, out=moved[1:])
@@ -129,8 +130,9 @@ class Aligner:
             if not (self.frames + 1) % 64:
                 score -= score.max()
             self._from.append(back)
-            self._fit.append(fits[frame])
         self._score = score
+        needed = len(self._from) - len(fits) - self._settled + _TRUST_FRAMES
+        self._fit = np.concatenate([self._fit[max(0, len(self._fit) - needed) :], fits])
 
     def _answer(self, until: int) -> list[Phone]:
         if until <= self._settled:
@@ -183,7 +185,8 @@ class Aligner:
         """bool[len(path)]: whether text and sound belong together at each frame from ``begin``."""
         before = max(0, begin - _TRUST_FRAMES)
         states = np.array([*self._path[before:begin], *path])
-        fits = np.array(self._fit[before : begin + len(path)])
+        first = len(self._fit) - (self.frames - before)
+        fits = self._fit[first : first + len(states)]
         fit = fits[np.arange(len(states)), self._sound[states]]
         # Silence that is heard and expected says nothing for or against the text.
         weight = np.where((self._sound[states] == SILENT) & (fit > 0.5), 0.05, 1.0)

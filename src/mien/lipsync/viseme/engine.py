@@ -15,8 +15,9 @@ from mien.lipsync.viseme.mouth import covered, shape_of_phones, shape_of_posteri
 from mien.lipsync.viseme.net import SoundNet, load_net
 from mien.media.speech import Phone
 
-# Half a second lets the net settle on a voice; what follows a tick is the whole look-ahead.
-_BEFORE_SEC, _AFTER_SEC = 0.5, 0.15
+# A third of a second lets the net settle where it has not followed the voice; what comes after
+# a tick is the whole look-ahead.
+_BEFORE_SEC, _AFTER_SEC = 0.35, 0.15
 
 _GAP_SEC = 0.01  # a shorter one is rounding
 _SILENT_PEAK = 1e-3  # -60 dB of full scale: less than a voice's own pauses

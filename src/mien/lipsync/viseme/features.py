@@ -46,7 +46,9 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     count = (len(audio) - 2 * HALF) // HOP + 1
     if count <= 0:
         return np.zeros((0, BANDS), np.float32)
-    frames = np.lib.stride_tricks.sliding_window_view(audio, 2 * HALF)[::HOP][:count]
+    audio = np.ascontiguousarray(audio, np.float32)
+    # A view; sliding_window_view makes the same in ten times the time, which ticks would feel.
+    frames = np.ndarray((count, 2 * HALF), np.float32, audio, strides=(4 * HOP, 4))
     spectrum = np.fft.rfft(frames * _WINDOW, _FFT)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     return np.asarray(np.log(power @ _FILTERS + _FLOOR), np.float32)

@@ -9,6 +9,7 @@ closure, so that no smoothing can open it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,45 +70,49 @@ def _nearness(start: float, end: float) -> float:
     return float(2.0 ** (-((distance / EASE_SEC) ** 2) * 2)) if distance < REACH_SEC else 0.0
 
 
-_OPENNESS = np.array([look.openness for look in LOOK_OF_SOUND])
-_ROUNDING = np.array([look.rounding for look in LOOK_OF_SOUND])
-_DOMINANCE = np.array([look.dominance for look in LOOK_OF_SOUND])
-_CONTACTS = {
-    name: np.array([look.grip if look.consonant == name else 0.0 for look in LOOK_OF_SOUND])
-    for name in RELEASE_SEC
-}
+_CONTACTS = tuple(RELEASE_SEC)
+# Per sound: openness, rounding and 1, each by dominance; its share in each contact; its grip there.
+_LIPS = np.array(
+    [[x * look.dominance for x in (look.openness, look.rounding, 1.0)] for look in LOOK_OF_SOUND]
+)
+_GRIPS = np.array(
+    [[look.grip * (look.consonant == name) for name in _CONTACTS] for look in LOOK_OF_SOUND]
+)
+_TRAITS = np.concatenate([_LIPS, _GRIPS > 0, _GRIPS], axis=1).astype(np.float32)
 
 
 def shape_of_posteriors(posteriors: NDArray[np.float32], start: float) -> MouthShape:
-    """The mouth given float[t, len(SOUNDS)] posteriors of frames 10 ms apart.
+    """The mouth given float32[t, len(SOUNDS)] posteriors of frames 10 ms apart.
 
     start: seconds of the first frame's centre, relative to the tick's start.
     """
-    centres = start + FRAME_SEC * np.arange(len(posteriors))
-    distance = np.maximum(np.abs(centres - NOW) - FRAME_SEC / 2, 0)
-    near = np.where(distance < REACH_SEC, 2.0 ** (-((distance / EASE_SEC) ** 2) * 2), 0)
-    weights = near @ (posteriors * _DOMINANCE)
-    total = float(weights.sum())
+    traits = posteriors @ _TRAITS
+    openness, rounding, total = (_near(len(posteriors), start) @ traits[:, :3]).tolist()
     if total <= 0:
         return MouthShape()
-    openness, rounding = float(weights @ _OPENNESS) / total, float(weights @ _ROUNDING) / total
-    return MouthShape(openness, rounding, *_grip(_contacts(posteriors, centres)))
+    shares, grips = np.split(traits[:, 3:], 2, axis=1)
+    return MouthShape(openness / total, rounding / total, *_grip(_contacts(shares, grips, start)))
 
 
-def _contacts(posteriors: NDArray[np.float32], centres: NDArray[np.floating]) -> list[Timed]:
+@lru_cache(maxsize=16)  # the frames of every tick lie alike
+def _near(count: int, start: float) -> NDArray[np.float32]:
+    half = FRAME_SEC / 2
+    centres = [start + FRAME_SEC * i for i in range(count)]
+    return np.array([_nearness(at - half, at + half) for at in centres], np.float32)
+
+
+def _contacts(shares: NDArray[np.float32], grips: NDArray[np.float32], start: float) -> list[Timed]:
+    """Runs of frames in which a contact is likely and somewhere certain."""
     found: list[Timed] = []
-    for name, grips in _CONTACTS.items():
-        share = posteriors @ (grips > 0)
-        if share.max() < CERTAIN:
-            continue
-        likely = np.flatnonzero(np.diff(np.concatenate([[False], share >= LIKELY, [False]])))
-        for first, last in zip(likely[::2], likely[1::2], strict=True):
+    for contact in np.flatnonzero(shares.max(axis=0) >= CERTAIN):
+        share = shares[:, contact]
+        edges = np.flatnonzero(np.diff(share >= LIKELY, prepend=False, append=False))
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             if share[first:last].max() < CERTAIN:
                 continue
-            inside = posteriors[first:last]
-            grip = float((inside @ grips).sum() / (inside @ (grips > 0)).sum())
-            begin, end = centres[first] - FRAME_SEC / 2, centres[last - 1] + FRAME_SEC / 2
-            found.append((Look(0, 0, 0, name, grip), float(begin), float(end)))
+            grip = float(grips[first:last, contact].sum() / share[first:last].sum())
+            begin, end = (start + FRAME_SEC * (at - 0.5) for at in (first, last))
+            found.append((Look(0, 0, 0, _CONTACTS[contact], grip), begin, end))
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -199,6 +201,9 @@ async def test_refusals_are_told_and_change_nothing(
         await look_panel(visitor)
         await visitor.part("face-broken").click()
         assert "无法显示" in await visitor.toast("broken_look")
+        above = "document.elementFromPoint(x + 40, y + height / 2).closest('.toast') !== null"
+        box = "const {x, y, height} = document.querySelector('.toast').getBoundingClientRect();"
+        assert await visitor.page.evaluate(f"(() => {{ {box} return {above}; }})()"), "in view"
         assert await visitor.part("face-mei").get_attribute("aria-pressed") == "true"
         await visitor.part("backdrop-file").set_input_files(tmp_path / "letter.png")
         assert "无法使用这张图片" in await visitor.toast("bad_picture")
@@ -342,6 +347,25 @@ async def test_a_photo_can_be_refused_discarded_and_cancelled(
         await visitor.part("photo-create").wait_for()
         assert await said.inner_text() == "", "who cancels knows why"
         assert {folder.name for folder in avatars.iterdir()} == there
+
+
+async def test_a_transparent_recording_lies_over_any_page(browser: Browser, tmp_path: Path) -> None:
+    out = tmp_path / "out.webm"
+    command = ("say", "Hello.", "--transparent", "--size", "320x320", "-o", str(out))
+    run = await asyncio.create_subprocess_exec(sys.executable, "-m", "mien", *command)
+    assert await run.wait() == 0
+    source = "data:video/webm;base64," + base64.b64encode(out.read_bytes()).decode()
+    async with visiting(browser) as visitor:
+        await visitor.page.set_content(
+            f"<body style='margin:0;background:#c020a0'><video muted src='{source}'></video>"
+        )
+        seek = "(v) => new Promise((done) => { v.onseeked = done; v.currentTime = 0.3; })"
+        await visitor.page.eval_on_selector("video", seek)
+        shot = np.frombuffer(await visitor.page.locator("video").screenshot(), np.uint8)
+        picture = cv2.imdecode(shot, cv2.IMREAD_COLOR_RGB).astype(int)
+        assert np.abs(picture[:20, :20] - (0xC0, 0x20, 0xA0)).max() <= 3, "the page shows through"
+        red, green, blue = picture[150:170, 150:170].mean(axis=(0, 1))
+        assert red > green > blue > 60, "but not through the face"
 
 
 def portrait(path: Path) -> Path:

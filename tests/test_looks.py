@@ -143,7 +143,8 @@ async def test_the_list_shows_every_face_and_a_broken_one_says_why(site: Server)
         session = await new_session(client)
         refused = await look(client, session, avatar="broken")
         assert_problem(refused, 409, "broken_look")
-        assert ".webp" in refused.json()["error"]["message"]["en"]
+        why = refused.json()["error"]["message"]["en"]
+        assert ".webp" in why and "data" not in why, "which file, but not where"
         unknown = await look(client, session, avatar="nobody")
         assert_problem(unknown, 404, "no_such_avatar")
         assert "mei" in unknown.json()["error"]["message"]["en"]

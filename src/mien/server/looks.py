@@ -108,7 +108,7 @@ class Wardrobe:
         try:
             return self._services.player(str(folder), background)
         except (AvatarError, BackgroundError) as error:
-            raise _broken(error) from error
+            raise _broken(error, folder) from error
 
     def preview(self, name: str) -> bytes:
         """A small PNG of the avatar at rest. Raises Problem as ``dress`` does."""
@@ -116,7 +116,7 @@ class Wardrobe:
         try:
             return _preview(folder, _version(folder))
         except AvatarError as error:
-            raise _broken(error) from error
+            raise _broken(error, folder) from error
 
 
 def _version(folder: Path) -> int:
@@ -148,10 +148,9 @@ def moments(folder: Path) -> bytes:
     return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
-def _broken(error: ValueError) -> Problem:
+def _broken(error: ValueError, folder: Path) -> Problem:
+    # Where it lies on the server is nobody's business.
+    reason = str(error).replace(f"{folder.resolve()}/", "").replace(f"{folder}/", "")
     return Problem(
-        "broken_look",
-        f"This cannot be shown: {error}",
-        f"无法显示：{error}",
-        status=409,
+        "broken_look", f"This cannot be shown: {reason}", f"无法显示：{reason}", status=409
     )

@@ -105,24 +105,21 @@ export class LookPanel {
     if (this.#busy) return;
     this.#busy = true;
     this.#panel.setAttribute("aria-busy", "true");
-    try {
-      while (Object.keys(this.#wanted).length) {
-        const asked = this.#wanted;
-        this.#wanted = {};
-        const id = this.session();
-        if (!id) break;
-        const look = await api.changeLook(id, asked);
-        this.show(look);
-        remember(KEY, JSON.stringify(this.#shown));
-      }
-    } catch (error) {
+    while (Object.keys(this.#wanted).length) {
+      const asked = this.#wanted;
       this.#wanted = {};
-      if (this.#shown) this.show(this.#shown);
-      this.#tell(error);
-    } finally {
-      this.#busy = false;
-      this.#panel.removeAttribute("aria-busy");
+      try {
+        const id = this.session();
+        if (!id) continue;
+        this.show(await api.changeLook(id, asked));
+        remember(KEY, JSON.stringify(this.#shown));
+      } catch (error) {
+        if (this.#shown) this.show(this.#shown);
+        this.#tell(error);
+      }
     }
+    this.#busy = false;
+    this.#panel.removeAttribute("aria-busy");
   }
 
   /** @param {File} file */
@@ -149,6 +146,8 @@ export class LookPanel {
   /** @param {unknown} error */
   #tell(error) {
     if (!(error instanceof api.ApiError)) throw error;
+    // Of a session that has ended the page tells by itself.
+    if (error.code === "no_such_session") return;
     toast(error.words, { code: error.code });
   }
 }

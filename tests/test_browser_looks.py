@@ -238,6 +238,19 @@ async def test_the_panel_is_usable_by_keyboard_alone(browser: Browser, site: Ser
         assert await visitor.page.evaluate(focused) == "look"
 
 
+async def test_previews_are_seen_where_a_token_is_needed(browser: Browser, tmp_path: Path) -> None:
+    manager = running_server(tmp_path, environment={"MIEN_TOKEN": "correct horse"})
+    guarded = await asyncio.to_thread(manager.__enter__)
+    try:
+        async with visiting(browser) as visitor:
+            await visitor.arrives(f"{guarded.url}/?token=correct horse")
+            await look_panel(visitor)
+            loaded = "document.querySelector('[data-face=mei] img').naturalWidth === 192"
+            await visitor.page.wait_for_function(loaded, timeout=PATIENCE * 1000)
+    finally:
+        await asyncio.to_thread(manager.__exit__, None, None, None)
+
+
 @pytest.mark.parametrize("presenter", PRESENTERS)
 async def test_every_presenter_speaks(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path, presenter: str

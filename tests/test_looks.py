@@ -213,3 +213,25 @@ async def test_only_ones_own_avatars_can_be_deleted(site: Server, home: Path) ->
         again = await client.delete("/api/v1/avatars/short-lived")
         assert_problem(again, 404, "no_such_avatar")
         await client.delete(f"/api/v1/sessions/{session}")
+
+
+async def test_what_the_settings_say_is_one_of_the_choices(tmp_path: Path) -> None:
+    elsewhere = add_avatar(tmp_path / "elsewhere", "opal", "Opal")
+    (tmp_path / "wall.png").write_bytes(picture(640, 640, (200, 120, 40)))
+    arguments = ("--avatar", str(elsewhere), "--background", "wall.png", "--blur", "0.3")
+    with running_server(tmp_path, *arguments, environment=data_home(tmp_path)) as configured:
+        async with configured.client() as client:
+            session = await new_session(client)
+            path = f"/api/v1/sessions/{session}"
+            shown = (await client.get(path)).json()
+            assert (shown["avatar"], shown["background"]) == ("opal", "configured")
+            assert shown["blur"] == 0.3 and shown["face"]["label"]["en"] == "Opal"
+            names = {one["name"] for one in (await client.get("/api/v1/avatars")).json()}
+            assert names >= {"mei", "opal"}
+            async with watching(client, session) as viewer:
+                assert redness(viewer) < -20 and like((200, 120, 40), corner(viewer))
+                await look(client, session, avatar="mei", background="green")
+                await until(lambda: redness(viewer) > 20 and like(GREEN, corner(viewer)), "Mei")
+                await look(client, session, avatar="opal", background="configured")
+                await until(lambda: redness(viewer) < -20, "and back")
+                assert like((200, 120, 40), corner(viewer))

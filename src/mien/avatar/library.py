@@ -43,7 +43,7 @@ def list_avatars() -> list[AvatarInfo]:
     for root in (BUILT_IN, user_folder()):
         if root.is_dir():
             folders = [f for f in sorted(root.iterdir()) if (f / "avatar.toml").is_file()]
-            found += [_info(f, built_in=root == BUILT_IN) for f in folders]
+            found += [avatar_info(f, built_in=root == BUILT_IN) for f in folders]
     return found
 
 
@@ -91,7 +91,8 @@ def _find(name_or_path: str | Path) -> Path:
     raise AvatarError(f"there is no avatar {text!r}; known: {known}")
 
 
-def _info(folder: Path, *, built_in: bool) -> AvatarInfo:
+def avatar_info(folder: Path, *, built_in: bool = False) -> AvatarInfo:
+    """What the folder's avatar.toml says."""
     try:
         data = read_toml(folder)
     except AvatarError as error:

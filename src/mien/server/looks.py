@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from mien.avatar.background import SOFT, Background, BackgroundError
 from mien.avatar.contract import Pose
 from mien.avatar.errors import AvatarError
-from mien.avatar.library import AvatarInfo, list_avatars, load_avatar
+from mien.avatar.library import AvatarInfo, avatar_info, list_avatars, load_avatar
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.problems import Problem
 from mien.server.backgrounds import Backgrounds
@@ -53,7 +53,7 @@ class Wardrobe:
         name = self.default.avatar
         if name not in AVATARS and name not in found:
             folder = Path(self._configured).expanduser().resolve()
-            found[name] = AvatarInfo(name, name, folder, (), "", True)
+            found[name] = replace(avatar_info(folder), name=name)
         self._titles = {
             avatar.name: {"en": avatar.title, "zh": avatar.title_zh or avatar.title}
             for avatar in found.values()
@@ -101,9 +101,9 @@ class Wardrobe:
         Raises:
             Problem: 404 for an unknown name, 409 for what is there but broken.
         """
+        if look == self.default:
+            return self._services.avatar, self._services.lipsync
         background = self.backgrounds.find(look.background, look.blur)
-        if look.avatar in AVATARS and look.avatar == self.default.avatar:
-            return self._services.player(look.avatar, background)
         folder = self.avatar(look.avatar).path
         try:
             return self._services.player(str(folder), background)

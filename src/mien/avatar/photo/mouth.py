@@ -148,7 +148,7 @@ class MouthPainter:
         seen = self._inside.paint(self._local[part], now[INNER_UPPER], now[INNER_LOWER], shape)
         # Lips turn inward and lose the light where they meet the opening.
         dim = cv2.GaussianBlur(hole[part], (0, 0), 0.016 * self._frame.unit)
-        image[part][..., :3] *= 1 - 0.5 * dim[..., None]
+        image[part][..., :3] *= 1 - 0.38 * dim[..., None]
         opaque = np.full(seen.shape[:2], 255, np.float32)
         image[part] += hole[part][..., None] * np.dstack([seen, opaque])
 

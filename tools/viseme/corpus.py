@@ -18,12 +18,12 @@ from mien.lipsync.viseme.sounds import SILENT
 # Shares of what the net hears. A formant synthesizer has many timbres but one way of moving
 # between sounds; recorded voices are few and each is worth more.
 _SHARES = (
-    (lambda name: name.startswith("es-cmn"), 0.17),
-    (lambda name: name.startswith("es-en"), 0.12),
-    (lambda name: name.startswith("es-"), 0.06),
-    (lambda name: name.endswith("-zh"), 0.14),
-    (lambda name: name.endswith(("-flite", "-fest")), 0.24),
-    (lambda name: name.endswith("-rh") or name.startswith("pico"), 0.17),
+    (lambda name: name.startswith("es-cmn"), 0.12),
+    (lambda name: name.startswith("es-en"), 0.08),
+    (lambda name: name.startswith("es-"), 0.05),
+    (lambda name: name.endswith("-zh"), 0.16),
+    (lambda name: name.endswith(("-flite", "-fest")), 0.27),
+    (lambda name: name.endswith("-rh") or name.startswith("pico"), 0.22),
     (lambda name: True, 0.10),
 )
 
@@ -91,4 +91,5 @@ class Corpus:
 def priors(label: NDArray[np.uint8], classes: int) -> list[float]:
     """How often each class occurs, none of them never."""
     counts = np.bincount(label[label != UNLABELLED], minlength=classes).astype(float) + 1
-    return list(counts / counts.sum())
+    shares: list[float] = (counts / counts.sum()).tolist()
+    return shares

@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1000)
     given = parser.parse_args()
     print(HEADER)
-    for path in sorted(given.data.glob(f"*{given.only}*.npz")):
+    for path in sorted(p for p in given.data.glob("*.npz") if given.only in p.name):
         part = np.load(path)
         if not bool(part["held_out"]):
             continue

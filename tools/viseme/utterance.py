@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from mien.lipsync.viseme.features import HOP, SAMPLE_RATE
-from mien.lipsync.viseme.sounds import SILENT, sounds
+from mien.lipsync.viseme.sounds import sounds
 
 Timed = tuple[str, float, float]
 """A phone in IPA ("" is silence) with start and end in seconds."""
@@ -37,10 +37,10 @@ def labels(phones: tuple[Timed, ...], frames: int) -> NDArray[np.uint8]:
     found = np.full(frames, UNLABELLED, np.uint8)
     per_sec = SAMPLE_RATE / HOP
     for symbol, start, end in phones:
-        parts = sounds(symbol) if symbol else ((SILENT, 1.0),)
-        for sound, share in parts:
-            stop = start + share * (end - start)
-            first, last = int(np.ceil(start * per_sec)), int(np.ceil(stop * per_sec))
+        at = start
+        for sound, share in sounds(symbol):
+            stop = at + share * (end - start)
+            first, last = int(np.ceil(at * per_sec)), int(np.ceil(stop * per_sec))
             found[max(first, 0) : max(last, 0)] = sound
-            start = stop
+            at = stop
     return found

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.lipsync.viseme.looks import LOOKS
-from mien.lipsync.viseme.sounds import BILABIAL, SILENT, SOUNDS, sounds
+from mien.lipsync.viseme.sounds import BILABIAL, LOOK_OF_SOUND, SILENT, SOUNDS, sounds
 from mien.media.speech import Phone
 
 FRAME_SEC = 0.01
@@ -24,6 +24,9 @@ _HOLD_FRAMES = 4
 # Older than this, a decision has not been seen to change any more.
 _SETTLED_FRAMES = 40
 
+# How far posteriors are divided by the priors, which the text replaces. Between 0 and 0.6 it makes
+# no difference; at 1 rare sounds win wherever the net is unsure (7 % fewer frames right).
+_PRIOR_WEIGHT = np.float32(0.4)
 _STAY, _MOVE = -0.03, -0.5
 # Natural logarithms: how much worse than the best path the one through the whole text may end
 # and still be believed.
@@ -75,7 +78,7 @@ class Aligner:
     """
 
     def __init__(self, words: Sequence[Sequence[str]], priors: Floats) -> None:
-        self._prior = priors.astype(np.float32) ** np.float32(0.7)
+        self._prior = priors.astype(np.float32) ** _PRIOR_WEIGHT
         states, entries = _states(words)
         self._sound = np.array(states, np.int64)
         self._loops, self._entry = _topology(states, entries)
@@ -212,8 +215,8 @@ def _states(words: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
 
 
 def _shortest(sound: int) -> int:
-    """Frames a sound takes at least."""
-    return 3 if sound in BILABIAL else 2
+    """Frames a sound takes at least; a vowel may be half a diphthong."""
+    return 2 if LOOK_OF_SOUND[sound].vowel else 3
 
 
 def _topology(states: Sequence[int], entries: Sequence[int]) -> tuple[Floats, Floats]:

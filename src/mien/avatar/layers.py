@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.framing import Cut, Rect, View
-from mien.avatar.motion import LIMITS, Body, moves
+from mien.avatar.motion import LIMITS, Body, Reals, moves
 from mien.avatar.package import Layer, Package
 from mien.avatar.resample import crisp, premultiplied, resampled
 from mien.avatar.tiles import TILE, Cover, tiles_of
@@ -17,7 +17,8 @@ Floats = NDArray[np.float32]
 
 class ScaledLayer:
     """Immutable. image: uint8[h, w, 4] RGBA, premultiplied, of the pixels ``place`` of the
-    material (the canvas as ``material`` shows it)."""
+    material (the canvas as ``material`` shows it). window: rows and columns of the picture's tiles
+    that it can reach."""
 
     def __init__(
         self,
@@ -47,10 +48,16 @@ class ScaledLayer:
         self.image.setflags(write=False)
         self.cover = Cover(self.image[..., 3], self.image[..., 3], material.scale / view.scale)
         self._scale = material.scale / view.scale
-        still_x = (x - material.left) * material.scale - self.place.left - 0.5
-        still_y = (y - material.top) * material.scale - self.place.top - 0.5
-        self._still = np.stack(np.meshgrid(still_x, still_y), -1).astype(np.float32)
-        self._moves = move * np.float32(material.scale)
+        at_x = (x - material.left) * material.scale - self.place.left - 0.5
+        at_y = (y - material.top) * material.scale - self.place.top - 0.5
+        self.window = (
+            _touched(at_y, self.place.height, reach * material.scale),
+            _touched(at_x, self.place.width, reach * material.scale),
+        )
+        down, across = (slice(part.start, part.stop + 1) for part in self.window)
+        still = np.stack(np.meshgrid(at_x[across], at_y[down]), -1)
+        self._still = still.astype(np.float32)
+        self._moves = np.ascontiguousarray(move[:, down, across]) * np.float32(material.scale)
 
     def widen_cover(self, place: Rect, least: Image, most: Image) -> None:
         """Take note of parts that will be painted on; before the layer is used.
@@ -64,9 +71,17 @@ class ScaledLayer:
         self.cover = Cover(low, high, self._scale)
 
     def corners(self, controls: Floats) -> Floats:
-        """float32[rows + 1, columns + 1, 2]: where in ``image`` the tiles' corners come from."""
+        """float32[rows + 1, columns + 1, 2]: where in ``image`` the window's tiles' corners come
+        from."""
         found: Floats = self._still - np.tensordot(controls, self._moves, 1)
         return found
+
+
+def _touched(at: Reals, length: int, reach: float) -> slice:
+    """Of tiles with borders ``at`` in a picture of ``length`` pixels, those that it reaches."""
+    inside = (at[1:] > -reach) & (at[:-1] < length + reach)
+    found = np.flatnonzero(inside)
+    return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
 
 
 def cut_sides(package: Package) -> Cut:

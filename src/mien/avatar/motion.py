@@ -23,6 +23,9 @@ Reals = NDArray[np.floating[Any]]
 # Degrees. Beyond them what a still picture cannot show comes into view: the far cheek, the nape.
 YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 8.0, 6.0, 6.0
 SWAY_LIMIT = 8.0  # pixels of a 512-pixel picture
+# 1/512 of the focus. Hair behind the head is hidden by it in a real turn; its still picture, moved
+# by its true depth, would slide out beside the head.
+BACKMOST = -2.0
 LIMITS = np.array([YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT, SWAY_LIMIT, SWAY_LIMIT, 1], np.float32)
 
 
@@ -55,7 +58,7 @@ def moves(layer: Layer, body: Body, x: Reals, y: Reals) -> Floats:
         depth = _egg(across, along, body)
         follow = 1 - _smoothstep(chin - 40 * unit, chin + 95 * unit, along)
     else:
-        depth = _sampled(layer.depth, body.canvas, across, along)
+        depth = np.maximum(_sampled(layer.depth, body.canvas, across, along), BACKMOST * unit)
         follow = _sampled(layer.follow, body.canvas, across, along)
     turn = np.pi / 180
     zero = np.zeros_like(across)

@@ -81,13 +81,14 @@ class StageSet:
         for layer in reversed(self._layers):
             corners = layer.corners(bent)
             states = layer.cover.at(corners)
-            states[hidden] = CLEAR
-            hidden |= states == OPAQUE
+            behind = hidden[layer.window]
+            states[behind] = CLEAR
+            behind |= states == OPAQUE
             plans.append((layer, corners, states))
         words = tiled(frame)
         for layer, corners, states in reversed(plans):
             image = desk.face.paint(mouth, pose) if layer is self._painted else layer.image
-            lay(image, corners, states, words, desk.bench)
+            lay(image, corners, states, words[layer.window], desk.bench)
 
     def _desk(self) -> _Desk:
         desk: _Desk | None = getattr(self._local, "desk", None)

@@ -35,8 +35,8 @@ class StageSet:
     def __init__(self, package: Package, size: tuple[int, int]) -> None:
         self.package, self.size = package, size
         self.view = view(size, package.size, package.focus, cut_sides(package), package.chin)
-        # Larger than the canvas nothing gets sharper, only dearer: the bend enlarges it as well.
-        self.material = View(self.view.left, self.view.top, min(self.view.scale, 1.0))
+        # Larger than the canvas nothing gets sharper, only dearer: then the bend enlarges it.
+        self.material = self.view if self.view.scale < 1 else View(0.0, 0.0, 1.0)
         self._face = Face(package, self.material)
         self._layers = [
             ScaledLayer(

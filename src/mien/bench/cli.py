@@ -210,8 +210,8 @@ def compose(
     if as_json:
         _print(result, True, "", {})
         return
-    table = Table("presenter", "size", "background", title="Drawing, CPU ms per picture")
-    for column in ("compose p50", "I420 p50", "total p50", "total p95"):
+    table = Table("who", "size", "before", title="Drawing, CPU ms per picture: medians, total p95")
+    for column in ("compose", "I420", "total", "p95"):
         table.add_column(column, justify="right")
     for run in result["runs"]:
         table.add_row(

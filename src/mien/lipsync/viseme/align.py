@@ -20,7 +20,7 @@ FRAME_SEC = 0.01
 
 # The newest frames are decided by too little of what follows them. Together with the net's own
 # delay (100 ms and half a window) it makes 0.15 s of look-ahead.
-_HOLD_FRAMES = 4
+_HOLD_FRAMES = 5
 # Older than this, a decision has not been seen to change any more.
 _SETTLED_FRAMES = 40
 

@@ -32,8 +32,9 @@ RELEASE_SEC = {"PP": 0.036, "FF": 0.036, "TH": 0.04, "SS": 0.04, "CH": 0.055}
 
 # Of the net's posteriors: a contact is where its sounds reach CERTAIN and lasts while they stay
 # above LIKELY. A lower CERTAIN finds more closures and invents more; see docs/lipsync.md.
-CERTAIN, LIKELY = 0.5, 0.35
+CERTAIN, LIKELY = 0.35, 0.2
 FRAME_SEC = 0.01
+_EQUAL = 1e-6
 
 Timed = tuple[Look, float, float]  # look, start and end in seconds from the tick's start
 
@@ -104,15 +105,19 @@ def _near(count: int, start: float) -> NDArray[np.float32]:
 def _contacts(shares: NDArray[np.float32], grips: NDArray[np.float32], start: float) -> list[Timed]:
     """Runs of frames in which a contact is likely and somewhere certain."""
     found: list[Timed] = []
-    for contact in np.flatnonzero(shares.max(axis=0) >= CERTAIN):
-        share = shares[:, contact]
-        edges = np.flatnonzero(np.diff(share >= LIKELY, prepend=False, append=False))
-        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if share[first:last].max() < CERTAIN:
-                continue
-            grip = float(grips[first:last, contact].sum() / share[first:last].sum())
-            begin, end = (start + FRAME_SEC * (at - 0.5) for at in (first, last))
-            found.append((Look(0, 0, 0, _CONTACTS[contact], grip), begin, end))
+    # Plain lists: a column has two dozen numbers, and NumPy takes longer to begin than they last.
+    for contact in np.flatnonzero(shares.max(axis=0) >= CERTAIN).tolist():
+        share, grip = [*shares[:, contact].tolist(), 0.0], grips[:, contact].tolist()
+        first = None
+        for at, value in enumerate(share):
+            if value >= LIKELY:
+                first = at if first is None else first
+            elif first is not None:
+                if max(share[first:at]) >= CERTAIN:
+                    firm = sum(grip[first:at]) / sum(share[first:at])
+                    begin, end = (start + FRAME_SEC * (edge - 0.5) for edge in (first, at))
+                    found.append((Look(0, 0, 0, _CONTACTS[contact], firm), begin, end))
+                first = None
     return found
 
 
@@ -128,7 +133,8 @@ def _grip(timed: Sequence[Timed]) -> tuple[str, float]:
         if 0 <= (start + end) / 2 < TICK_SEC:
             distance = 0.0
         here = look.grip * max(0.0, 1 - distance / RELEASE_SEC[look.consonant])
-        if here > grip or (here == grip and look.consonant == "PP"):
+        # Of two that are equally strong the lips win: they are what everybody sees.
+        if here > grip + (_EQUAL if best == "PP" else -_EQUAL if look.consonant == "PP" else 0):
             if look.consonant != best:
                 rival = grip
             best, grip = look.consonant, here

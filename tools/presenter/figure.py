@@ -1,20 +1,31 @@
-"""The person as Blender objects, and posing them."""
+"""The person as Blender objects: posing them, and showing one layer of them to the camera."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import bpy
+import fabrics
 import materials
 import numpy as np
 from brows import brow_strands
+from clothes import parts
+from hair import Hair
 from meshes import Mesh, Vertices
 from numpy.typing import NDArray
 from person import Person, metres
-from scipy.spatial import cKDTree
 from shapes import Face
 from stage import Stage
 from strands import Strands, Style, trace
+
+# What the camera sees in each layer; everything else still lights and shades it.
+LAYERS = {
+    "back": {"hair behind"},
+    "body": {"body", "clothes"},
+    "head": {"body", "hair", "eyes", "teeth", "tongue", "brows", "lashes"},
+    "face": {"body", "eyes", "teeth", "tongue", "brows", "lashes"},  # without hair: faster
+    "hair": {"hair", "body"},  # a mask: the body only hides what lies behind it
+}
 
 
 class Figure:
@@ -22,21 +33,34 @@ class Figure:
         self.person, self.scene = person, stage.scene
         self.hair_share = hair_share
         self.objects: dict[str, Any] = {}
-        self.face_hair: list[Any] = []
+        self.layer = "whole"
         spec = person.spec
-        self.hair_material = materials.hair(
-            "hair", spec["hair"]["colour"], spec["hair"]["roughness"]
-        )
-        self.brow_material = materials.hair("brow", spec["brows"]["colour"], 0.45)
-        self.lash_material = materials.plain("lash", [0.012, 0.008, 0.006], 0.5)
+        self.brow_material = fabrics.hair("brow", spec["brows"]["colour"], 0.45)
+        self.lash_material = materials.plain("lash", spec["lashes"]["colour"], 0.5)
         self.body_faces = person.visible_body()
-        used = np.unique(np.concatenate([person.base.faces[i] for i in self.body_faces]))
-        self.used = used
-        strands = self._hair()
-        self._body(strands)
+        self.used = np.unique(np.concatenate([person.base.faces[i] for i in self.body_faces]))
+        hair = Hair(person, hair_share)
+        self._hair(hair)
+        self._body(hair.scalp)
         self._clothes()
         self._mouth_and_eyes()
-        self.pose(Face("rest", {}))
+        self.pose(Face("rest", {}), lids=True)
+
+    @property
+    def has_back(self) -> bool:
+        return "hair behind" in self.objects
+
+    def show(self, layer: str) -> None:
+        """``layer``: back, body, head, face, hair (a mask), or whole for all of them."""
+        self.layer = layer
+        seen = LAYERS.get(layer)
+        for name, thing in self.objects.items():
+            thing.visible_camera = seen is None or name.split(":")[0] in seen
+        for name in ("hair", "hair behind"):
+            if name in self.objects:
+                self.objects[name].hide_render = layer == "face"
+        self.objects["body"].is_holdout = layer == "hair"
+        materials.fade(self.skin, layer)
 
     def _mesh(self, name: str, v: Vertices, mesh: Mesh, faces: list[int], subdivide: int) -> Any:
         data = bpy.data.meshes.new(name)
@@ -52,12 +76,13 @@ class Figure:
         self.objects[name] = thing
         return thing
 
-    def _paint(self, name: str, red: Any, green: Any, blue: Any) -> None:
+    def _paint(self, name: str, layer: str, *channels: Any) -> None:
         data = self.objects[name].data
         colour = np.ones((len(data.vertices), 4), np.float32)
-        colour[:, 0], colour[:, 1], colour[:, 2] = red, green, blue
-        layer = data.color_attributes.new("mask", "FLOAT_COLOR", "POINT")
-        layer.data.foreach_set("color", colour.ravel())
+        for i, values in enumerate(channels):
+            colour[:, i] = values
+        attribute = data.color_attributes.new(layer, "FLOAT_COLOR", "POINT")
+        attribute.data.foreach_set("color", colour.ravel())
 
     def _curves(self, name: str, strands: Strands, radius: float, material: Any) -> Any:
         curves = bpy.data.hair_curves.new(name)
@@ -72,34 +97,18 @@ class Figure:
         thing = bpy.data.objects.new(name, curves)
         curves.materials.append(material)
         self.scene.collection.objects.link(thing)
+        self.objects[name] = thing
         return thing
 
-    def _hair(self) -> Strands:
-        spec, cards = self.person.spec["hair"], self.person.proxies["hair"]
-        v = cards.fit(self.person.rest)
-        keep = [i for i, f in enumerate(cards.mesh.faces) if v[f, 1].max() > spec["above"]]
-        style = Style(
-            int(spec["count"] * self.hair_share),
-            spec["step"],
-            spec["length"],
-            tuple(spec["thickness"]),
-            spec["jitter"],
-            min_length=0.4,
-        )
-        strands = trace(
-            v,
-            [cards.mesh.faces[i] for i in keep],
-            cards.mesh.uv,
-            [cards.mesh.uv_faces[i] for i in keep],
-            style,
-            np.random.default_rng(3),
-        )
-        strands = [part for s in strands for part in _clear_of_forehead(s)]
+    def _hair(self, hair: Hair) -> None:
+        spec = self.person.spec["hair"]
+        material = fabrics.hair("hair", spec["colour"], spec["roughness"])
         radius = spec["radius"] / np.sqrt(self.hair_share)
-        self.objects["hair"] = self._curves("hair", strands, radius, self.hair_material)
-        return strands
+        self._curves("hair", hair.front, radius, material)
+        if hair.back:
+            self._curves("hair behind", hair.back, radius, material)
 
-    def _body(self, hair: Strands) -> None:
+    def _body(self, scalp: NDArray[np.float64]) -> None:
         person, v = self.person, self.person.rest
         index = np.full(len(v), -1)
         index[self.used] = np.arange(len(self.used))
@@ -110,45 +119,66 @@ class Figure:
             person.base.uv_faces,
             person.base.groups,
         )
-        still = person.lower_arms(v)[self.used]
-        self._mesh("body", still, mesh, self.body_faces, 2)
-        lips = person.lip_mask()
-        self._paint(
-            "body", lips[self.used], self._blush(lips)[self.used], self._scalp(hair)[self.used]
-        )
-        material = materials.skin(person.spec["skin"], person.spec["hair"]["scalp"])
-        self.objects["body"].data.materials.append(material)
+        self._mesh("body", person.lower_arms(v)[self.used], mesh, self.body_faces, 2)
+        lips, used = person.lip_mask(), self.used
+        self._paint("body", "mask", lips[used], self._blush(lips)[used], scalp[used])
+        # Colours must stay within 0…1 to survive: dm above the parting plane, around 0.5.
+        headness = np.clip(0.5 + person.headness()[used] / 2, 0, 1)
+        self._paint("body", "more", headness, self._stubble(lips)[used], self._lids()[used])
+        spec = person.spec
+        self.skin = materials.skin(spec["skin"], spec["hair"]["scalp"])
+        self.objects["body"].data.materials.append(self.skin)
 
     def _blush(self, lips: NDArray[np.float64]) -> NDArray[np.float64]:
         v = self.person.rest
         mouth = v[lips > 0.9].mean(0)
 
         def spot(centre: tuple[float, float, float], size: tuple[float, float, float]) -> Any:
-            return np.exp(-(((v - np.array(centre)) / np.array(size)) ** 2).sum(1))
+            return np.exp(-(((v - mouth - centre) / np.array(size)) ** 2).sum(1))
 
-        cheek_y = mouth[1] + 0.42
-        cheeks = spot((0.55, cheek_y, 1.1), (0.33, 0.25, 0.6))
-        cheeks = cheeks + spot((-0.55, cheek_y, 1.1), (0.33, 0.25, 0.6))
-        nose = spot((0, mouth[1] + 0.38, mouth[2] + 0.2), (0.2, 0.16, 0.3))
-        ears = np.clip((abs(v[:, 0]) - 0.72) / 0.1, 0, 1) * (v[:, 1] > 6.0)
-        return np.clip(cheeks + 0.6 * nose + 0.5 * ears, 0, 1)
+        cheeks = spot((0.55, 0.42, -0.2), (0.33, 0.25, 0.6))
+        cheeks = cheeks + spot((-0.55, 0.42, -0.2), (0.33, 0.25, 0.6))
+        nose = spot((0, 0.38, 0.2), (0.2, 0.16, 0.3))
+        return np.clip(cheeks + 0.6 * nose + 0.5 * self.person.ears, 0, 1)
 
-    def _scalp(self, hair: Strands) -> NDArray[np.float64]:
-        """Dark skin only where strands really lie over it, so that no patch peeks out."""
+    def _stubble(self, lips: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Where a beard would grow: round the mouth, on the jaw and under it."""
         v = self.person.rest
-        near = cKDTree(np.concatenate(hair)).query(v)[0]
-        behind = np.clip((1.0 - v[:, 2]) / 0.15, 0, 1)
-        above = np.clip((v[:, 1] - 7.55) / 0.2, 0, 1)
-        return np.clip((0.13 - near) / 0.07, 0, 1) * (v[:, 1] > 6.4) * np.maximum(behind, above)
+        at = v - v[lips > 0.9].mean(0)
+        below = np.clip((0.28 - at[:, 1] + 0.35 * (abs(at[:, 0]) - 0.35)) / 0.25, 0, 1)
+        cheek = np.exp(-(((abs(at[:, 0]) - 0.42) / 0.2) ** 2) - ((at[:, 1] - 0.12) / 0.2) ** 2)
+        neck = np.clip((at[:, 1] + 0.9) / 0.3, 0, 1)
+        return np.clip(below - 0.7 * cheek, 0, 1) * neck * (lips < 0.05) * ~self.person.ears
+
+    def _lids(self) -> NDArray[np.float64]:
+        """The skin of the lids, a little darker, as round any real eye."""
+        person = self.person
+        ball = person.proxies["eyes"].fit(person.rest)
+        out = np.zeros(len(person.rest))
+        for side in (-1, 1):
+            centre = ball[ball[:, 0] * side > 0].mean(0)
+            d = (person.rest - centre) / (0.26, 0.17, 0.5)
+            out = np.maximum(out, np.exp(-((d**2).sum(1) ** 2)))
+        return out
 
     def _clothes(self) -> None:
-        spec, proxy = self.person.spec["clothes"], self.person.proxies["clothes"]
-        v = self.person.lower_arms(proxy.fit(self.person.rest))
-        faces = [i for i, f in enumerate(proxy.mesh.faces) if v[f, 1].min() > spec["above"]]
-        thing = self._mesh("clothes", v, proxy.mesh, faces, 2)
-        solid = thing.modifiers.new("solid", "SOLIDIFY")
-        solid.thickness, solid.offset = 0.0016, 1
-        thing.data.materials.append(materials.cloth("cloth", spec["colour"]))
+        person = self.person
+        for k, (spec, proxy) in enumerate(zip(person.spec["clothes"], person.clothes, strict=True)):
+            v = proxy.fit(person.rest)
+            low = person.eyes[1] - spec.get("shown", {}).get("below", 5.6)
+            wide = spec.get("shown", {}).get("aside", 9.0)
+            kept = [
+                i
+                for i, f in enumerate(proxy.mesh.faces)
+                if v[f, 1].min() > low and abs(v[f, 0]).max() < wide
+            ]
+            thing = self._mesh(f"clothes:{k}", person.lower_arms(v), proxy.mesh, kept, 2)
+            solid = thing.modifiers.new("solid", "SOLIDIFY")
+            solid.thickness, solid.offset = spec.get("thickness", 0.0016), 1
+            for part in spec["parts"]:
+                thing.data.materials.append(fabrics.cloth(part["name"], part))
+            chosen = parts(proxy.mesh, spec["parts"])[kept]
+            thing.data.polygons.foreach_set("material_index", chosen.astype(np.int32))
 
     def _mouth_and_eyes(self) -> None:
         person = self.person
@@ -156,14 +186,14 @@ class Figure:
         looks = {
             "eyes": materials.eye(person.spec["eyes"], texture),
             "teeth": materials.teeth(person.spec["teeth"]),
-            "tongue": materials.tongue(person.spec["teeth"]["tongue"]),
+            "tongue": materials.tongue(person.spec["teeth"]),
         }
         for name, look in looks.items():
             mesh = person.proxies[name].mesh
             v = person.part(name, person.rest)
             self._mesh(name, v, mesh, list(range(len(mesh.faces))), 1)
             self.objects[name].data.materials.append(look)
-        self._paint("teeth", person.crowns, 0, 0)
+        self._paint("teeth", "mask", person.crowns, 0, 0)
 
     def pose(self, face: Face, lids: bool = False) -> None:
         """Moves the face; ``lids`` regrows brows and lashes, needed when the eyes' skin moves."""
@@ -171,7 +201,7 @@ class Figure:
         self._move("body", self.person.lower_arms(base)[self.used])
         for name in ("eyes", "teeth", "tongue"):
             self._move(name, self.person.posed(name, base, face))
-        if lids or not self.face_hair:
+        if lids:
             self._regrow(base)
 
     def _move(self, name: str, v: Vertices) -> None:
@@ -180,34 +210,30 @@ class Figure:
         data.update()
 
     def _regrow(self, base: Vertices) -> None:
-        for thing in self.face_hair:
-            bpy.data.objects.remove(thing)
-        brows = brow_strands(self.person, base)
-        self.face_hair = [
-            self._curves("brows", brows, 0.00010, self.brow_material),
-            self._curves("lashes", self._lashes(base), 0.00008, self.lash_material),
-        ]
+        for name in ("brows", "lashes"):
+            if name in self.objects:
+                bpy.data.objects.remove(self.objects.pop(name))
+        brows, lashes = self.person.spec["brows"], self.person.spec["lashes"]
+        self._curves("brows", brow_strands(self.person, base), brows["radius"], self.brow_material)
+        self._curves("lashes", self._lashes(base), lashes["radius"], self.lash_material)
+        self.show(self.layer)
 
     def _lashes(self, base: Vertices) -> Strands:
-        proxy = self.person.proxies["lashes"]
+        proxy, spec = self.person.proxies["lashes"], self.person.spec["lashes"]
         v = proxy.fit(base)
         rng = np.random.default_rng(6)
-        style = Style(420, 0.012, 0.34, (0, 0.002), 0.004, samples=30_000)
         mesh = proxy.mesh
-        # Lower lashes are finer than a pixel here: the few that fit look like a comb.
+        # Lower lashes are finer than a pixel: only a few, or they look like a comb.
         at_rest = proxy.fit(self.person.rest)[:, 1]
-        upper = [i for i, f in enumerate(mesh.faces) if at_rest[f].mean() > at_rest.mean()]
-        faces, uv_faces = [mesh.faces[i] for i in upper], [mesh.uv_faces[i] for i in upper]
-        return trace(v, faces, mesh.uv, uv_faces, style, rng)
-
-
-def _clear_of_forehead(strand: Vertices) -> Strands:
-    """Cuts out what hangs from the parting on to the forehead (a blob, on these cards)."""
-    half_width = (7.20 - strand[:, 1]) * 1.1  # an inverted V below the parting
-    inside = (abs(strand[:, 0]) < half_width) & (abs(strand[:, 0]) < 0.5) & (strand[:, 2] > 0.7)
-    edges = np.flatnonzero(np.diff(inside.astype(int))) + 1
-    pieces = np.split(np.arange(len(strand)), edges)
-    return [strand[p] for p in pieces if not inside[p[0]] and len(p) > 8]
+        upper = [at_rest[f].mean() > at_rest.mean() for f in mesh.faces]
+        strands: Strands = []
+        for count, chosen in ((spec["upper"], True), (spec["lower"], False)):
+            picked = [i for i, is_upper in enumerate(upper) if is_upper == chosen]
+            if count:
+                style = Style(count, 0.012, spec["length"], (0, 0.002), 0.004, samples=30_000)
+                faces = [mesh.faces[i] for i in picked]
+                strands += trace(v, faces, mesh.uv, [mesh.uv_faces[i] for i in picked], style, rng)
+        return strands
 
 
 def _taper(n: int) -> NDArray[np.float64]:

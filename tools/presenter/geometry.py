@@ -9,7 +9,6 @@ fields.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -23,26 +22,28 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Camera:
-    """The same pinhole as the stage's, in numbers."""
+    """The stage's pinhole in numbers, metres: level with the eyes, ``drop`` = how far the
+    picture's middle lies below them at the figure."""
 
     distance: float
-    height: float
+    eyes: float
+    drop: float
     half_width: float
     size: int
 
     @classmethod
-    def of(cls, spec: dict[str, Any]) -> Camera:
-        camera = spec["camera"]
-        return cls(
-            camera["distance"], camera["height"], camera["half_width"], spec["render"]["size"]
-        )
+    def of(cls, person: Person, size: int) -> Camera:
+        spec = person.spec["camera"]
+        eyes = 0.1 * float(person.eyes[1])
+        return cls(spec["distance"], eyes, spec["drop"], spec["half_width"], size)
 
     def project(self, world: Array) -> Array:
         """World metres float[n, 3] → pixel x, pixel y, distance from the camera (m)."""
         depth = world[:, 1] + self.distance
         scale = self.distance / depth / self.half_width * self.size / 2
         x = world[:, 0] * scale + self.size / 2
-        y = (self.height - world[:, 2]) * scale + self.size / 2
+        middle = self.size / 2 * (1 - self.drop / self.half_width)
+        y = (self.eyes - world[:, 2]) * scale + middle
         return np.stack([x, y, depth], 1)
 
 
@@ -52,13 +53,14 @@ class Surface:
     def __init__(self, person: Person, camera: Camera, parts: tuple[str, ...]) -> None:
         self.person, self.camera, self.parts = person, camera, parts
         faces = [person.base.faces[i] for i in person.visible_body()]
-        triangles = [_triangles(faces)]
+        triangles = [triangles_of(faces)]
         offset = len(person.rest)
         for name in parts:
             mesh = person.proxies[name].mesh
-            triangles.append(_triangles(mesh.faces) + offset)
+            triangles.append(triangles_of(mesh.faces) + offset)
             offset += len(mesh.vertices)
         self.triangles = np.concatenate(triangles)
+        self.skin = np.unique(triangles[0])
 
     def project(self, face: Face) -> Array:
         """Pixels and depth of every vertex, float[n, 3]."""
@@ -68,7 +70,7 @@ class Surface:
         return self.camera.project(metres(np.concatenate(vertices)))
 
 
-def _triangles(faces: list[list[int]]) -> NDArray[np.int64]:
+def triangles_of(faces: list[list[int]]) -> NDArray[np.int64]:
     return np.array([(f[0], f[k], f[k + 1]) for f in faces for k in range(1, len(f) - 1)])
 
 
@@ -113,10 +115,10 @@ class Morph:
 
 
 def morph(
-    surface: Surface, faces: list[Face], extra: list[Face], box: Box, step: int = 4, rank: int = 8
+    surface: Surface, faces: list[Face], box: Box, step: int, border: int, rank: int = 10
 ) -> Morph:
-    """``extra`` faces have no picture of their own; they are only directions to bend into."""
-    points = [surface.project(f) for f in [*faces, *extra]]
+    """The movements between the pictures of ``faces``; they fade out within ``border`` pixels."""
+    points = [surface.project(f) for f in faces]
     left, top, width, height = box
     flat = np.stack([p[:, :2] for p in points])
     close = (abs(flat[0] - (left + width / 2, top + height / 2)) < (width, height)).all(1)
@@ -131,7 +133,7 @@ def morph(
     print(f"{len(faces)} pictures, {rank} movements, largest error {rest:.2f} px")
 
     fields = np.zeros((len(faces), rank, 2, height // step, width // step), np.float32)
-    edge = _edge_taper(width, height)
+    edge = _edge_taper(width, height, border)
     for i in range(len(faces)):
         ids, weights = rasterise(surface.triangles, points[i], box)
         visible = (ids >= 0)[..., None]
@@ -146,35 +148,26 @@ def morph(
     return Morph(coefficients.astype(np.float32), fields, step)
 
 
-def _edge_taper(width: int, height: int, border: int = 14) -> Array:
+def _edge_taper(width: int, height: int, border: int) -> Array:
     x = np.minimum(np.arange(width), np.arange(width)[::-1]) / border
     y = np.minimum(np.arange(height), np.arange(height)[::-1]) / border
     t = np.clip(np.minimum(x[None], y[:, None]), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def relief(person: Person, camera: Camera, step: int) -> tuple[NDArray[np.float32], float]:
-    """Depth of head and hair in pixels in front of the neck's axis, on a grid of ``step`` pixels
-    (float32[size/step, size/step], filled smoothly beyond the head), and the chin's y."""
-    hair = person.proxies["hair"]
-    faces = [person.base.faces[i] for i in person.visible_body()]
-    base = person.rest
-    triangles = np.concatenate([_triangles(faces), _triangles(hair.mesh.faces) + len(base)])
-    points = camera.project(metres(np.concatenate([base, hair.fit(base)])))
-    size = camera.size
-    ids, weights = rasterise(triangles, points, (0, 0, size, size), 1)
-    depth = (points[triangles[np.maximum(ids, 0)], 2] * weights).sum(2)
-    skull = base[(base[:, 1] > 6.8) & (abs(base[:, 0]) < 0.9) & (abs(base[:, 2]) < 1.6), 2]
-    axis = camera.distance - 0.1 * float(np.median(skull)) * 0.3
-    toward = (axis - depth) / camera.half_width * size / 2
-    known = (ids >= 0).astype(np.float64)
-    filled, seen = np.zeros_like(toward), np.zeros_like(known)
-    for sigma in (6, 18, 48, 120):  # each wider blur fills what the narrower one left open
-        weight = cv2.GaussianBlur(known, (0, 0), sigma)
-        value = cv2.GaussianBlur(toward * known, (0, 0), sigma) / np.maximum(weight, 1e-6)
-        take = np.clip(weight * 3, 0, 1) * (1 - seen)
-        filled, seen = filled + take * value, seen + take
-    filled = cv2.GaussianBlur(filled / np.maximum(seen, 1e-6), (0, 0), 7)
-    at = np.arange(size // step) * step + step // 2
-    mouth = camera.project(metres(base[person.lip_mask() > 0.9]))[:, 1].mean()
-    return filled[np.ix_(at, at)].astype(np.float32), float(mouth + 0.105 * size)
+def reach(surface: Surface, faces: list[Face], margin: int, step: int) -> Box:
+    """The box of all that moves by more than half a pixel between the first and any other of
+    ``faces``, and a margin; its sides are multiples of ``step``."""
+    points = [surface.project(f)[:, :2] for f in faces]
+    moved = np.max([np.linalg.norm(p - points[0], axis=1) for p in points], 0) > 0.5
+    seen = np.zeros(len(moved), bool)
+    seen[surface.skin] = True
+    at = np.concatenate([p[moved & seen] for p in points])
+    left, top = np.floor(at.min(0) - margin).astype(int)
+    right, bottom = np.ceil(at.max(0) + margin).astype(int)
+    return (
+        int(left),
+        int(top),
+        -int((left - right) // step) * step,
+        -int((top - bottom) // step) * step,
+    )

@@ -51,6 +51,22 @@ def read_obj(path: Path) -> Mesh:
     return Mesh(np.array(vertices), np.array(uv), faces, uv_faces, groups)
 
 
+def connected(count: int, faces: list[list[int]]) -> NDArray[np.int64]:
+    """For each of ``count`` vertices a label that is the same all over its connected piece."""
+    parent = list(range(count))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for face in faces:
+        for k in face[1:]:
+            parent[find(k)] = find(face[0])
+    return np.array([find(i) for i in range(count)])
+
+
 @cache
 def read_target(path: Path) -> tuple[NDArray[np.int64], Vertices]:
     """Sparse offsets: vertex indices int[k] and offsets float[k, 3]."""

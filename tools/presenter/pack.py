@@ -1,69 +1,66 @@
-"""Makes the avatar folder from the rendered pictures: ``python pack.py PERSON WORK FOLDER``.
+"""Writes the avatar folder from the rendered pictures; needs no Blender.
 
-Needs no Blender. The folder's format is described in docs/avatars.md.
+The folder's format is described in docs/avatars.md.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from geometry import Camera, Morph, Surface, morph, relief
-from meshes import Library
+from geometry import Box, Camera, Morph, Surface, morph
 from person import Person
-from shapes import Face, box, eyes, mouths
+from pictures import MARGIN, STEP, Picture
+from plates import feather, fitted, neck, read, straight, trimmed
+from relief import Relief, headness_in
+from shapes import Face
 
-MOTION_STEP = 8
-QUALITY = 98
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("person", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--meshes", type=Path, default=os.environ.get("PRESENTER_MESHES"))
-    args = parser.parse_args()
-    if args.meshes is None:
-        parser.error("say where the CC0 meshes are: --meshes DIR or PRESENTER_MESHES")
-    pack(Person(Library(args.meshes), args.person), args.work, args.folder)
+QUALITY = 90
+AT_REST = ({"openness": 0.0, "rounding": 0.0}, {"closure": 0.0})
+ORDER = ("back", "body", "head")  # back to front
 
 
-def pack(person: Person, work: Path, folder: Path) -> None:
-    spec = person.spec
-    camera = Camera.of(spec)
+def pack(person: Person, rendered: list[Picture], folder: Path) -> None:
+    camera = Camera.of(person, person.spec["render"]["size"])
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
-    (new / "mouth").mkdir(parents=True)
-    (new / "eyes").mkdir()
-    _figure(work / "body.png", new / "figure.webp")
-    depth, chin = relief(person, camera, MOTION_STEP)
-    np.savez_compressed(new / "motion.npz", depth=depth.astype(np.float16))
+    for part in ("mouth", "eyes"):
+        (new / part).mkdir(parents=True)
+    relief = Relief.of(person, camera)
+    layers = {p.name: p.file for p in rendered if p.kind == "layer"}
+    lines = _head(person.spec, camera, relief)
+    mask = next(p for p in rendered if p.kind == "mask")
+    hair = np.zeros((camera.size, camera.size))
+    assert mask.box is not None
+    left, top, width, height = mask.box
+    hair[top : top + height, left : left + width] = read(mask.file)[..., 3] / 255
 
-    mouth_faces, eye_faces = mouths(spec), eyes(spec)
-    mouth_box, eye_box = box(spec, spec["mouth"]["box"]), box(spec, spec["eyes_gaze"]["box"])
-    smile = Face("smile", spec["smile"])
-    brows = [Face("brow_up", spec["brow_up"]), Face("brow_down", spec["brow_down"])]
-    rest = next(i for i, f in enumerate(mouth_faces) if not any(f.weights.values()))
-    talking = Surface(person, camera, ("teeth", "tongue"))
-    looking = Surface(person, camera, ("eyes", "lashes"))
-    _save(new / "mouth.npz", morph(talking, mouth_faces, [smile], mouth_box), rest, ["smile"])
-    bends = ["brow_up", "brow_down"]
-    # Finer than the mouth's: an iris is only 14 pixels wide.
-    _save(new / "eyes.npz", morph(looking, eye_faces, brows, eye_box, step=2), 0, bends)
-    for kind, faces in (("mouth", mouth_faces), ("eyes", eye_faces)):
-        for face in faces:
-            image = cv2.imread(str(work / f"{kind}_{face.name}.png"), cv2.IMREAD_COLOR)
-            _write(new / kind / f"{face.name}.webp", image)
-    lines = [*_head(spec, camera.size, chin)]
-    lines += _patches("mouth", mouth_box, mouth_faces)
-    lines += _patches("eyes", eye_box, eye_faces)
+    def feathered(image: Any, face: Face, box: Box) -> Any:
+        left, top, width, height = box
+        if top + height < relief.chin - camera.size // 16:
+            return image
+        around = hair[top : top + height, left : left + width]
+        return feather(image, headness_in(person, camera, face, box), around)
+
+    for name in (n for n in ORDER if n in layers):
+        image = read(layers[name])
+        if name == "back":
+            image = trimmed(image)
+        if name == "body":
+            image = neck(image, relief)
+        if name == "head":
+            image = head = feathered(image, Face("rest", {}), (0, 0, camera.size, camera.size))
+        lines += _layer(new, name, image, relief)
+    lines += ["", "[head]", f"neck = [{camera.size // 2}, {relief.neck:.0f}]"]
+    lines += [f"chin = {relief.chin:.0f}", 'face = "head"']
+    for kind in ("mouth", "eyes"):
+        shown = [p for p in rendered if p.kind == kind]
+        lines += _patches(new, person, camera, kind, shown, head, feathered)
     (new / "avatar.toml").write_text("\n".join(lines) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)
@@ -71,49 +68,18 @@ def pack(person: Person, work: Path, folder: Path) -> None:
     print(f"{folder}: {total / 1e6:.2f} MB")
 
 
-def _figure(source: Path, to: Path) -> None:
-    """Colour is kept straight (not premultiplied) and continued under the transparent part, so
-    that neither the coder nor resampling pulls black into the outline."""
-    image = cv2.imread(str(source), cv2.IMREAD_UNCHANGED)
-    colour, alpha = image[..., :3].astype(np.float32), image[..., 3].astype(np.float32) / 255
-    filled, seen = np.zeros_like(colour), np.zeros_like(alpha)
-    solid = np.where(alpha > 0.5, alpha, 0)
-    for sigma in (0.8, 3, 12):
-        weight = cv2.GaussianBlur(solid, (0, 0), sigma)
-        value = cv2.GaussianBlur(colour * solid[..., None], (0, 0), sigma)
-        take = np.clip(weight * 4, 0, 1) * (1 - seen)
-        filled += take[..., None] * value / np.maximum(weight, 1e-4)[..., None]
-        seen += take
-    keep = (alpha > 0.9)[..., None]
-    out = np.where(keep, colour, filled / np.maximum(seen, 1e-4)[..., None] * (seen > 0)[..., None])
-    _write(to, np.dstack([np.clip(out, 0, 255), alpha * 255]).round().astype(np.uint8))
-
-
-def _write(file: Path, image: Any) -> None:
-    if image is None or not cv2.imwrite(str(file), image, [cv2.IMWRITE_WEBP_QUALITY, QUALITY]):
-        raise SystemExit(f"could not make {file}: was everything rendered?")
-
-
-def _save(file: Path, found: Morph, rest: int, bends: list[str]) -> None:
-    """Fields as int16 of 1/256 pixel; a bend is a direction away from the rest face."""
-    pictures = len(found.fields)
-    directions = found.coefficients[pictures:] - found.coefficients[rest]
-    np.savez_compressed(
-        file,
-        coefficients=found.coefficients[:pictures],
-        fields=np.clip(np.round(found.fields * 256), -32767, 32767).astype(np.int16),
-        **{f"bend_{name}": directions[i] for i, name in enumerate(bends)},
-    )
-
-
-def _head(spec: dict[str, Any], size: int, chin: float) -> list[str]:
-    background = spec["background"]
+def _head(spec: dict[str, Any], camera: Camera, relief: Relief) -> list[str]:
+    background, focus = spec["background"], spec["render"]["focus"]
+    left = (camera.size - focus) // 2
     return [
-        "format = 1",
+        "format = 2",
         'kind = "atlas"',
-        f"name = {json.dumps(spec['name'])}",
-        f"title = {json.dumps(spec['title'])}",
-        f"size = [{size}, {size}]",
+        *(
+            f"{k} = {json.dumps(spec[k], ensure_ascii=False)}"
+            for k in ("name", "title", "title_zh")
+        ),
+        f"size = [{camera.size}, {camera.size}]",
+        f"focus = [{left}, {spec['render']['focus_top']}, {focus}, {focus}]",
         "fps = 25",
         'engines = ["viseme"]',
         'creator = "tools/presenter, from MakeHuman meshes"',
@@ -123,22 +89,65 @@ def _head(spec: dict[str, Any], size: int, chin: float) -> list[str]:
         "[background]",
         f"centre = {background['centre']}",
         f"edge = {background['edge']}",
-        "",
-        "[figure]",
-        'image = "figure.webp"',
-        'motion = "motion.npz"',
-        f"neck = [{size // 2}, {chin + 0.07 * size:.0f}]",
-        f"chin = {chin:.0f}",
     ]
 
 
-def _patches(kind: str, at: tuple[int, int, int, int], faces: list[Face]) -> list[str]:
-    lines = ["", f"[{kind}]", f"box = {list(at)}", "feather = 12", f'morph = "{kind}.npz"']
-    for face in faces:
-        lines += ["", f"[[{kind}.shapes]]", f'image = "{kind}/{face.name}.webp"']
-        lines += [f"{key} = {json.dumps(value)}" for key, value in face.place.items()]
+def _layer(folder: Path, name: str, image: Any, relief: Relief) -> list[str]:
+    rows, columns = np.nonzero(image[..., 3] > 0)
+    left, top = int(columns.min()) // 2 * 2, int(rows.min()) // 2 * 2
+    width, height = int(columns.max()) + 1 - left, int(rows.max()) + 1 - top
+    _write(folder / f"{name}.webp", straight(image)[top : top + height, left : left + width])
+    depth = relief.depth[name]
+    follow = relief.follow if name == "body" else np.ones_like(depth)
+    np.savez_compressed(
+        folder / f"{name}.npz", depth=depth.astype(np.float16), follow=follow.astype(np.float16)
+    )
+    return [
+        "",
+        "[[layers]]",
+        f'name = "{name}"',
+        f'image = "{name}.webp"',
+        f"box = [{left}, {top}, {width}, {height}]",
+        f'motion = "{name}.npz"',
+    ]
+
+
+def _patches(
+    folder: Path,
+    person: Person,
+    camera: Camera,
+    kind: str,
+    rendered: list[Picture],
+    head: Any,
+    feathered: Callable[[Any, Face, Box], Any],
+) -> list[str]:
+    box = rendered[0].box
+    assert box is not None
+    faces = [p.face for p in rendered]
+    parts = ("teeth", "tongue") if kind == "mouth" else ("eyes", "lashes")
+    found = morph(Surface(person, camera, parts), faces, box, STEP[kind], MARGIN)
+    _save(folder / f"{kind}.npz", found)
+    lines = ["", f"[{kind}]", f"box = {list(box)}", f"feather = {MARGIN}", f'morph = "{kind}.npz"']
+    left, top, width, height = box
+    images = [feathered(read(p.file), p.face, box) for p in rendered]
+    at_rest = next(i for i, p in enumerate(rendered) if p.face.place in AT_REST)
+    figure = head[top : top + height, left : left + width]
+    for picture, image in zip(rendered, fitted(images, images[at_rest], figure), strict=True):
+        _write(folder / kind / f"{picture.name}.webp", straight(image))
+        lines += ["", f"[[{kind}.shapes]]", f'image = "{kind}/{picture.name}.webp"']
+        lines += [f"{key} = {json.dumps(value)}" for key, value in picture.face.place.items()]
     return lines
 
 
-if __name__ == "__main__":
-    main()
+def _save(file: Path, found: Morph) -> None:
+    """Fields as int16 of 1/256 pixel."""
+    fields = np.clip(np.round(found.fields * 256), -32767, 32767).astype(np.int16)
+    np.savez_compressed(file, coefficients=found.coefficients, fields=fields)
+
+
+def _write(file: Path, image: Any) -> None:
+    """An opaque picture is stored without alpha."""
+    if image[..., 3].min() == 255:
+        image = image[..., :3]
+    if not cv2.imwrite(str(file), np.ascontiguousarray(image), [cv2.IMWRITE_WEBP_QUALITY, QUALITY]):
+        raise SystemExit(f"could not write {file}")

@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meshes import Library, Proxy, Vertices
+from meshes import Library, Proxy, Vertices, connected
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from shapes import Face
 
 EXPRESSION = "expression/units/caucasian/"
+SHOULDER = slice(14046, 14054)  # the base mesh's little cube at the left shoulder joint
+
+
+def _over(under: dict[str, Any], person: dict[str, Any]) -> dict[str, Any]:
+    """What the person's file says wins over what everybody shares, table by table."""
+    out = dict(under)
+    for key, value in person.items():
+        both = isinstance(value, dict) and isinstance(under.get(key), dict)
+        out[key] = _over(under[key], value) if both else value
+    return out
 
 
 def metres(v: Vertices) -> Vertices:
@@ -24,20 +34,25 @@ def metres(v: Vertices) -> Vertices:
 class Person:
     def __init__(self, library: Library, file: Path) -> None:
         self.library = library
-        self.spec: dict[str, Any] = tomllib.loads(file.read_text())
+        studio = file.resolve().parents[1] / "studio.toml"
+        self.spec = _over(tomllib.loads(studio.read_text()), tomllib.loads(file.read_text()))
         self.base = library.base
         self.proxies: dict[str, Proxy] = {
             "eyes": library.eyes(),
             "teeth": library.proxy("teeth", "teeth_base"),
             "tongue": library.proxy("tongue", "tongue01"),
-            "lashes": library.proxy("eyelashes", "eyelashes01"),
-            "brows": library.proxy("eyebrows", "eyebrow001"),
+            "lashes": library.proxy("eyelashes", self.spec["lashes"]["cards"]),
+            "brows": library.proxy("eyebrows", self.spec["brows"]["cards"]),
             "hair": library.proxy("hair", self.spec["hair"]["cards"]),
-            "clothes": library.proxy("clothes", self.spec["clothes"]["name"]),
         }
+        self.clothes = [library.proxy("clothes", c["name"]) for c in self.spec["clothes"]]
         shaped = library.morph(self.base.vertices, self.spec["shape"])
         self.rest = library.morph(shaped, self.spec["rest"])
         self.crowns, self.upper_teeth = _teeth_parts(self.proxies["teeth"])
+        # The point between the eyes: lights, camera and hair are placed from it.
+        self.eyes = self.proxies["eyes"].fit(self.rest).mean(0) * (0, 1, 1)
+        self.ears = self._ears()
+        self.chin = self._chin()
 
     def expression(self, weights: Mapping[str, float]) -> Vertices:
         """The base mesh; weights are named as in ``expression/units`` or by full target path."""
@@ -80,9 +95,10 @@ class Person:
     def lower_arms(self, v: Vertices) -> Vertices:
         """Turns everything beyond the shoulders down; a smooth field, for skin and clothes."""
         arms = self.spec["arms"]
-        sx, sy = arms["shoulder"]
+        joint = self.rest[SHOULDER].mean(0)
+        sx, sy = joint[0] + arms["joint"][0], joint[1] + arms["joint"][1]
         x, y = abs(v[:, 0]), v[:, 1]
-        t = np.clip((x - arms["from_x"]) / (arms["to_x"] - arms["from_x"]), 0, 1)
+        t = np.clip((x - sx - arms["from_x"]) / (arms["to_x"] - arms["from_x"]), 0, 1)
         angle = -np.radians(arms["degrees"]) * t * t * (3 - 2 * t)
         dx, dy = x - sx, y - sy
         out = v.copy()
@@ -90,17 +106,41 @@ class Person:
         out[:, 1] = sy + dx * np.sin(angle) + dy * np.cos(angle)
         return out
 
+    def _ears(self) -> NDArray[np.bool_]:
+        """Per base vertex: those that the targets for ears move."""
+        still = np.zeros_like(self.rest)
+        sides = {f"ears/{side}-ear-scale-incr": 1.0 for side in "lr"}
+        return np.asarray(abs(self.library.morph(still, sides)).sum(1) > 0.01)
+
+    def _chin(self) -> Vertices:
+        """The lowest point of the chin, float[3]."""
+        v = self.rest
+        mouth = v[self.lip_mask() > 0.9].mean(0)
+        faces = zip(self.base.faces, self.base.groups, strict=True)
+        skin = np.unique([k for f, g in faces if g == "body" for k in f])
+        near = v[skin]
+        chin = near[(abs(near[:, 0]) < 0.05) & (abs(near[:, 2] - mouth[2]) < 0.25)]
+        chin = chin[(chin[:, 1] < mouth[1]) & (chin[:, 1] > mouth[1] - 0.8)]
+        return np.array([0.0, chin[:, 1].min(), mouth[2]])
+
+    def headness(self) -> NDArray[np.float64]:
+        """Per base vertex, dm above the sloping plane that parts head from neck: it passes under
+        the chin where it meets the throat, and rises towards the nape."""
+        at = self.rest - self.chin
+        return np.asarray(at[:, 1] + 0.5 * (at[:, 2] + 0.5))
+
     def visible_body(self) -> list[int]:
         """Faces of the skin that the camera can see: not under clothes, head and shoulders."""
-        hidden = self.proxies["clothes"].hidden
+        hidden = frozenset().union(*(c.hidden for c in self.clothes))
         v = self.rest
+        lowest = self.eyes[1] - 5.0
         return [
             i
             for i, (face, group) in enumerate(zip(self.base.faces, self.base.groups, strict=True))
             if group == "body"
             and sum(k in hidden for k in face) < 3
-            and v[face, 1].min() > 2.0
-            and abs(v[face, 0]).max() < 2.6
+            and v[face, 1].min() > lowest
+            and abs(v[face, 0]).max() < 3.0
         ]
 
     def lip_mask(self) -> NDArray[np.float64]:
@@ -122,18 +162,7 @@ class Person:
 def _teeth_parts(teeth: Proxy) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Per vertex: whether it is of a crown (else gum), whether it belongs to the upper jaw."""
     n = len(teeth.mesh.vertices)
-    parent = list(range(n))
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for face in teeth.mesh.faces:
-        for k in face[1:]:
-            parent[find(k)] = find(face[0])
-    label = np.array([find(i) for i in range(n)])
+    label = connected(n, teeth.mesh.faces)
     names, counts = np.unique(label, return_counts=True)
     gum = names[counts.argmax()]
     v = teeth.mesh.vertices

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import numpy as np
 
 Weights = dict[str, float]
 
@@ -22,19 +20,43 @@ class Face:
 
 
 def mouths(spec: dict[str, Any]) -> list[Face]:
-    """The grid row by row (openness), then the consonants. The rest face comes out too."""
-    mouth = spec["mouth"]
+    """The grid row by row (openness), then the consonants; the same, sparser, for the smile."""
+    mouth, smile = spec["mouth"], spec["smile"]
     faces = []
-    for i, openness in enumerate(mouth["openness"]):
+    for openness in mouth["openness"]:
         for rounding in mouth["rounding"]:
-            weights = _between(mouth, i, rounding)
-            place = {"openness": openness, "rounding": rounding}
-            faces.append(Face(f"o{openness:.1f}r{rounding:+.1f}", weights, place=place))
-    for name, shape in mouth["consonants"].items():
-        tongue = tuple(shape.get("tongue", (0.0, 0.0)))
-        place = {"consonant": name, "near": shape["near"]}
-        faces.append(Face(name, shape["weights"], tongue=tongue, place=place))
+            faces.append(_vowel(mouth, openness, rounding))
+    consonants = [_consonant(name, shape) for name, shape in mouth["consonants"].items()]
+    faces += consonants
+    for openness in smile["openness"]:
+        for rounding in smile["rounding"]:
+            faces.append(_smiling(_vowel(mouth, openness, rounding), smile))
+    faces += [_smiling(f, smile) for f in consonants if f.name in smile["consonants"]]
     return faces
+
+
+def _vowel(mouth: dict[str, Any], openness: float, rounding: float) -> Face:
+    place = {"openness": openness, "rounding": rounding}
+    weights = _between(mouth, mouth["openness"].index(openness), rounding)
+    lowered = (0.0, mouth["tongue_open"] * openness)
+    return Face(f"o{openness:.2f}r{rounding:+.1f}", weights, tongue=lowered, place=place)
+
+
+def _consonant(name: str, shape: dict[str, Any]) -> Face:
+    tongue = tuple(shape.get("tongue", (0.0, 0.0)))
+    place = {"consonant": name, "near": shape["near"]}
+    return Face(name, shape["weights"], tongue=tongue, place=place)
+
+
+def _smiling(face: Face, smile: dict[str, Any]) -> Face:
+    """Round lips smile less: they cannot be pulled both ways."""
+    share = 1 - smile["less_when_round"] * max(0.0, face.place.get("rounding", 0.0))
+    weights = dict(face.weights)
+    for name, weight in smile["weights"].items():
+        weights[name] = weights.get(name, 0.0) + share * weight
+    return replace(
+        face, name=f"smile_{face.name}", weights=weights, place={**face.place, "smile": 1}
+    )
 
 
 def _between(mouth: dict[str, Any], level: int, rounding: float) -> Weights:
@@ -51,24 +73,21 @@ CLOSURES = (0.0, 0.25, 0.45, 0.7, 1.0)  # those that life.py's blink stops at
 
 
 def eyes(spec: dict[str, Any]) -> list[Face]:
-    """Closing lids (the first is open), then glances: picture's right, left, up, down."""
+    """Closing lids (the first is open), glances (picture's right, left, up, down), brows."""
+    part = spec["eyes_move"]
     faces = []
     for closure in CLOSURES:
-        weights = {k: closure * w for k, w in spec["eyes_closed"].items()}
+        weights = {k: closure * w for k, w in part["closed"].items()}
         faces.append(Face(f"closed{closure:.2f}", weights, place={"closure": closure}))
-    right, up = spec["eyes_gaze"]["degrees"]
+    right, up = part["degrees"]
     for name, gaze in {
         "right": (right, 0.0),
         "left": (-right, 0.0),
         "up": (0.0, up),
         "down": (0.0, -up),
     }.items():
-        lids = {k: 0.22 * w for k, w in spec["eyes_closed"].items()} if name == "down" else {}
+        lids = part["lids"].get(name, {})
         faces.append(Face(f"look_{name}", lids, gaze=gaze, place={"gaze": name}))
+    for name in ("up", "frown"):
+        faces.append(Face(f"brow_{name}", part[f"brow_{name}"], place={"brow": name}))
     return faces
-
-
-def box(spec: dict[str, Any], values: list[int]) -> tuple[int, int, int, int]:
-    """The toml's boxes are given at 512 pixels."""
-    scaled = np.array(values) * spec["render"]["size"] // 512
-    return (int(scaled[0]), int(scaled[1]), int(scaled[2]), int(scaled[3]))

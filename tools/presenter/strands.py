@@ -23,6 +23,7 @@ class Style:
     jitter: float
     min_length: float = 0.0
     samples: int = 60_000
+    clump: float = 0.0  # how much neighbours gather into locks, towards the tip
 
 
 def _unit(a: Vertices) -> Vertices:
@@ -107,7 +108,22 @@ def trace(
         t = np.linspace(0, 1, len(line))
         wave = np.stack([np.sin(phase[i, k] + t * (3 + 2 * k)) for k in range(3)], 1)
         strands.append(line + up * lift[i] + style.jitter * wave * t[:, None])
-    return strands
+    return _clumped(strands, style.clump, rng) if style.clump else strands
+
+
+def _clumped(strands: Strands, strength: float, rng: np.random.Generator) -> Strands:
+    """Each strand leans towards the nearest of a few guides, more at its tip."""
+    middle = np.array([s[len(s) // 2] for s in strands])
+    guides = rng.choice(len(strands), max(1, len(strands) // 40), replace=False)
+    nearest = guides[cKDTree(middle[guides]).query(middle)[1]]
+    out = []
+    for strand, g in zip(strands, nearest, strict=True):
+        guide = strands[g]
+        reach, at = cKDTree(guide).query(strand)
+        t = np.linspace(0, 1, len(strand)) ** 1.5
+        pull = strength * t * np.clip(1 - reach / 0.4, 0, 1)
+        out.append(strand + (guide[at] - strand) * pull[:, None])
+    return out
 
 
 def _triangles(faces: list[list[int]]) -> NDArray[np.int64]:

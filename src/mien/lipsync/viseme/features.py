@@ -34,6 +34,10 @@ def _filters() -> NDArray[np.float32]:
     return np.clip(np.minimum(rising, falling), 0, None).T.astype(np.float32)
 
 
+# Frames multiplied at a time. A larger product wakes the threads of OpenBLAS, which then turn
+# idly for 20 ms: more CPU time than all of a voice's frames take in a second.
+_BLOCK = 16
+
 _FILTERS = _filters()
 _WINDOW = np.hanning(2 * HALF).astype(np.float32)
 
@@ -51,4 +55,5 @@ def log_mel(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = np.ndarray((count, 2 * HALF), np.float32, audio, strides=(4 * HOP, 4))
     spectrum = np.fft.rfft(frames * _WINDOW, _FFT)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-    return np.asarray(np.log(power @ _FILTERS + _FLOOR), np.float32)
+    bands = [power[first : first + _BLOCK] @ _FILTERS for first in range(0, count, _BLOCK)]
+    return np.asarray(np.log(np.concatenate(bands) + _FLOOR), np.float32)

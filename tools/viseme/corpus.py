@@ -18,13 +18,13 @@ from mien.lipsync.viseme.sounds import SILENT
 # Shares of what the net hears. A formant synthesizer has many timbres but one way of moving
 # between sounds; recorded voices are few and each is worth more.
 _SHARES = (
-    (lambda name: name.startswith("es-cmn"), 0.12),
-    (lambda name: name.startswith("es-en"), 0.08),
-    (lambda name: name.startswith("es-"), 0.05),
-    (lambda name: name.endswith("-zh"), 0.16),
-    (lambda name: name.endswith(("-flite", "-fest")), 0.27),
-    (lambda name: name.endswith("-rh") or name.startswith("pico"), 0.22),
-    (lambda name: True, 0.10),
+    (lambda name: name.startswith("es-cmn"), 0.08),
+    (lambda name: name.startswith("es-en"), 0.06),
+    (lambda name: name.startswith("es-"), 0.02),
+    (lambda name: name.endswith("-zh"), 0.17),
+    (lambda name: name.endswith(("-flite", "-fest")), 0.28),
+    (lambda name: name.endswith("-rh") or name.startswith("pico"), 0.28),
+    (lambda name: True, 0.11),
 )
 
 

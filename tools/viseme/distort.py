@@ -11,10 +11,10 @@ from torch import Tensor
 def distorted(mel: Tensor) -> Tensor:
     """float32[batch, t, bands] → another speaker at another microphone."""
     batch, _, bands = mel.shape
-    mel = _warped(mel)
+    mel = _contrasted(_warped(mel))
     band = torch.linspace(-1, 1, bands)
-    tilt = torch.randn(batch, 1, 1) * 1.0 * band
-    knots = torch.randn(batch, 1, 7) * 0.8
+    tilt = torch.randn(batch, 1, 1) * 1.2 * band
+    knots = torch.randn(batch, 1, 8) * 0.9
     curve = torch.nn.functional.interpolate(knots, size=bands, mode="linear", align_corners=True)
     level = torch.empty(batch, 1, 1).uniform_(-3.2, 1.8)  # -28…+16 dB
     mel = mel + (tilt + curve + level)
@@ -26,9 +26,9 @@ def distorted(mel: Tensor) -> Tensor:
 
 
 def _warped(mel: Tensor) -> Tensor:
-    """Formants moved by 0.8…1.25, differently in the low and the high half."""
+    """Formants moved by 0.78…1.28, differently in the low and the high half."""
     batch, frames, bands = mel.shape
-    low = torch.exp(torch.randn(batch, 1) * 0.10).clamp(0.8, 1.25)
+    low = torch.exp(torch.randn(batch, 1) * 0.12).clamp(0.78, 1.28)
     high = low * torch.exp(torch.randn(batch, 1) * 0.05)
     at = torch.arange(bands, dtype=torch.float32)
     bend = at / (bands - 1)
@@ -40,10 +40,19 @@ def _warped(mel: Tensor) -> Tensor:
     return mel.gather(2, first) * (1 - share) + mel.gather(2, second) * share
 
 
+def _contrasted(mel: Tensor) -> Tensor:
+    """Harmonics and formants sharper or flatter, as between natural and modelled voices."""
+    smooth = torch.nn.functional.avg_pool1d(mel, 5, 1, 2, count_include_pad=False)
+    sharpness = torch.empty(len(mel), 1, 1).uniform_(0.4, 1.5)
+    mean = mel.mean(1, keepdim=True)
+    depth = torch.empty(len(mel), 1, 1).uniform_(0.85, 1.15)
+    return mean + depth * (smooth - mean) + sharpness * (mel - smooth)
+
+
 def _masked(mel: Tensor) -> Tensor:
-    """Up to six neighbouring bands and up to five frames blotted out."""
+    """Up to six and four neighbouring bands and up to six frames blotted out."""
     batch, frames, bands = mel.shape
-    for size, axis, most in ((bands, 2, 6), (frames, 1, 5)):
+    for size, axis, most in ((bands, 2, 6), (bands, 2, 4), (frames, 1, 6)):
         width = torch.randint(0, most + 1, (batch, 1))
         begin = (torch.rand(batch, 1) * size).long()
         at = torch.arange(size)[None]

@@ -43,8 +43,8 @@ class LlmSection(Section):
 class VideoSection(Section):
     """The picture, as it is drawn and encoded. Rates in bits per second, sizes in pixels."""
 
-    width: int = Field(default=512, ge=64, le=1920, multiple_of=2)
-    height: int = Field(default=512, ge=64, le=1920, multiple_of=2)
+    width: int = Field(default=640, ge=64, le=1920, multiple_of=2)
+    height: int = Field(default=640, ge=64, le=1920, multiple_of=2)
     bitrate: int = Field(default=1_500_000, ge=100_000, le=20_000_000)
     quality: int = Field(default=21, ge=1, le=45)
     keyframe_sec: float = Field(default=2.0, ge=0.2, le=10)

@@ -50,6 +50,17 @@ def test_lips_the_net_is_sure_of_are_closed(seed: int, sure: float, sound: int) 
     assert shape.consonant == "PP" and shape.grip > 0.999
 
 
+def test_lips_close_on_less_evidence_than_teeth_and_tongue() -> None:
+    shown = {}
+    for sound in ("m", "f", "s"):
+        heard = np.zeros((24, len(SOUNDS)), np.float32)
+        heard[:, SOUNDS.index("a")] = 1.0
+        heard[14:20] = 0.0
+        heard[14:20, [SOUNDS.index(sound), SOUNDS.index("a")]] = 0.3, 0.7
+        shown[sound] = shape_of_posteriors(heard, START).consonant
+    assert shown == {"m": "PP", "f": "", "s": ""}
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.floats(-0.3, 0.1))
 def test_shapes_of_sound_keep_to_the_contract(seed: int, frames: int, start: float) -> None:
     rng = np.random.default_rng(seed)

@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--start", type=Path, help="weights to begin with")
+    parser.add_argument("--blend", type=float, default=0, help="share of --start in the result")
     parser.add_argument("--rate", type=float, default=_PEAK_RATE)
     parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
@@ -74,7 +75,7 @@ def train(given: argparse.Namespace, corpus: Corpus, rank: int, meeting_place: s
     if given.start is not None:
         net.load_state_dict(torch.load(given.start, weights_only=True)["net"])
     together(net, given.jobs)
-    average = copy.deepcopy(net)
+    start, average = copy.deepcopy(net), copy.deepcopy(net)
     optimiser = torch.optim.AdamW(net.parameters(), given.rate, weight_decay=0.02)
     begin, seconds = time.time(), 60 * given.minutes
     step, told = 0, 0.0
@@ -96,6 +97,9 @@ def train(given: argparse.Namespace, corpus: Corpus, rank: int, meeting_place: s
         together(net, given.jobs)
         print(f"{rank} {step:6} {meeting_sec:6.0f} s  loss {told:.3f}", flush=True)
     together(average, given.jobs)
+    # What was learnt last has displaced some of what was known before; between the two lies a net
+    # that knows most of both.
+    follow(average, start, 1 - given.blend)
     if rank == 0:
         shares = priors(corpus.label, len(SOUNDS))
         kept = {"net": average.state_dict(), "hidden": given.hidden, "priors": shares}

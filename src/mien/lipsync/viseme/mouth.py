@@ -30,9 +30,10 @@ REACH_SEC = 0.12
 # of "my" between two closures never opened.
 RELEASE_SEC = {"PP": 0.036, "FF": 0.036, "TH": 0.04, "SS": 0.04, "CH": 0.055}
 
-# Of the net's posteriors: a contact is where its sounds reach CERTAIN and lasts while they stay
-# above LIKELY. A lower CERTAIN finds more closures and invents more; see docs/lipsync.md.
-CERTAIN, LIKELY = 0.35, 0.2
+# Of the net's posteriors: a contact is where its sounds reach the first and lasts while they stay
+# above the second. Closed lips are believed sooner: a missed closure is noticed before a brief one
+# too many. Lower still finds more and invents more; see docs/lipsync.md.
+CERTAIN_LIKELY = {name: (0.25, 0.15) if name == "PP" else (0.35, 0.2) for name in RELEASE_SEC}
 FRAME_SEC = 0.01
 _EQUAL = 1e-6
 
@@ -72,6 +73,8 @@ def _nearness(start: float, end: float) -> float:
 
 
 _CONTACTS = tuple(RELEASE_SEC)
+_THRESHOLDS = [CERTAIN_LIKELY[name] for name in _CONTACTS]
+_CERTAIN = np.array([certain for certain, _ in _THRESHOLDS], np.float32)
 # Per sound: openness, rounding and 1, each by dominance; its share in each contact; its grip there.
 _LIPS = np.array(
     [[x * look.dominance for x in (look.openness, look.rounding, 1.0)] for look in LOOK_OF_SOUND]
@@ -106,14 +109,15 @@ def _contacts(shares: NDArray[np.float32], grips: NDArray[np.float32], start: fl
     """Runs of frames in which a contact is likely and somewhere certain."""
     found: list[Timed] = []
     # Plain lists: a column has two dozen numbers, and NumPy takes longer to begin than they last.
-    for contact in np.flatnonzero(shares.max(axis=0) >= CERTAIN).tolist():
+    for contact in np.flatnonzero(shares.max(axis=0) >= _CERTAIN).tolist():
+        certain, likely = _THRESHOLDS[contact]
         share, grip = [*shares[:, contact].tolist(), 0.0], grips[:, contact].tolist()
         first = None
         for at, value in enumerate(share):
-            if value >= LIKELY:
+            if value >= likely:
                 first = at if first is None else first
             elif first is not None:
-                if max(share[first:at]) >= CERTAIN:
+                if max(share[first:at]) >= certain:
                     firm = sum(grip[first:at]) / sum(share[first:at])
                     begin, end = (start + FRAME_SEC * (edge - 0.5) for edge in (first, at))
                     found.append((Look(0, 0, 0, _CONTACTS[contact], firm), begin, end))

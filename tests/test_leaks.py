@@ -51,10 +51,14 @@ async def test_fifty_visits_leave_no_task_thread_file_or_memory(tmp_path: Path) 
             after = await measure(client, process)
     print(f"\nbefore {before}\nafter  {after}")
     assert after["tasks"] <= before["tasks"]
-    assert after["threads"] <= before["threads"]
+    # Thread pools add one when all they have are busy at once, up to a handful; a leak adds one a
+    # visit.
+    assert after["threads"] - before["threads"] < 5
     assert after["files"] <= before["files"]
     assert after["children"] <= before["children"]
-    assert after["rss_mb"] - before["rss_mb"] < 5
+    # It swings by some 8 MB from round to round without growing over 200 visits (what is freed is
+    # not given back at once); a session that is kept holds a megabyte or more, fifty of them 50.
+    assert after["rss_mb"] - before["rss_mb"] < 16
 
 
 async def measure(client: httpx.AsyncClient, process: psutil.Process) -> dict[str, float]:

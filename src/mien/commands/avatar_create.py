@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mien.commands.bar import progress_bar
 
 console = Console(stderr=True, highlight=False)
 
@@ -85,7 +86,7 @@ def create(
             replace_old=force,
         )
         started = time.perf_counter()
-        with _progress() as progress:
+        with progress_bar(console) as progress:
             bar = progress.add_task(STEPS["face"], total=1.0)
 
             def on_progress(share: float, step: str) -> None:
@@ -102,17 +103,6 @@ def create(
     console.print(f"[green]{built.path}[/] in {took:.1f} s: mien run --avatar {request.name}")
     if sheet is not None:
         _write_sheet(built.path, sheet)
-
-
-def _progress() -> Progress:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=console, transient=True)
 
 
 def _write_sheet(folder: Path, file: Path) -> None:

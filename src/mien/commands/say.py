@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from mien.commands.bar import progress_bar
 from mien.config import Settings
 from mien.language import detect_language
 from mien.media.recipe import recipe_for
@@ -58,15 +58,8 @@ def _sound_file(text: str) -> Path | None:
 async def _say(
     settings: Settings, text: str, sound: Path | None, output: Path, transparent: bool
 ) -> float:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
     async with open_services(settings) as services:
-        with Progress(*columns, console=console, transient=True) as progress:
+        with progress_bar(console) as progress:
             bar = progress.add_task(output.name, total=1.0)
 
             def on_progress(done: float) -> None:

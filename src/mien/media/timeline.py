@@ -8,19 +8,19 @@ speech arrives, planned speech is taken back when it is interrupted.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 import soxr
 
+from mien.media.phones import PhoneTrack
 from mien.media.speech import Heard, Phone, SpeechChunk
 from mien.media.tick import SAMPLE_RATE, SAMPLES_PER_TICK, TICK_SEC, Event, Image, Pcm
 from mien.media.track import SampleTrack
 
 # A cut in the middle of a wave clicks; 5 ms is inaudible as delay and enough to hide it.
 FADE_SAMPLES = SAMPLE_RATE // 200
-_SAME_SEC = 0.001  # times that differ by less are the same, told twice
 
 
 def faded_out(pcm: Pcm) -> Pcm:
@@ -119,7 +119,7 @@ class Timeline:
         self._sounding = False  # the last emitted tick spoke
         self._closed = True  # no clause is waiting for more of its speech
         self._clauses: list[_Clause] = []
-        self._phones: deque[Phone] = deque()  # tape seconds
+        self._phones = PhoneTrack()
         self._marks: deque[tuple[int, Event]] = deque()
         self._resamplers: tuple[_Resampler, _Resampler] | None = None
 
@@ -188,21 +188,8 @@ class Timeline:
             }
             self._marks.append((position, Event("word", data)))
         if chunk.phones:
-            self._note_phones(chunk.phones, clause, origin / SAMPLE_RATE)
-
-    def _note_phones(self, phones: Sequence[Phone], clause: _Clause, base: float) -> None:
-        """Add a chunk's phones; of the time from their first on they are the newest knowledge."""
-        clause.timed = True
-        floor = clause.begin / SAMPLE_RATE
-        start = max(floor, base + phones[0].start)
-        while self._phones and self._phones[-1].start >= start - _SAME_SEC:
-            self._phones.pop()
-        if self._phones and self._phones[-1].end > start:
-            self._phones.append(replace(self._phones.pop(), end=start))
-        for phone in phones:
-            begin, end = max(floor, base + phone.start), max(floor, base + phone.end)
-            if end > begin:
-                self._phones.append(Phone(phone.symbol, begin, end))
+            clause.timed = True
+            self._phones.note(chunk.phones, origin / SAMPLE_RATE, clause.begin / SAMPLE_RATE)
 
     def _begin_gestures(self, clause: _Clause, position: int, stop: int | None = None) -> None:
         """Mark the gestures in front of ``text[stop]``, or all that are left, at ``position``."""
@@ -349,14 +336,7 @@ class Timeline:
         start = begin / SAMPLE_RATE
         first = start - self._before / self._voice_rate
         last = start + self._after / self._voice_rate
-        while self._phones and self._phones[0].end < first:
-            self._phones.popleft()
-        near = tuple(
-            Phone(p.symbol, p.start - start, p.end - start)
-            for p in self._phones
-            if p.start < last and p.end > first
-        )
-        return SpeechWindow(pcm, near)
+        return SpeechWindow(pcm, self._phones.around(start, first, last))
 
     def emit(self, wait_for_picture: Callable[[TickPlan], bool] = lambda plan: False) -> TickPlan:
         """Take the next tick off; call it when the tick is due.

@@ -71,6 +71,9 @@ class Lips:
         self.heard += [request.audio for request in batch]
         return [Mouth(MouthShape(openness=0.5)) for _ in batch]
 
+    def rest(self, frame: int) -> None:
+        """The avatar's own resting face."""
+
 
 @pytest.fixture
 def threads() -> ThreadPoolExecutor:

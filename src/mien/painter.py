@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+import cv2
 import numpy as np
 
-from mien.avatar.contract import Avatar
+from mien.avatar.contract import Avatar, Pose
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest
 from mien.media.timeline import TickPlan
 
-# A mouth that is cut off closes over this many ticks; engines open it by themselves.
+# A mouth that is cut off closes over this many ticks.
 FADE_TICKS = 3
+# A painted mouth passes into speech over this many: an engine knows what will be said a fifth of a
+# second ahead, and its first answer would jump open. Shapes are opened gently by their engine.
+ENTRY_TICKS = 2
 
 
 class Painter:
@@ -30,40 +35,67 @@ class Painter:
         self._engine = lipsync
         self._last_mouth: Mouth | None = None
         self._since_speech = FADE_TICKS
+        self._spoken = 0  # ticks since speech began
 
     def paint(self, batch: Sequence[TickPlan], activity: str) -> None:
         """Give every plan its image; all mouths of the batch are rendered at once."""
         avatar, lipsync = self.cast
         if lipsync is not self._engine:  # its mouths may be of a kind this avatar cannot draw
             self._engine, self._last_mouth = lipsync, None
-        requests = [_request(plan) for plan in batch if plan.window is not None]
+        poses = [self._pose(plan, activity) for plan in batch]
+        requests = [
+            _request(plan, pose.frame)
+            for plan, pose in zip(batch, poses, strict=True)
+            if plan.window is not None
+        ]
         mouths = iter(lipsync.render(requests) if requests else ())
-        for plan in batch:
-            speaks = plan.window is not None
-            mouth = self._blended(next(mouths) if speaks else None)
-            for event in plan.events:
-                if event.name == "gesture":
-                    self._life.gesture(str(event.data["name"]))
-            energy = _energy(plan) if speaks else 0.0
-            pose = self._life.pose(plan.index, energy, "speaking" if speaks else activity)
+        for plan, pose in zip(batch, poses, strict=True):
+            rest = lipsync.rest(pose.frame)
+            if plan.window is None:
+                mouth = self._closing(rest)
+            else:
+                mouth = self._speaking(next(mouths), rest, plan.starts)
             plan.image = avatar.compose(plan.index, mouth, pose)
             if plan.starts:
                 self.first_mouth_at = time.monotonic()
 
-    def _blended(self, mouth: Mouth | None) -> Mouth | None:
-        if mouth is not None:
-            self._last_mouth, self._since_speech = mouth, 0
+    def _pose(self, plan: TickPlan, activity: str) -> Pose:
+        for event in plan.events:
+            if event.name == "gesture":
+                self._life.gesture(str(event.data["name"]))
+        if plan.window is None:
+            return self._life.pose(plan.index, 0.0, activity)
+        return self._life.pose(plan.index, _energy(plan), "speaking")
+
+    def _speaking(self, mouth: Mouth, rest: Mouth | None, starts: bool) -> Mouth:
+        self._last_mouth, self._since_speech = mouth, 0
+        self._spoken = 1 if starts else self._spoken + 1
+        if rest is None or self._spoken > ENTRY_TICKS:
             return mouth
+        return _mixed(mouth, rest, self._spoken / (ENTRY_TICKS + 1))
+
+    def _closing(self, rest: Mouth | None) -> Mouth | None:
         self._since_speech += 1
         if self._last_mouth is None or self._since_speech > FADE_TICKS:
-            return None
-        return self._last_mouth.faded(1 - self._since_speech / (FADE_TICKS + 1))
+            return rest
+        weight = 1 - self._since_speech / (FADE_TICKS + 1)
+        if rest is None:
+            return self._last_mouth.faded(weight)
+        return _mixed(self._last_mouth, rest, weight)
 
 
-def _request(plan: TickPlan) -> MouthRequest:
-    assert plan.window is not None
-    audio = plan.window.pcm.astype(np.float32) / np.float32(32768)
-    return MouthRequest(audio, plan.window.phones, plan.index)
+def _mixed(mouth: Mouth, rest: Mouth, weight: float) -> Mouth:
+    """So much of a painted mouth, and the rest of the resting one in the same place."""
+    assert mouth.patch is not None and rest.patch is not None
+    patch = cv2.addWeighted(mouth.patch, weight, rest.patch, 1 - weight, 0)
+    return replace(rest, patch=np.asarray(patch, np.uint8))
+
+
+def _request(plan: TickPlan, frame: int) -> MouthRequest:
+    window = plan.window
+    assert window is not None
+    audio = window.pcm.astype(np.float32) / np.float32(32768)
+    return MouthRequest(audio, window.phones, frame, window.position, plan.starts)
 
 
 def _energy(plan: TickPlan) -> float:

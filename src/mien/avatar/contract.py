@@ -16,7 +16,8 @@ class Pose:
     blink: 0 open … 1 closed. yaw (to the picture's right), pitch (up), roll: head, degrees; an
     avatar holds together to ±8, ±6, ±6 and takes no more. sway_x, sway_y: the whole figure,
     pixels of a 512-pixel picture. breath: 0 … 1. gaze_x (to the picture's right), gaze_y (up):
-    -1 … 1, 0 = at the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face.
+    -1 … 1, 0 = at the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face. frame:
+    which picture of their clip, for avatars that are one.
     """
 
     blink: float = 0.0
@@ -30,6 +31,7 @@ class Pose:
     gaze_y: float = 0.0
     brow: float = 0.0
     smile: float = 0.0
+    frame: int = 0
 
 
 class Life(Protocol):

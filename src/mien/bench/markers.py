@@ -95,6 +95,9 @@ class MarkerLipSync:
     def render(self, batch: Sequence[MouthRequest]) -> list[Mouth]:
         return [Mouth(patch=self._listen(request)) for request in batch]
 
+    def rest(self, frame: int) -> None:
+        """Nothing is marked in silence."""
+
     def _listen(self, request: MouthRequest) -> Image:
         before = round(self.context[0] * self.sample_rate)
         tick = round(TICK_SEC * self.sample_rate)

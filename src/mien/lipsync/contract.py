@@ -21,12 +21,17 @@ class MouthRequest:
         is said or nothing is known yet.
     phones: those overlapping that window, in seconds relative to the tick's start; None when
         the voice gives no times.
-    frame: index of the avatar's idle frame this tick is drawn on.
+    frame: index of the picture of the avatar's clip that this tick is drawn on; see ``Pose.frame``.
+    position: samples from the beginning of what is being said to the tick's start: the grid that
+        features of overlapping windows count from.
+    starts: the first tick of a speech; it must not wait for others to share a batch with.
     """
 
     audio: NDArray[np.float32]
     phones: tuple[Phone, ...] | None
     frame: int
+    position: int = 0
+    starts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,8 @@ class MouthShape:
 class Mouth:
     """An engine's answer for one tick: a shape to draw, or a painted patch.
 
+    patch: uint8[h, w, 3] RGB. place: left, top, width, height of the part of the avatar's face box
+        that the patch covers, as shares of the box.
     weight: 1 = all of it, 0 = the resting face; avatars blend, so that speech can fade in and
         out over a few ticks without the engine knowing.
     """
@@ -56,6 +63,7 @@ class Mouth:
     shape: MouthShape | None = None
     patch: NDArray[np.uint8] | None = None
     weight: float = 1.0
+    place: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def faded(self, weight: float) -> Self:
         return replace(self, weight=self.weight * weight)
@@ -74,4 +82,11 @@ class LipSync(Protocol):
     def context(self) -> tuple[float, float]: ...
     def render(self, batch: Sequence[MouthRequest]) -> Sequence[Mouth]:
         """One mouth per request, in order. Called off the event loop, from any thread."""
+        ...
+
+    def rest(self, frame: int) -> Mouth | None:
+        """The mouth in silence on picture ``frame`` of the avatar's clip, at no cost of inference.
+
+        None: the avatar's own resting face.
+        """
         ...

@@ -38,10 +38,12 @@ class SpeechWindow:
     pcm: int16[n] mono at the timeline's ``voice_rate``, from ``context[0]`` before the tick to
         ``context[1]`` after its end.
     phones: seconds relative to the tick's start; None where the voice gives no times.
+    position: samples at ``voice_rate`` from the beginning of the tape to the tick's start.
     """
 
     pcm: Pcm
     phones: tuple[Phone, ...] | None
+    position: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -332,11 +334,11 @@ class Timeline:
         self._tape.forget_before(min(begin, self._emitted))
         clause = next((c for c in self._clauses if c.end is None or c.end > begin), None)
         if clause is None or not clause.timed:
-            return SpeechWindow(pcm, None)
+            return SpeechWindow(pcm, None, at)
         start = begin / SAMPLE_RATE
         first = start - self._before / self._voice_rate
         last = start + self._after / self._voice_rate
-        return SpeechWindow(pcm, self._phones.around(start, first, last))
+        return SpeechWindow(pcm, self._phones.around(start, first, last), at)
 
     def emit(self, wait_for_picture: Callable[[TickPlan], bool] = lambda plan: False) -> TickPlan:
         """Take the next tick off; call it when the tick is due.

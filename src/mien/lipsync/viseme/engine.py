@@ -45,6 +45,9 @@ class VisemeLipSync:
         """One shape per request: 0.05 ms each from phones, 0.3 ms from sound."""
         return [Mouth(self._shape(request)) for request in batch]
 
+    def rest(self, frame: int) -> None:
+        """The avatar's own resting face."""
+
     def _shape(self, request: MouthRequest) -> MouthShape:
         if request.phones:
             phones = with_silence(request.phones, request.audio)

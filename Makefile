@@ -10,6 +10,7 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 	$(BIN)/mien run --open $(ARGS)
 
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
+	@$(BIN)/python tools/torch_for_tests.py
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(STAMP)           ## style and types

@@ -51,6 +51,28 @@ class VideoSection(Section):
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "ultrafast"
 
 
+class LipSyncSection(Section):
+    """How avatars made from a clip move their lips; rendered presenters need none of it.
+
+    weights: a pulled model's name, the path of a checkpoint, or "auto": the best that is there.
+    backend, precision, device: "auto" takes the fastest good one of this machine. threads: of a
+    CPU, 0 = all. cache: where what does not depend on sound is kept. decode: "full" paints the
+    whole face, as published. paste: "published" is the hard rectangle of the original code, to
+    compare with. sharpen: 0…1. enhancer: an ONNX face restorer's path.
+    """
+
+    weights: str = "auto"
+    backend: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16", "int8"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    threads: int = Field(default=0, ge=0, le=256)
+    cache: Literal["none", "ram", "disk"] = "disk"
+    decode: Literal["lower", "full"] = "lower"
+    paste: Literal["soft", "published"] = "soft"
+    sharpen: float = Field(default=0.3, ge=0, le=1)
+    enhancer: Path | None = None
+
+
 class IceServer(Section):
     """A STUN or TURN server, as browsers take it."""
 
@@ -101,6 +123,7 @@ class Settings(BaseSettings):
     greet: bool = True
     llm: LlmSection = LlmSection()
     video: VideoSection = VideoSection()
+    lipsync: LipSyncSection = LipSyncSection()
     webrtc: WebRtcSection = WebRtcSection()
     sessions: SessionsSection = SessionsSection()
 

@@ -121,12 +121,32 @@ def latency(
 def sessions(
     n: Annotated[int, typer.Option("--n", min=1, help="Conversations at once.")] = 4,
     seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long.")] = 20,
+    avatar: Annotated[str | None, typer.Option("--avatar", help="By name, or a folder.")] = None,
+    size: Annotated[str | None, typer.Option("--size", help="Picture, e.g. 1280x720.")] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="Of Wav2Lip: a pulled model or a file.")
+    ] = None,
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of Wav2Lip: fp32, bf16, fp16, int8.")
+    ] = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """What N conversations that all talk at once cost, and whether each keeps its 25 fps."""
-    from mien.bench.sessions import run_sessions
+    """What N conversations that all talk at once cost, and whether each keeps its 25 fps.
 
-    result = _run(f"{n} sessions", lambda progress: run_sessions(n, seconds, progress))
+    Neither configuration file nor environment is read, so that figures compare:
+    avatar, size and lip-sync weights are chosen here.
+    """
+    from mien.bench.sessions import run_sessions
+    from mien.cli import read_size
+
+    settings: dict[str, Any] = {"lipsync": {"precision": precision}}
+    if avatar is not None:
+        settings["avatar"] = avatar
+    if weights is not None:
+        settings["lipsync"]["weights"] = weights
+    if size is not None:
+        settings["video"] = read_size(size)
+    result = _run(f"{n} sessions", lambda progress: run_sessions(n, seconds, progress, **settings))
     _print(
         result,
         as_json,
@@ -139,6 +159,7 @@ def sessions(
             "repeated_pictures": "of these: not drawn in time",
             "missing_pictures": "of these: not encoded in time",
             "cpu_percent": "CPU of the server, % of one core",
+            "cpu_ms_per_tick": "the same per picture, ms",
             "rss_mb": "memory of the server, peak MB",
             "lost_packets": "packets lost",
         },

@@ -16,6 +16,7 @@ from mien.bench.figures import frame_rates, rounded
 from mien.bench.server import running_server
 from mien.bench.visit import Visit, visiting
 from mien.media.encoders import VIDEO_STEP
+from mien.media.tick import FPS
 
 # Everything that is loaded or grows at first use has done so after this.
 SETTLE_SEC = 3.0
@@ -29,7 +30,7 @@ async def run_sessions(
     fps_p5: pictures per second at the viewers, the 5th percentile over stretches of one second.
     late_ticks: ticks whose picture was not drawn in time (the last one repeats) or not encoded in
     time (none is sent). cpu_percent: of one
-    core, server and voice process. rss_mb: of the server, in 10⁶ bytes.
+    core, server and voice process. cpu_ms_per_tick: the same in ms per conversation's tick. rss_mb: of the server, in 10⁶ bytes.
 
     Raises:
         ServerDied, VisitError: when the product does not do its part.
@@ -66,6 +67,7 @@ async def run_sessions(
         "repeated_pictures": late,
         "missing_pictures": missing,
         "cpu_percent": rounded(100 * cpu / (end - begin), 1),
+        "cpu_ms_per_tick": rounded(1000 * cpu / (end - begin) / (FPS * count), 1),
         "rss_mb": rounded(peak, 1),
         "seconds": rounded(end - begin, 1),
         "lost_packets": sum(visit.viewer.lost for visit in visits),

@@ -29,8 +29,8 @@ async def run_sessions(
 
     fps_p5: pictures per second at the viewers, the 5th percentile over stretches of one second.
     late_ticks: ticks whose picture was not drawn in time (the last one repeats) or not encoded in
-    time (none is sent). cpu_percent: of one
-    core, server and voice process. cpu_ms_per_tick: the same in ms per conversation's tick. rss_mb: of the server, in 10⁶ bytes.
+    time (none is sent). cpu_percent: of one core, server and voice process. cpu_ms_per_tick: the
+    same, in ms per tick of one conversation. rss_mb: of the server, in 10⁶ bytes.
 
     Raises:
         ServerDied, VisitError: when the product does not do its part.

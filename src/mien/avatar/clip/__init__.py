@@ -1,0 +1,1 @@
+"""Avatars made of a filmed clip: building, reading and showing them."""

@@ -55,7 +55,7 @@ def decoder_graph(
     skips = _split_features(graph, window)
     x = _audio(graph, architecture)
     graph.output(_decoder(graph, architecture, window, x, skips, subpixel), (3, *window.shape))
-    return graph.model(f"{window.key}-decoder")
+    return graph.model(f"{architecture.name}-decoder-{window.key}")
 
 
 def encoder_graph(
@@ -87,7 +87,7 @@ def encoder_graph(
         flat.append(graph.op("Flatten", [graph.crop(output, stage.kept, stage.size)], axis=1))
     features = graph.cast(graph.op("Concat", flat, axis=1), feature_dtype)
     graph.output(features, (window.values,), "features", feature_dtype)
-    return graph.model(f"{window.key}-encoder")
+    return graph.model(f"{architecture.name}-encoder-{window.key}")
 
 
 def full_graph(

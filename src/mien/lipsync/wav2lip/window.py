@@ -126,8 +126,8 @@ class Window:
 
     @property
     def key(self) -> str:
-        """For names of files that hold only for this window."""
-        return f"{self.architecture.name}-{self.top}-{self.left}-{self._right}"
+        """For names of files that hold only for this window of one architecture."""
+        return f"{self.top}-{self.left}-{self._right}"
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:

@@ -1,0 +1,78 @@
+"""What ``mien models optimize`` made of a checkpoint: where it is kept and how good it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from mien.lipsync.wav2lip.backend import Choice
+from mien.lipsync.wav2lip.checkpoint import Checkpoint
+from mien.lipsync.wav2lip.window import Window
+
+FIGURES = "figures.json"
+
+# Below this an int8 network is visibly worse than its own float32 on trained weights, and bfloat16
+# is preferred where it can be had.
+GOOD_PSNR_DB = 38.0
+
+
+def cache_folder() -> Path:
+    """Everything here can be made again."""
+    return Path(platformdirs.user_cache_dir("mien", appauthor=False)) / "wav2lip"
+
+
+def artefact_folder(checkpoint: Checkpoint, window: Window, choice: Choice) -> Path:
+    """Where what ``choice`` needs to run these weights is kept; it may not exist.
+
+    Named after the weights, so that another checkpoint never gets these.
+    """
+    how = choice.backend if choice.device == "cpu" else choice.device
+    return cache_folder() / f"{checkpoint.sha256[:16]}-{window.key}-{how}-{choice.precision}"
+
+
+def figures(folder: Path) -> dict[str, Any] | None:
+    """What was measured when the folder was made (``psnr_db`` …); None: there is nothing usable."""
+    try:
+        found = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A folder to write into that takes ``folder``'s place at the end; an exception leaves nothing.
+
+    The figures belong in it: a folder without them counts as absent.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        fresh.chmod(0o777 & ~_umask())
+        yield fresh
+        old = fresh.with_name(f"{fresh.name}.old")
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def write_figures(folder: Path, values: dict[str, Any]) -> None:
+    text = json.dumps(values, indent=2, sort_keys=True)
+    (folder / FIGURES).write_text(text + "\n", encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

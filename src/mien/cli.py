@@ -11,6 +11,7 @@ from rich.console import Console
 
 from mien import __version__
 from mien.commands.avatar import avatar_app
+from mien.commands.models import models_app
 from mien.config import ConfigError, load_settings
 
 app = typer.Typer(
@@ -214,6 +215,7 @@ def doctor(
 
 
 app.add_typer(avatar_app, name="avatar")
+app.add_typer(models_app, name="models")
 
 
 def add_bench() -> None:

@@ -1,0 +1,57 @@
+"""Where to ask for a file, in which order: the catalogue's sources and their mirrors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from mien.models.errors import ModelError
+
+HUGGING_FACE = "https://huggingface.co"
+HF_MIRROR = "https://hf-mirror.com"
+
+# Names for --mirror, each with the host it stands for.
+MIRRORS = {
+    "huggingface": "huggingface.co",
+    "hf-mirror": "hf-mirror.com",
+    "modelscope": "modelscope.cn",
+    "github": "github.com",
+    "google-drive": "drive.usercontent.google.com",
+}
+
+
+def addresses(sources: Iterable[str], mirror: str | None = None) -> list[str]:
+    """Every address of a file, best first.
+
+    mirror: a name of ``MIRRORS``, whose addresses come first; or the address of a server with
+    Hugging Face's paths, which is asked first. $HF_ENDPOINT does the same as such an address.
+
+    Raises ModelError "unknown_mirror".
+    """
+    endpoints = [HUGGING_FACE, HF_MIRROR]
+    if endpoint := os.environ.get("HF_ENDPOINT", "").strip():
+        endpoints.insert(0, endpoint)
+    wanted = None
+    if mirror is not None and mirror.startswith(("http://", "https://")):
+        endpoints.insert(0, mirror)
+        wanted = urlsplit(mirror).netloc
+    elif mirror is not None:
+        wanted = MIRRORS.get(mirror)
+        if wanted is None:
+            known = ", ".join(MIRRORS)
+            raise ModelError(
+                "unknown_mirror",
+                f"There is no mirror {mirror!r}; there are {known}, or give an address "
+                "(https://…) that has Hugging Face's paths.",
+                f"没有名为 {mirror!r} 的镜像；可选：{known}，"
+                "或给出与 Hugging Face 路径相同的地址（https://…）。",
+            )
+    elif endpoint:
+        wanted = urlsplit(endpoint).netloc
+    found = []
+    for source in sources:
+        path = source.removeprefix(HUGGING_FACE)
+        same = [source] if path == source else [e.rstrip("/") + path for e in endpoints]
+        found += [url for url in same if url not in found]
+    return sorted(found, key=lambda url: urlsplit(url).netloc != wanted)

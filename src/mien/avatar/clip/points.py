@@ -16,6 +16,8 @@ MOUTH_CORNERS = (61, 291)
 # Around the red of the lips, from the right corner over the lower lip.
 LIPS = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)
 # The face's outline from the right ear round the chin to the left ear.
-JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152)
-JAW += (377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
+# fmt: off
+JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152,
+       377, 400, 378, 379, 365, 397, 288, 361, 323, 454)
+# fmt: on
 CHIN = 152

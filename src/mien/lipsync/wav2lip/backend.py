@@ -166,3 +166,9 @@ def decode(
 
 def _overhead(backend: Backend) -> float:
     return OVERHEAD_CPU if backend.choice.device == "cpu" else OVERHEAD_GPU
+
+
+def as_pictures(painted: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """uint8[n, rows, columns, 3] RGB of what ``decode`` gives; cut, not rounded, as published."""
+    levels = (painted * np.float32(255)).astype(np.uint8)
+    return np.ascontiguousarray(levels[:, ::-1].transpose(0, 2, 3, 1))

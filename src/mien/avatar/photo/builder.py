@@ -86,14 +86,8 @@ def build_avatar(
 def build(image_bytes: bytes, request: Request, on_progress: OnProgress | None = None) -> Built:
     """As ``build_avatar``, with all choices, and with advice."""
     tell = on_progress or (lambda share, step: None)
-    target = _target(request)
-    if not request.consent:
-        raise PhotoError(
-            "no_consent",
-            "Say that you have the right to use this face (--i-have-the-right-to-use-this-face): "
-            "your own, or with its owner's agreement.",
-            "请确认您有权使用这张脸（--i-have-the-right-to-use-this-face）：本人，或已得到本人同意。",
-        )
+    target = target_folder(request)
+    check_consent(request)
     photo = read_photo(image_bytes)
     tell(0.01, "models")
     models = obtain_models(request.models, lambda share: tell(0.01 + 0.09 * share, "models"))
@@ -109,9 +103,25 @@ def build(image_bytes: bytes, request: Request, on_progress: OnProgress | None =
     return Built(folder, advice)
 
 
+def check_consent(request: Request) -> None:
+    """Raises PhotoError: "no_consent"."""
+    if not request.consent:
+        raise PhotoError(
+            "no_consent",
+            "Say that you have the right to use this face (--i-have-the-right-to-use-this-face): "
+            "your own, or with its owner's agreement.",
+            "请确认您有权使用这张脸（--i-have-the-right-to-use-this-face）：本人，或已得到本人同意。",
+        )
+
+
+def consent_note() -> str:
+    """What the avatar says of the consent that was given."""
+    return f"{STATEMENT} ({who()}, {datetime.now(UTC):%Y-%m-%d})"
+
+
 def check_name(name: str, replace_old: bool = False, root: Path | None = None) -> None:
     """Raises PhotoError: "bad_name" or "name_taken", with a name that would do."""
-    _target(Request(name=name, replace_old=replace_old, root=root))
+    target_folder(Request(name=name, replace_old=replace_old, root=root))
 
 
 def suggested_name(text: str) -> str:
@@ -120,7 +130,8 @@ def suggested_name(text: str) -> str:
     return plain if NAME.fullmatch(plain) and plain not in RESERVED else "me"
 
 
-def _target(request: Request) -> Path:
+def target_folder(request: Request) -> Path:
+    """Where the avatar will lie. Raises PhotoError: "bad_name", "name_taken"."""
     root, name = request.root or user_folder(), request.name
     if not NAME.fullmatch(name) or name in RESERVED:
         other = suggested_name(name)
@@ -178,7 +189,7 @@ def _write(
         data = _description(person, request, behind is not None, painter.box, box, mouth, lids)
         (temporary / "avatar.toml").write_text(toml(data), encoding="utf-8")
         temporary.chmod(0o755)  # mkdtemp makes private folders; avatars are ordinary ones
-        _swap_in(temporary, target)
+        swap_in(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -230,7 +241,7 @@ def _description(
         "engines": ["viseme"],
         "creator": f"mien avatar create; face found with models of {WHEEL} (Apache-2.0)",
         "license": "the photo's; not for sharing without its owner's agreement",
-        "consent": f"{STATEMENT} ({_who()}, {datetime.now(UTC):%Y-%m-%d})",
+        "consent": consent_note(),
         "background": background,
         "layers": [{"name": "figure", "image": "figure.webp", "motion": "figure.npz"}],
         "head": {"neck": [round(x, 1), round(y, 1)], "chin": round(person.chin, 1)},
@@ -249,14 +260,16 @@ def _description(
     }
 
 
-def _who() -> str:
+def who() -> str:
+    """The user's name, for the record of consent."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a user without a name, in some containers
         return "unknown user"
 
 
-def _swap_in(temporary: Path, target: Path) -> None:
+def swap_in(temporary: Path, target: Path) -> None:
+    """``temporary`` becomes ``target``, which may be there already; both on one disk."""
     if not target.exists():
         os.replace(temporary, target)
         return

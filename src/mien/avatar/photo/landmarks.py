@@ -26,6 +26,7 @@ CROP = 1.5  # of the face's larger side: what the mesh network was trained on
 SURE = 0.5  # score of detector and of mesh from which it is a face (MediaPipe's default)
 OVERLAP = 0.3  # intersection over union from which two boxes are one face
 RIGHT_EYE, LEFT_EYE = 33, 263  # outer corners; the person's right is left in the picture
+SEEN = 6  # times the face's side is the largest window that the detector sees it in
 WINDOWS = (1.0, 0.5, 0.25)  # of the longer side: the detector sees faces down to 1/6 of its window
 LAST_WINDOW = 0.125  # slow; tried when there is no face in the others, so as to say "too small"
 PASSES = 2  # of the mesh: the second crop is set from the first points
@@ -58,9 +59,13 @@ class FaceReader:
         self._mesh = cv2.dnn.readNetFromTFLite(str(models / LANDMARKS.name))
         self._anchors = _anchors()
 
-    def faces(self, photo: Image) -> list[Face]:
-        """Every face in ``photo`` (uint8[H, W, 3] RGB), the largest first."""
-        boxes, scores, eyes = self._detect(photo)
+    def faces(self, photo: Image, smallest: float = 0.0) -> list[Face]:
+        """Every face in ``photo`` (uint8[H, W, 3] RGB), the largest first.
+
+        smallest: pixels of the larger side of the smallest face that matters; searching for tiny
+        ones costs most of the time.
+        """
+        boxes, scores, eyes = self._detect(photo, smallest)
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), SURE, OVERLAP)
         found: list[Face] = []
         for i in np.asarray(kept).ravel():
@@ -70,7 +75,19 @@ class FaceReader:
                 found.append(face)
         return sorted(found, key=lambda f: -f.width * f.height)
 
-    def _detect(self, photo: Image) -> tuple[Floats, Floats, Floats]:
+    def follow(self, photo: Image, face: Face) -> Face | None:
+        """``face`` in the next picture of a film, without searching; None when it is not there.
+
+        photo: uint8[H, W, 3] RGB.
+        """
+        points = face.points[:, :2]
+        low, high = points.min(0), points.max(0)
+        x, y = (low + high) / 2
+        eyes = points[[RIGHT_EYE, LEFT_EYE]]
+        found = self._points(photo, (float(x), float(y)), float((high - low).max()), eyes)
+        return found if found is not None and _same(found, face) else None
+
+    def _detect(self, photo: Image, smallest: float) -> tuple[Floats, Floats, Floats]:
         """Boxes float32[n, 4] x, y, w, h; scores float32[n]; eyes float32[n, 2, 2]; pixels."""
         height, width = photo.shape[:2]
         boxes: list[Floats] = []
@@ -80,6 +97,8 @@ class FaceReader:
             side = max(height, width) * share
             found = sum(len(s) for s in scores)
             if share < 1 and (side < 2 * DETECTOR_SIDE or (share == LAST_WINDOW and found)):
+                continue
+            if share < 1 and 2 * side < SEEN * smallest:  # the window before shows it
                 continue
             for left, top in _window_corners(width, height, side):
                 scale = DETECTOR_SIDE / side

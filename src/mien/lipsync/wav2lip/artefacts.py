@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,9 @@ from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.window import Window
 
 FIGURES = "figures.json"
+
+FORMAT = 1
+"""Of the graphs; what another version of the code made counts as absent."""
 
 # Below this an int8 network is visibly worse than its own float32 on trained weights, and bfloat16
 # is preferred where it can be had.
@@ -44,7 +46,7 @@ def figures(folder: Path) -> dict[str, Any] | None:
         found = json.loads((folder / FIGURES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and found.get("format") == FORMAT else None
 
 
 @contextmanager
@@ -56,7 +58,6 @@ def written_whole(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        fresh.chmod(0o777 & ~_umask())
         yield fresh
         old = fresh.with_name(f"{fresh.name}.old")
         if folder.exists():
@@ -68,11 +69,6 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 
 def write_figures(folder: Path, values: dict[str, Any]) -> None:
-    text = json.dumps(values, indent=2, sort_keys=True)
+    """values: JSON; ``psnr_db`` decides whether int8 is used unasked."""
+    text = json.dumps({"format": FORMAT, **values}, indent=2, sort_keys=True)
     (folder / FIGURES).write_text(text + "\n", encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -26,7 +26,6 @@ from mien.models.catalogue import ModelFile
 from mien.models.errors import ModelError
 from mien.models.sniff import not_the_file
 
-CHUNK = 1 << 18
 # Other programs need some disk too.
 DISK_MARGIN = 64 << 20
 CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -130,6 +129,7 @@ class _Fetch:
         self._note = path.with_name(path.name + ".part.json")
         self._digest = hashlib.sha256()
         self._resumed = False
+        self._discards = 0
 
     def run(self, patience: Patience) -> Downloaded:
         """Attempt until it is here. Raises _Refused, ModelError."""
@@ -148,7 +148,7 @@ class _Fetch:
                 if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
                     raise _Refused(*_words(error), host_is_away=True) from error
                 idle = 0 if self._have() > before else idle + 1
-                if idle >= patience.tries:
+                if idle >= patience.tries or self._discards > 2:
                     raise _Refused(*_words(error)) from error
                 time.sleep(patience.pause * (1 + idle))
             except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
@@ -168,7 +168,7 @@ class _Fetch:
         with self._client.stream("GET", self._url, headers=self._range()) as response:
             have, total = self._start(response)
             self._room(have, total)
-            chunks = response.iter_raw(CHUNK)
+            chunks = response.iter_raw()
             if have == 0:
                 # What is here already stays until this answer has shown to be the file.
                 head = _head(chunks)
@@ -221,6 +221,8 @@ class _Fetch:
             total = int(length) if length.isdigit() else None
         elif status == 416:
             self._discard()
+            if self._file.size is not None:
+                raise _wrong_size(f"it has less than {self._file.size} bytes")
             raise _Broken("it is shorter than what came before")
         elif status == 429 or status >= 500:
             raise _Broken(f"HTTP {status}")
@@ -229,7 +231,7 @@ class _Fetch:
         expected = self._file.size
         if total is not None and expected is not None and total != expected:
             if status == 200:
-                self._sniff(_head(response.iter_raw(CHUNK)), response)
+                self._sniff(_head(response.iter_raw()), response)
             raise _wrong_size(f"it has {total} bytes instead of {expected}")
         return have, expected if total is None else total
 
@@ -259,6 +261,7 @@ class _Fetch:
             return 0
 
     def _discard(self) -> None:
+        self._discards += 1
         self._path.unlink(missing_ok=True)
         self._note.unlink(missing_ok=True)
 

@@ -155,7 +155,8 @@ def _check_wav2lip(wanted: Model, path: Path) -> None:
     try:
         found = read_checkpoint(path).architecture.name
     except CheckpointError as error:
-        raise _wrong(wanted, str(error), str(error)) from error
+        said = str(error).removeprefix(f"{path}: ")  # where it lies meanwhile tells nobody anything
+        raise _wrong(wanted, said, said) from error
     if found != wanted.architecture:
         raise _wrong(
             wanted,

@@ -35,23 +35,36 @@ def addresses(sources: Iterable[str], mirror: str | None = None) -> list[str]:
     wanted = None
     if mirror is not None and mirror.startswith(("http://", "https://")):
         endpoints.insert(0, mirror)
-        wanted = urlsplit(mirror).netloc
+        wanted = _host(mirror)
     elif mirror is not None:
         wanted = MIRRORS.get(mirror)
         if wanted is None:
-            known = ", ".join(MIRRORS)
-            raise ModelError(
-                "unknown_mirror",
-                f"There is no mirror {mirror!r}; there are {known}, or give an address "
-                "(https://…) that has Hugging Face's paths.",
-                f"没有名为 {mirror!r} 的镜像；可选：{known}，"
-                "或给出与 Hugging Face 路径相同的地址（https://…）。",
-            )
+            raise _unknown(mirror)
     elif endpoint:
-        wanted = urlsplit(endpoint).netloc
+        wanted = _host(endpoint)
     found = []
     for source in sources:
         path = source.removeprefix(HUGGING_FACE)
         same = [source] if path == source else [e.rstrip("/") + path for e in endpoints]
         found += [url for url in same if url not in found]
     return sorted(found, key=lambda url: urlsplit(url).netloc != wanted)
+
+
+def _host(url: str) -> str:
+    try:
+        if host := urlsplit(url).netloc:
+            return host
+    except ValueError:
+        pass
+    raise _unknown(url)
+
+
+def _unknown(mirror: str) -> ModelError:
+    known = ", ".join(MIRRORS)
+    return ModelError(
+        "unknown_mirror",
+        f"There is no mirror {mirror!r}; there are {known}, or give an address (https://…) that "
+        "has Hugging Face's paths.",
+        f"没有名为 {mirror!r} 的镜像；可选：{known}，"
+        "或给出与 Hugging Face 路径相同的地址（https://…）。",
+    )

@@ -1,0 +1,236 @@
+"""Models come into the store checked and leave it whole; the catalogue says where from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.models import store
+from mien.models.catalogue import Licence, Model, ModelFile, catalogue, model
+from mien.models.download import Patience
+from mien.models.errors import ModelError
+from mien.models.pull import pull, pull_from
+from mien.models.sources import addresses
+from mien.models.weights import weights
+from model_server import PAGE, ModelServer, model_server
+from wav2lip_seeded import seeded
+
+DATA = random.Random(5).randbytes(300_000)
+HASTY = Patience(connect=1.0, read=1.0, pause=0.01, tries=2)
+LICENCE = Licence("free", "Free", "Do what you like.", "随意使用。", "https://example.com", False)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty store."""
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path / "models"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ModelServer]:
+    with model_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The seeded 96-pixel network as a file."""
+    pytest.importorskip("safetensors", reason="needs pip install 'mien[wav2lip]'")
+    from safetensors.numpy import save_file
+
+    path = tmp_path_factory.mktemp("weights") / "My Wav2Lip.safetensors"
+    save_file({key: np.asarray(value) for key, value in seeded(96).state.items()}, path)
+    return path
+
+
+def two_files(server: ModelServer) -> Model:
+    """A small model of no engine."""
+    files = []
+    for name, data in (("a.onnx", DATA), ("b.onnx", DATA[::-1])):
+        url = server.add(f"/{name}", data=data, etag='"1"')
+        files.append(ModelFile(name, (url,), len(data), hashlib.sha256(data).hexdigest()))
+    return Model("small", "lipsync", "", LICENCE, tuple(files))
+
+
+def code(caught: pytest.ExceptionInfo[ModelError]) -> str:
+    assert caught.value.en and caught.value.zh and caught.value.en != caught.value.zh
+    return caught.value.code
+
+
+def test_the_catalogue_is_complete_and_says_what_may_not_be_done() -> None:
+    assert list(catalogue()) == ["wav2lip", "wav2lip-gan", "wav2lip256"]
+    for one in catalogue().values():
+        assert one.engine == "wav2lip" and one.licence.non_commercial and one.en and one.zh
+        assert "commercial" in one.licence.en and "商业" in one.licence.zh
+        for file in one.files:
+            assert file.size and re.fullmatch(r"[0-9a-f]{64}", file.sha256 or "")
+            assert len(set(file.sources)) == len(file.sources) >= 3
+            assert all(url.startswith("https://") for url in file.sources)
+            assert any("modelscope.cn" in url for url in file.sources), "a source within China"
+    with pytest.raises(ModelError, match="wav2lip-gan") as caught:
+        model("gan")
+    assert code(caught) == "unknown_model"
+
+
+def test_sources_and_their_mirrors_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, other = "https://huggingface.co/x/y/resolve/main/z.pth", "https://github.com/x/z.pth"
+    copy = "https://hf-mirror.com/x/y/resolve/main/z.pth"
+    assert addresses([other, hub]) == [other, hub, copy]
+    assert addresses([hub, other], "github") == [other, hub, copy]
+    assert addresses([hub, other], "hf-mirror") == [copy, hub, other]
+    own = "http://10.0.0.5:8080/hub/x/y/resolve/main/z.pth"
+    assert addresses([other, hub], "http://10.0.0.5:8080/hub/") == [own, other, hub, copy]
+    monkeypatch.setenv("HF_ENDPOINT", "http://10.0.0.5:8080/hub")
+    assert addresses([other, hub]) == [own, other, hub, copy]
+    for wrong in ("nowhere", "http://", "http://[bad"):
+        with pytest.raises(ModelError, match="hf-mirror") as caught:
+            addresses([hub], wrong)
+        assert code(caught) == "unknown_mirror"
+
+
+def test_nothing_is_fetched_before_the_licence_is_accepted(server: ModelServer) -> None:
+    wanted = two_files(server)
+    with pytest.raises(ModelError, match="i-accept-the-licence") as caught:
+        pull(wanted)
+    assert code(caught) == "licence" and server.ways["/a.onnx"].asked == []
+    store.accept(LICENCE)
+    assert store.accepted(LICENCE)
+    assert not store.accepted(replace(LICENCE, en="Pay me.")), "other words were not accepted"
+    record = json.loads((store.store_folder() / "licences.json").read_text())["free"]
+    assert record["url"] == LICENCE.url and record["at"] and record["by"]
+
+
+def test_a_model_comes_with_a_record(server: ModelServer, folder: Path) -> None:
+    wanted = two_files(server)
+    store.accept(LICENCE)
+    told: list[tuple[int, int | None]] = []
+    got = pull(wanted, on_progress=lambda done, total, host: told.append((done, total)))
+    assert told[-1] == (600_000, 600_000) and [d for d, _ in told] == sorted(d for d, _ in told)
+    assert got.path == folder / "small" / "a.onnx" and got.path.read_bytes() == DATA
+    assert (folder / "small" / "b.onnx").read_bytes() == DATA[::-1]
+    assert store.installed("small") == got
+    assert all(file.known and file.source.startswith(server.url) for file in got.files)
+    assert store.verify(got) is None
+    (folder / "small" / "b.onnx").write_bytes(b"\0" + DATA[-2::-1])
+    assert "b.onnx" in (store.verify(got) or "")
+    (folder / "small" / "b.onnx").write_bytes(b"short")
+    assert store.installed("small") is None, "half a model is none"
+
+
+def test_an_interrupted_model_goes_on_at_the_file_it_was_at(
+    server: ModelServer, folder: Path
+) -> None:
+    wanted = two_files(server)
+    store.accept(LICENCE)
+    server.ways["/b.onnx"].status = 404
+    with pytest.raises(ModelError, match=r"b\.onnx") as caught:
+        pull(wanted, patience=HASTY)
+    assert code(caught) == "unreachable" and store.installed("small") is None
+    server.ways["/b.onnx"].status = 200
+    asked = len(server.ways["/a.onnx"].asked)
+    pull(wanted, patience=HASTY)
+    assert len(server.ways["/a.onnx"].asked) == asked, "the first file was here already"
+
+
+def test_two_pulls_of_one_model_do_not_meet(server: ModelServer) -> None:
+    wanted = two_files(server)
+    store.accept(LICENCE)
+    server.ways["/a.onnx"].chunk_sec = 0.2
+    begun = threading.Event()
+    first = threading.Thread(
+        target=pull, args=(wanted,), kwargs={"on_progress": lambda *_: begun.set()}
+    )
+    first.start()
+    assert begun.wait(5)
+    with pytest.raises(ModelError, match="another process") as caught:
+        pull(wanted)
+    assert code(caught) == "busy"
+    first.join()
+    assert store.installed("small") is not None
+
+
+def test_a_seeded_checkpoint_is_taken_from_a_file(seeded_file: Path, folder: Path) -> None:
+    wanted = model("wav2lip")
+    store.accept(wanted.licence)
+    for asked in ("wav2lip", "auto"):
+        with pytest.raises(ModelError, match="mien models pull wav2lip`") as caught:
+            weights("wav2lip", asked)
+        assert code(caught) == "model_missing"
+    got = pull_from(wanted, seeded_file)
+    assert got.path == folder / "wav2lip" / "wav2lip.safetensors"
+    assert got.path.read_bytes() == seeded_file.read_bytes() and not got.files[0].known
+    assert weights("wav2lip") == weights("wav2lip", "wav2lip") == store.find("wav2lip") == got.path
+    assert weights("wav2lip", str(seeded_file)) == seeded_file
+    with pytest.raises(ModelError, match="neither a file") as caught:
+        weights("wav2lip", "wav2lip.pth")
+    assert code(caught) == "no_such_file"
+    store.delete("wav2lip")
+    assert store.installed("wav2lip") is None and not (folder / "wav2lip").exists()
+
+
+def test_what_is_no_such_network_is_refused_and_not_kept(
+    seeded_file: Path, folder: Path, tmp_path: Path
+) -> None:
+    store.accept(model("wav2lip").licence)
+    store.accept(model("wav2lip256").licence)
+    pull_from(model("wav2lip"), seeded_file)
+    half = tmp_path / "half.safetensors"
+    half.write_bytes(seeded_file.read_bytes()[:1_000_000])
+    letter, page = tmp_path / "letter.pth", tmp_path / "page.pth"
+    letter.write_text("Dear Sir or Madam," * 40)
+    page.write_bytes(PAGE)
+    for name, given, words in (
+        ("wav2lip256", seeded_file, "mien models pull wav2lip --from"),
+        ("wav2lip", half, "not the model wav2lip"),
+        ("wav2lip", letter, "not the model wav2lip"),
+        ("wav2lip", page, "web page"),
+    ):
+        with pytest.raises(ModelError, match=words) as caught:
+            pull_from(model(name), given)
+        assert code(caught) == "wrong_file"
+    with pytest.raises(ModelError, match=r"nothing\.pth") as caught:
+        pull_from(model("wav2lip"), tmp_path / "nothing.pth")
+    assert code(caught) == "no_such_file"
+    assert store.installed("wav2lip256") is None
+    kept = store.installed("wav2lip")
+    assert kept is not None and store.verify(kept) is None, "the one that was here still is"
+    left = [path for path in (folder / ".incoming").rglob("*") if path.is_file()]
+    assert {path.name for path in left} <= {".lock"}
+
+
+def test_a_fetched_file_of_another_network_is_not_kept(
+    server: ModelServer, folder: Path, seeded_file: Path
+) -> None:
+    wanted = model("wav2lip256")
+    store.accept(wanted.licence)
+    url = server.add("/seeded", data=seeded_file.read_bytes())
+    file = ModelFile("wav2lip256.safetensors", (url,))
+    with pytest.raises(ModelError, match="its network is wav2lip,") as caught:
+        pull(replace(wanted, files=(file,)), patience=HASTY)
+    assert code(caught) == "wrong_file" and store.installed("wav2lip256") is None
+    assert not list((folder / ".incoming").rglob("*.safetensors"))
+
+
+def test_a_store_someone_wrote_into_is_read_with_care(folder: Path) -> None:
+    for record in ("", "[]", '{"files": 3}', '{"since": "", "files": []}', '{"files": [{}]}'):
+        (folder / "wav2lip").mkdir(parents=True, exist_ok=True)
+        (folder / "wav2lip" / "record.json").write_text(record)
+        (folder / "licences.json").write_text(record)
+        assert store.installed("wav2lip") is None
+        assert not store.accepted(model("wav2lip").licence)
+    store.accept(LICENCE)
+    assert store.accepted(LICENCE)

@@ -22,9 +22,10 @@ FEWEST = 12  # cells of a rim; with fewer nothing is changed
 DARK = 6.0  # of 255, added before the logarithm: near black a ratio says little
 TOLERANCE = 0.08  # of the logarithm; what differs more is a fold, a hair or a moved jaw
 ROUNDS = 3
-# Slopes are held back as if by this share of all cells: across a rim that is seen badly they
-# would lean on noise, and lean differently in the next frame.
-HOLD = 0.05
+# Slopes are held back, as if by this share of all cells that saw none: across a rim that is seen
+# badly they would lean on noise. Downwards more: the chin moves with the mouth, and its shadow
+# would flicker over the whole patch.
+HOLD = (0.0, 0.05, 0.25)
 MOST_GAIN, MOST_SLOPE = 0.5, 0.35  # of the logarithm: 1.65 times, and 1.4 from side to side
 
 
@@ -43,7 +44,7 @@ def colour_gain(around: Image, patch: Image, alpha: Floats) -> Floats | None:
     y, x = np.nonzero(seen)
     steps = np.stack([np.ones(len(x)), 2 * (x + 0.5) / GRID - 1, 2 * (y + 0.5) / GRID - 1], 1)
     wanted = np.log(_small(around)[seen] + DARK) - np.log(_small(patch)[seen] + DARK)
-    hold = np.diag([0.0, 1.0, 1.0]) * HOLD * len(weight)
+    hold = np.diag(HOLD) * len(weight)
     robust = weight
     for _ in range(ROUNDS):
         scaled = (steps * robust[:, None]).T

@@ -1,6 +1,6 @@
 """The clip's pictures at the size they are shown in: scaled once, then only looked up.
 
-Decoding and scaling a 720p picture costs 8 to 12 ms, a quarter of the time a tick has.
+Decoding a 720p picture costs 4 to 8 ms of a tick's 40, for every session; looking it up 0.3.
 """
 
 from __future__ import annotations

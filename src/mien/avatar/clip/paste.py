@@ -76,13 +76,14 @@ def paste_soft(
     place: Place = WHOLE,
     weight: float = 1.0,
     sharpen: float = 0.0,
+    gain: Floats | None = None,
 ) -> None:
     """Lay ``patch`` into ``picture``; changes it, and only where the mask is not 0.
 
     picture: uint8[H, W, 3]; patch: uint8[h, w, 3] of ``place`` (see ``Mouth.place``) of the face's
     ``box`` (float32[4] left, top, right, bottom; pixels of the picture). mask: uint8[64, 64] over
     the box, see ``mask.masks``. weight: 0 the picture as it is … 1. sharpen: 0 … 1, of what the
-    patch loses by being enlarged.
+    patch loses by being enlarged. gain: of ``rim_gain`` where it is known already.
     """
     face = spot_of(box)
     spot = face.part(place)
@@ -95,12 +96,43 @@ def paste_soft(
     if spot.width < SHRUNK * patch.shape[1]:
         size = max(1, round(spot.width)), max(1, round(spot.height))
         patch = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    toned = _matched(picture, patch, spot, _over(mask, place))
-    sharp = _sharpened(toned, sharpen, spot.width / patch.shape[1])
-    target = picture[seen.slices]
-    laid = _laid(_enlarged(sharp, spot.width / patch.shape[1]), spot, seen)
-    share = _laid(alpha, face, seen)
-    target[...] = cv2.blendLinear(laid, target, share, 1 - share)
+    if gain is None:
+        gain = rim_gain(picture, patch, box, mask, place)
+    toned = patch.astype(np.float32) if gain is None else with_gain(patch, gain)
+    scale = spot.width / patch.shape[1]
+    sharp = _sharpened(toned, sharpen, scale)
+    _blend(picture, _laid(_enlarged(sharp, scale), spot, seen), _laid(alpha, face, seen), seen)
+
+
+def lay_over(
+    picture: Image, other: Image, box: Floats, mask: NDArray[np.uint8], weight: float
+) -> None:
+    """Another version of the whole ``picture`` shows through the mask; changes ``picture``."""
+    face = spot_of(box)
+    alpha = mask.astype(np.float32) * np.float32(weight / 255)
+    seen = _seen(alpha, face, face).within(Rect(0, 0, picture.shape[1], picture.shape[0]))
+    if seen.width > 0 and seen.height > 0:
+        _blend(picture, other[seen.slices], _laid(alpha, face, seen), seen)
+
+
+def rim_gain(
+    picture: Image, patch: Image, box: Floats, mask: NDArray[np.uint8], place: Place = WHOLE
+) -> Floats | None:
+    """What ``paste_soft`` multiplies the patch by; see ``colour.colour_gain``."""
+    rect = spot_of(box).part(place).whole
+    seen = rect.within(Rect(0, 0, picture.shape[1], picture.shape[0]))
+    if seen.width < 1 or seen.height < 1:
+        return None
+    around = picture[seen.slices]
+    if seen != rect:
+        beyond = (
+            seen.top - rect.top,
+            rect.bottom - seen.bottom,
+            seen.left - rect.left,
+            rect.right - seen.right,
+        )
+        around = np.asarray(cv2.copyMakeBorder(around, *beyond, cv2.BORDER_REPLICATE), np.uint8)
+    return colour_gain(around, patch, _over(mask, place))
 
 
 def paste_published(
@@ -142,20 +174,9 @@ def _over(mask: NDArray[np.uint8], place: Place) -> Floats:
     return np.asarray(part, np.float32) / np.float32(255)
 
 
-def _matched(picture: Image, patch: Image, spot: Spot, alpha: Floats) -> Floats:
-    rect = spot.whole
-    seen = rect.within(Rect(0, 0, picture.shape[1], picture.shape[0]))
-    around = picture[seen.slices]
-    if seen != rect:
-        beyond = (
-            seen.top - rect.top,
-            rect.bottom - seen.bottom,
-            seen.left - rect.left,
-            rect.right - seen.right,
-        )
-        around = np.asarray(cv2.copyMakeBorder(around, *beyond, cv2.BORDER_REPLICATE), np.uint8)
-    gain = colour_gain(around, patch, alpha)
-    return patch.astype(np.float32) if gain is None else with_gain(patch, gain)
+def _blend(picture: Image, part: Image, share: Floats, seen: Rect) -> None:
+    target = picture[seen.slices]
+    target[...] = cv2.blendLinear(part, target, share, 1 - share)
 
 
 def _sharpened(patch: Floats, sharpen: float, enlarged: float) -> Image:

@@ -1,0 +1,184 @@
+"""The network as ONNX graphs, against the reference numbers and against each other."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from mien.lipsync.wav2lip.weights import fold
+from mien.lipsync.wav2lip.window import FULL, LOWER, Window
+from wav2lip_seeded import architecture, golden, seeded
+
+onnx = pytest.importorskip("onnx", reason="needs onnx: pip install 'mien[wav2lip]'")
+
+from mien.lipsync.wav2lip.onnx_graph import (  # noqa: E402
+    decoder_graph,
+    encoder_graph,
+    full_graph,
+)
+
+FP32 = {"atol": 2e-5, "rtol": 0}
+SIZES = pytest.mark.parametrize("size", [96, 256])
+
+
+@cache
+def folded(size: int) -> dict:
+    return fold(architecture(size), seeded(size).state)
+
+
+def session(model) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def run(model, **inputs) -> np.ndarray:
+    return session(model).run(None, inputs)[0]
+
+
+@cache
+def inputs(size: int) -> dict[str, np.ndarray]:
+    """mel as the graphs want it, the six channels, the picture they were made of, the answer."""
+    numbers = golden(f"wav2lip{size}.npz")
+    count = 2 if size == 96 else 1
+    six = numbers["faces_u8"][:count]
+    return {
+        "mel": numbers["mel"][:count],
+        "six": six.astype(np.float32) / 255,
+        "picture": np.ascontiguousarray(six[:, 5:2:-1].transpose(0, 2, 3, 1)),
+        "out": numbers["out"][:count],
+        **{name: numbers[name][:count] for name in numbers if name.startswith("enc")},
+    }
+
+
+@cache
+def features(size: int, window: Window) -> np.ndarray:
+    return run(
+        encoder_graph(window.architecture, folded(size), window), faces=inputs(size)["picture"]
+    )
+
+
+@cache
+def decoded(size: int, window: Window, subpixel: bool = False) -> np.ndarray:
+    graph = decoder_graph(window.architecture, folded(size), window, subpixel=subpixel)
+    return run(graph, mel=inputs(size)["mel"], features=features(size, window))
+
+
+def parts(size: int, window: Window) -> list[np.ndarray]:
+    """The features of each level, channels first."""
+    ends = np.cumsum([part.values for part in window.features])[:-1]
+    flat = np.split(features(size, window), ends, axis=1)
+    return [x.reshape(-1, *part.shape) for x, part in zip(flat, window.features, strict=True)]
+
+
+@pytest.mark.parametrize("subpixel", [False, True], ids=["transposed", "subpixel"])
+@SIZES
+def test_the_whole_network_agrees_with_the_reference(size, subpixel):
+    given = inputs(size)
+    graph = full_graph(architecture(size), folded(size), subpixel=subpixel)
+    onnx.checker.check_model(graph, full_check=True)
+    out = run(graph, mel=given["mel"], faces=given["six"])
+    np.testing.assert_allclose(out, given["out"], **FP32)
+
+
+@SIZES
+def test_the_encoder_agrees_with_the_reference(size):
+    given = inputs(size)
+    levels = parts(size, FULL(architecture(size)))
+    for level, values in enumerate(levels):
+        close = {"rtol": 1e-4, "atol": 1e-4}
+        np.testing.assert_allclose(values.mean((2, 3)), given[f"enc{level}_channel_mean"], **close)
+        np.testing.assert_allclose(values.std((2, 3)), given[f"enc{level}_channel_std"], **close)
+    np.testing.assert_allclose(levels[-2], given["enc_minus2"], **close)
+    np.testing.assert_allclose(levels[-1][:, :, 0, 0], given["enc_last"], **close)
+
+
+@SIZES
+def test_cached_features_paint_what_the_whole_network_paints(size):
+    given = inputs(size)
+    whole = run(full_graph(architecture(size), folded(size)), mel=given["mel"], faces=given["six"])
+    cached = decoded(size, FULL(architecture(size)))
+    np.testing.assert_allclose(cached, whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "top", "left", "right", "subpixel"),
+    [
+        (96, 48, 0, 96, False),
+        (96, 48, 0, 96, True),
+        (96, 48, 12, 84, True),
+        (96, 51, 13, 61, False),
+        (96, 0, 0, 7, False),
+        (256, 128, 32, 224, False),
+    ],
+)
+def test_a_window_is_exact(size, top, left, right, subpixel):
+    network = architecture(size)
+    whole = decoded(size, FULL(network), subpixel)
+    part = decoded(size, Window(network, top, left, right), subpixel)
+    np.testing.assert_allclose(part, whole[:, :, top:, left:right], atol=2e-6, rtol=0)
+
+
+def test_features_of_a_window_are_cut_out_of_all():
+    whole, window = FULL(architecture(96)), Window(architecture(96), 48, 12, 84)
+    cut = [
+        values[:, :, part.rows, part.columns].reshape(len(values), -1)
+        for values, part in zip(parts(96, whole), window.features, strict=True)
+    ]
+    np.testing.assert_array_equal(np.concatenate(cut, 1), features(96, window))
+
+
+def test_every_row_and_column_of_the_features_is_read():
+    window = Window(architecture(96), 48, 12, 84)
+    painter = session(decoder_graph(window.architecture, folded(96), window))
+    mel, kept = inputs(96)["mel"][:1], features(96, window)[:1]
+    first = 0
+    for part in window.features:
+        for edge in (np.s_[:, 0], np.s_[:, :, 0], np.s_[:, :, -1]):
+            spoilt = kept.copy()
+            spoilt[0, first : first + part.values].reshape(part.shape)[edge] = np.nan
+            assert np.isnan(painter.run(None, {"mel": mel, "features": spoilt})[0]).any(), part
+        first += part.values
+
+
+def test_half_precision_loses_little():
+    window = LOWER(architecture(96))
+    graph = decoder_graph(
+        window.architecture,
+        folded(96),
+        window,
+        feature_dtype=np.float16,
+        compute_dtype=np.float16,
+    )
+    half = features(96, window).astype(np.float16)
+    out = run(graph, mel=inputs(96)["mel"], features=half)
+    error = np.mean((out.astype(np.float64) - decoded(96, window)) ** 2)
+    assert out.dtype == np.float32
+    assert 60 <= 10 * np.log10(1 / error) < 100
+
+
+def test_weights_in_half_precision_are_half_as_large():
+    window = LOWER(architecture(96))
+    sizes = [
+        len(
+            decoder_graph(
+                window.architecture, folded(96), window, compute_dtype=dtype
+            ).SerializeToString()
+        )
+        for dtype in (np.float16, np.float32)
+    ]
+    assert sizes[0] == pytest.approx(sizes[1] / 2, rel=0.01)
+
+
+def test_any_number_at_once():
+    window = LOWER(architecture(96))
+    graph = decoder_graph(window.architecture, folded(96), window)
+    mel, both = inputs(96)["mel"], features(96, window)
+    three = run(graph, mel=mel[[0, 1, 0]], features=both[[0, 1, 0]])
+    np.testing.assert_allclose(three, decoded(96, window)[[0, 1, 0]], atol=2e-6, rtol=0)

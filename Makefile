@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Tests mostly wait for real time to pass; two at once fit two cores.
+JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 
 .PHONY: run test lint bench lock clean
@@ -11,7 +13,7 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(STAMP)           ## style and types
 	$(BIN)/ruff check .

@@ -89,13 +89,15 @@ class Found:
     why_not: str = ""
 
 
-def available() -> list[Found]:
-    """All libraries, whether they are there or not; for tables."""
+def available(library: str = "auto") -> list[Found]:
+    """All libraries, or the one named, whether they are there or not; for tables."""
     found = []
-    for library in MODULES:
-        module = _module(library)
+    for name in MODULES:
+        if library not in ("auto", name):
+            continue  # looking for a library may mean loading it
+        module = _module(name)
         choices = tuple(module.choices())
-        found.append(Found(library, choices, "" if choices else module.why_not()))
+        found.append(Found(name, choices, "" if choices else module.why_not()))
     return found
 
 
@@ -151,7 +153,7 @@ def _candidates(
     """
     _check(wanted)
     asked = wanted.precision == "int8" or quantised is not None
-    choices = [choice for found in available() for choice in found.choices]
+    choices = [choice for found in available(wanted.backend) for choice in found.choices]
     for choice in sorted(filter(wanted.allows, choices), key=_rank):
         if choice.precision != "int8" or asked or _good(checkpoint, window, choice):
             yield replace(choice, threads=wanted.threads)
@@ -180,9 +182,7 @@ def _check(wanted: Wanted) -> None:
 def _nothing(wanted: Wanted) -> BackendError:
     """Why nothing fits, library by library."""
     reasons = []
-    for found in available():
-        if wanted.backend not in ("auto", found.library):
-            continue
+    for found in available(wanted.backend):
         has = ", ".join(f"{choice.precision} on {choice.device}" for choice in found.choices)
         reasons.append(f"{found.library}: {'has ' + has if has else found.why_not}")
     return BackendError(f"no back end fits {wanted!s}", "; ".join(reasons))

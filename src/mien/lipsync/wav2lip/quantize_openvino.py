@@ -1,0 +1,100 @@
+"""Making the int8 network for OpenVINO: ranges from sample frames, and how good the result is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.lipsync.wav2lip.backend import Backend, Choice
+from mien.lipsync.wav2lip.checkpoint import Checkpoint
+from mien.lipsync.wav2lip.openvino_backend import QUANTISATION_FILE, OpenVinoBackend
+from mien.lipsync.wav2lip.openvino_graph import decoder_model
+from mien.lipsync.wav2lip.quantize import Observer, Quantisation, quantised_names
+from mien.lipsync.wav2lip.weights import fold
+from mien.lipsync.wav2lip.window import Window
+
+Progress = Callable[[float], None]
+
+
+def quantise(
+    checkpoint: Checkpoint,
+    window: Window,
+    faces: NDArray[np.uint8],
+    mels: NDArray[np.float32],
+    folder: Path,
+    on_progress: Progress = lambda share: None,
+    *,
+    threads: int = 0,
+) -> float:
+    """Write into ``folder`` what an int8 back end needs, from samples; their PSNR in dB.
+
+    faces: uint8[n, S, S, 3] RGB; mels: float32[n, 80, 16], one for each. Of every four the last is
+        held out: the PSNR is that of int8 against float32 on them.
+    Two dozen samples are enough: the ranges hardly move beyond (0.1 dB).
+    """
+    held = np.arange(len(faces)) % 4 == 3
+    if not held.any():
+        raise ValueError(f"{len(faces)} samples are too few to hold some out; give at least 4")
+    found = calibrated(
+        checkpoint,
+        window,
+        faces[~held],
+        mels[~held],
+        lambda share: on_progress(0.8 * share),
+        threads=threads,
+    )
+    found.save(folder / QUANTISATION_FILE)
+    exact = OpenVinoBackend(
+        checkpoint, window, Choice("openvino", "fp32", threads=threads), None, (1,)
+    )
+    int8 = OpenVinoBackend(
+        checkpoint, window, Choice("openvino", "int8", threads=threads), found, (1,)
+    )
+    on_progress(0.9)
+    quality = psnr_between(int8, exact, faces[held], mels[held])
+    on_progress(1.0)
+    return quality
+
+
+def calibrated(
+    checkpoint: Checkpoint,
+    window: Window,
+    faces: NDArray[np.uint8],
+    mels: NDArray[np.float32],
+    on_progress: Progress = lambda share: None,
+    *,
+    threads: int = 0,
+) -> Quantisation:
+    """The ranges of what enters each convolution, over all samples (shapes as in quantise)."""
+    network = checkpoint.architecture
+    names = quantised_names(network)
+    choice = Choice("openvino", "fp32", threads=threads)
+    exact = OpenVinoBackend(checkpoint, window, choice, None, (1,))
+    model = decoder_model(network, fold(network, checkpoint.state), window, 1, observed=names)
+    request = exact.compiled(model)
+    seen = {name: Observer() for name in names}
+    for index in range(len(faces)):
+        features = exact.encode(faces[index : index + 1])
+        request.infer([mels[index : index + 1, None], features], share_inputs=True)
+        for output, observer in enumerate(seen.values(), 1):
+            observer.see(request.get_output_tensor(output).data)
+        on_progress((index + 1) / len(faces))
+    return Quantisation(
+        {name: observer.highest for name, observer in seen.items()},
+        {name: observer.means for name, observer in seen.items()},
+    )
+
+
+def psnr_between(
+    one: Backend, other: Backend, faces: NDArray[np.uint8], mels: NDArray[np.float32]
+) -> float:
+    """dB of what ``one`` paints against what ``other`` does, each from features of its own."""
+    squares = []
+    for index in range(len(faces)):
+        face, mel = faces[index : index + 1], mels[index : index + 1]
+        painted, wanted = (b.decode(mel, b.encode(face)) for b in (one, other))
+        squares.append(np.mean((painted.astype(np.float64) - wanted) ** 2))
+    return float(10 * np.log10(1 / max(float(np.mean(squares)), 1e-20)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,9 +11,15 @@ import platformdirs
 
 from mien.avatar.atlas import DEFAULT_SIZE, AtlasAvatar
 from mien.avatar.background import SOFT, Background
+from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
+from mien.avatar.clip.frames import Progress, forget_frames
+from mien.avatar.clip.package import clip_size, read_clip
+from mien.avatar.clip.shelf import Shelf
 from mien.avatar.errors import AvatarError
-from mien.avatar.folder import read_toml
+from mien.avatar.folder import Folder, read_toml
 from mien.avatar.package import Package, read_package
+
+Person = AtlasAvatar | ClipAvatar
 
 BUILT_IN = Path(__file__).parent.parent / "assets" / "presenters"
 
@@ -20,7 +27,8 @@ BUILT_IN = Path(__file__).parent.parent / "assets" / "presenters"
 @dataclass(frozen=True, slots=True)
 class AvatarInfo:
     """One line of a list of avatars. why_not: "" when it can be loaded. title_zh: "" where the
-    title serves in Chinese as well."""
+    title serves in Chinese as well. kind: "atlas" (drawn from pictures of mouths), "clip" (filmed),
+    "" where that cannot be read."""
 
     name: str
     title: str
@@ -30,6 +38,7 @@ class AvatarInfo:
     built_in: bool
     why_not: str = ""
     title_zh: str = ""
+    kind: str = ""
 
 
 def user_folder() -> Path:
@@ -51,19 +60,37 @@ def load_avatar(
     name_or_path: str | Path,
     size: tuple[int, int] | None = None,
     background: Background = SOFT,
-) -> AtlasAvatar:
+    style: ClipStyle | None = None,
+    on_progress: Progress | None = None,
+) -> Person:
     """The avatar of that name (built in, or in ``user_folder()``) or in that folder.
 
-    size: width, height of its pictures, 512×512 unless said otherwise. Read and scaled once and
-    shared. Raises AvatarError when there is none or it is damaged, BackgroundError when the
-    background cannot be used, ValueError for an impossible size.
+    size: width, height of its pictures; 512×512 unless said otherwise, or a clip's own. style: how
+    a clip is shown. Read and scaled once and shared; on_progress: 0…1 while a clip's pictures are
+    made ready for a cache. Raises AvatarError when there is none or it is damaged, BackgroundError
+    when the background cannot be used, ValueError for an impossible size.
     """
     folder = _find(name_or_path)
-    try:
-        changed = (folder / "avatar.toml").stat().st_mtime_ns
-    except OSError:
-        changed = 0
-    return _framed(folder, changed, size or DEFAULT_SIZE).with_background(background)
+    changed = _changed(folder)
+    if _kind(folder, changed) != "clip":
+        return _framed(folder, changed, size or DEFAULT_SIZE).with_background(background)
+    avatar = _shelf.avatar(folder, changed, size, style or ClipStyle(), on_progress)
+    return avatar.with_background(background)
+
+
+def natural_size(name_or_path: str | Path) -> tuple[int, int] | None:
+    """Width, height a clip was filmed in: pictures of this size are its own pixels. None for an
+    avatar that is drawn, at any size. Raises AvatarError when there is none."""
+    folder = _find(name_or_path)
+    data = read_toml(folder)
+    return clip_size(Folder(folder, data)) if data.get("kind") == "clip" else None
+
+
+def forget_pictures(folder: Path) -> None:
+    """Delete what is cached of the person in ``folder``, before the folder itself goes."""
+    with contextlib.suppress(AvatarError):  # of a broken one nothing was ever shown
+        if read_toml(folder).get("kind") == "clip":
+            forget_frames(read_clip(folder))
 
 
 @lru_cache(maxsize=4)
@@ -74,6 +101,21 @@ def _package(folder: Path, changed: int) -> Package:
 @lru_cache(maxsize=8)
 def _framed(folder: Path, changed: int, size: tuple[int, int]) -> AtlasAvatar:
     return AtlasAvatar(_package(folder, changed), size)
+
+
+@lru_cache(maxsize=64)
+def _kind(folder: Path, changed: int) -> str:
+    return str(read_toml(folder).get("kind", ""))
+
+
+_shelf = Shelf()
+
+
+def _changed(folder: Path) -> int:
+    try:
+        return (folder / "avatar.toml").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -97,7 +139,8 @@ def avatar_info(folder: Path, *, built_in: bool = False) -> AvatarInfo:
         data = read_toml(folder)
     except AvatarError as error:
         return AvatarInfo(folder.name, folder.name, folder, (), "", built_in, str(error))
-    engines = data.get("engines", ["viseme"])
+    kind = str(data.get("kind", ""))
+    engines = data.get("engines", ["wav2lip" if kind == "clip" else "viseme"])
     return AvatarInfo(
         name=folder.name,
         title=str(data.get("title", data["name"])),
@@ -106,4 +149,5 @@ def avatar_info(folder: Path, *, built_in: bool = False) -> AvatarInfo:
         license=str(data.get("license", "")),
         built_in=built_in,
         title_zh=str(data.get("title_zh", "")),
+        kind=kind,
     )

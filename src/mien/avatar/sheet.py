@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from mien.avatar.atlas import AtlasAvatar
+from mien.avatar.clip.avatar import ClipAvatar
+from mien.avatar.clip.sheet import clip_sheet
+from mien.avatar.contact import Cell, Strip, section
 from mien.avatar.contract import Pose
 from mien.avatar.framing import Rect
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.media.tick import Image
-
-COLUMNS = 8
-CELL = 220  # pixels wide
-LABEL, TITLE = 22, 34  # pixels high
-PAPER, INK = (248, 248, 246), (30, 30, 30)
 
 HEADS = {
     "rest": Pose(),
@@ -68,24 +64,17 @@ VOWELS = {
     "U": MouthShape(0.2, 1),
 }
 
-Cell = tuple[str, Image]
 
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """Ticks of one spoken sentence. pictures: (label, uint8[H, W, 3] RGB of the avatar's size)."""
-
-    title: str
-    pictures: Sequence[Cell]
-
-
-def contact_sheet(avatar: AtlasAvatar, spoken: Sequence[Strip] = ()) -> Image:
-    """uint8[H, W, 3] RGB: heads whole, eyes and mouths as crops, and speech.
+def contact_sheet(avatar: AtlasAvatar | ClipAvatar, spoken: Sequence[Strip] = ()) -> Image:
+    """uint8[H, W, 3] RGB: heads whole, eyes and mouths as crops, and speech; of a clip what
+    ``clip_sheet`` says.
 
     spoken: really said sentences; without them a made-up word shows the in-betweens.
     """
+    if isinstance(avatar, ClipAvatar):
+        return clip_sheet(avatar, spoken)
     parts = [
-        _section(
+        section(
             f"{avatar.title}: head and body, degrees of yaw, pitch, roll",
             [(name, avatar.compose(0, None, pose)) for name, pose in HEADS.items()],
         )
@@ -93,7 +82,7 @@ def contact_sheet(avatar: AtlasAvatar, spoken: Sequence[Strip] = ()) -> Image:
     eyes = eyes_place(avatar)
     if eyes is not None:
         looks = [(name, avatar.compose(0, None, pose)) for name, pose in EYES.items()]
-        parts.append(_section("eyes", [(name, crop(image, eyes)) for name, image in looks]))
+        parts.append(section("eyes", [(name, crop(image, eyes)) for name, image in looks]))
     at = mouth_place(avatar)
     for smile in (0, 1):
         shapes = mouth_shapes(avatar, smile)
@@ -103,12 +92,12 @@ def contact_sheet(avatar: AtlasAvatar, spoken: Sequence[Strip] = ()) -> Image:
         ]
         if mouths:
             smiling = "smiling, " if smile else ""
-            parts.append(_section(f"mouths, {smiling}openness and rounding", mouths))
+            parts.append(section(f"mouths, {smiling}openness and rounding", mouths))
     if not spoken:
-        parts.append(_section("a made-up word, three pictures a sound", made_up_word(avatar)))
+        parts.append(section("a made-up word, three pictures a sound", made_up_word(avatar)))
     for strip in spoken:
         cells = [(label, crop(image, at)) for label, image in strip.pictures]
-        parts.append(_section(strip.title, cells))
+        parts.append(section(strip.title, cells))
     return np.vstack(parts)
 
 
@@ -164,29 +153,3 @@ def eyes_place(avatar: AtlasAvatar) -> Rect | None:
 
 def crop(image: Image, place: Rect) -> Image:
     return image[place.slices]
-
-
-def _section(title: str, cells: Sequence[Cell]) -> Image:
-    drawn = [_cell(image, label) for label, image in cells]
-    drawn += [np.full_like(drawn[0], PAPER)] * (-len(drawn) % COLUMNS)
-    rows = [np.hstack(drawn[i : i + COLUMNS]) for i in range(0, len(drawn), COLUMNS)]
-    head = np.empty((TITLE, COLUMNS * CELL, 3), np.uint8)
-    head[:] = PAPER
-    _write(head, title, (8, TITLE - 11), 0.6)
-    return np.vstack([head, *rows])
-
-
-def _cell(image: Image, label: str) -> Image:
-    inner = CELL - 4
-    height = round(image.shape[0] * inner / image.shape[1])
-    how = cv2.INTER_AREA if inner < image.shape[1] else cv2.INTER_CUBIC
-    cell = np.empty((height + LABEL + 4, CELL, 3), np.uint8)
-    cell[:] = PAPER
-    cell[2 : 2 + height, 2:-2] = cv2.resize(image, (inner, height), interpolation=how)
-    _write(cell, label, (6, height + LABEL - 4), 0.48)
-    return cell
-
-
-def _write(image: Image, text: str, at: tuple[int, int], size: float) -> None:
-    plain = text.encode("ascii", "replace").decode()  # OpenCV's letters
-    cv2.putText(image, plain, at, cv2.FONT_HERSHEY_SIMPLEX, size, INK, 1, cv2.LINE_AA)

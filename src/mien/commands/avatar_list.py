@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from mien.avatar.library import AvatarInfo
+
 errors = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One avatar. kind: "presenter" (comes with mien) or "own". why_not: what is wrong with it and
-    what to change; None when it is ready. size: width, height of its canvas in pixels."""
+    """One avatar. kind: "presenter" (comes with mien) or "own". material: "atlas" (pictures of
+    mouths) or "clip" (filmed). why_not: what is wrong with it and what to change; None when it is
+    ready. size: width, height of its canvas or clip in pixels."""
 
     name: str
     kind: str
@@ -28,6 +32,7 @@ class Entry:
     license: str
     size: tuple[int, int] | None
     why_not: str | None = None
+    material: str = ""
 
 
 def list_(
@@ -41,7 +46,7 @@ def list_(
     """
     from mien.avatar.library import list_avatars, user_folder
 
-    entries = [_entry(info.name, str(info.path), info.built_in) for info in list_avatars()]
+    entries = [_entry(info) for info in list_avatars()]
     if as_json:
         print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
         return
@@ -62,19 +67,27 @@ def list_(
         )
 
 
-def _entry(name: str, path: str, built_in: bool) -> Entry:
+def _entry(info: AvatarInfo) -> Entry:
     """Reads the whole folder: only then is it known to be usable."""
-    from pathlib import Path
-
+    from mien.avatar.clip.package import read_clip
     from mien.avatar.errors import AvatarError
     from mien.avatar.package import read_package
 
-    kind = "presenter" if built_in else "own"
+    kind, path = "presenter" if info.built_in else "own", str(info.path)
     try:
-        package = read_package(Path(path))
+        package = read_clip(info.path) if info.kind == "clip" else read_package(info.path)
     except AvatarError as error:
-        return Entry(name, kind, False, name, path, "", None, str(error))
-    return Entry(name, kind, True, package.title, path, package.license, package.size)
+        return Entry(info.name, kind, False, info.name, path, "", None, str(error), info.kind)
+    return Entry(
+        name=info.name,
+        kind=kind,
+        ready=True,
+        title=package.title,
+        path=path,
+        license=package.license,
+        size=package.size,
+        material=info.kind,
+    )
 
 
 def delete(
@@ -86,7 +99,7 @@ def delete(
     The presenters that come with mien stay. What was recorded with the avatar
     stays too; only its folder goes.
     """
-    from mien.avatar.library import list_avatars
+    from mien.avatar.library import forget_pictures, list_avatars
 
     found = [info for info in list_avatars() if info.name == name]
     own = [info for info in found if not info.built_in]
@@ -98,6 +111,7 @@ def delete(
     folder = own[0].path
     if not yes and not typer.confirm(f"Delete {folder} for good?"):
         raise typer.Exit(1)
+    forget_pictures(folder)
     if folder.is_symlink():
         folder.unlink()  # what it points to is not ours
     else:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 if TYPE_CHECKING:
     from mien.avatar.atlas import AtlasAvatar
-    from mien.avatar.sheet import Strip
+    from mien.avatar.contact import Strip
     from mien.language import Language
     from mien.media.tick import Image
 
@@ -22,6 +22,7 @@ SENTENCES: dict[Language, str] = {
     "zh": "我们慢慢把话说好。",
     "en": "People move five lips.",
 }
+SHEET_SIZE = (768, 768)
 AUDIBLE = 100  # of 32768
 MOST_PICTURES = 48  # of a sentence; a longer one shows every second tick, and so on
 
@@ -32,8 +33,12 @@ def show(
         "sheet.png"
     ),
     size: Annotated[
-        str, typer.Option("--size", help="Of its pictures, e.g. 720x1280; sets the framing.")
-    ] = "768x768",
+        str | None,
+        typer.Option(
+            "--size",
+            help="Of its pictures, e.g. 720x1280; sets the framing. 768x768, or as it was filmed.",
+        ),
+    ] = None,
     background: Annotated[
         str,
         typer.Option("--background", help="soft, green, a colour such as #1b2a3c, or a picture."),
@@ -52,6 +57,9 @@ def show(
     sync make them. Look at it at full size: no seam may show around mouth and
     eyes, no in-between may show two mouths.
 
+    Of a clip: its pictures with the face as it was followed, and a mouth of
+    another picture, tinted and blurred, pasted as a painted one would be.
+
     [bold]Examples[/]
 
       mien avatar show mei
@@ -61,18 +69,22 @@ def show(
     import cv2
 
     from mien.avatar.background import Background, BackgroundError
+    from mien.avatar.clip.avatar import ClipAvatar
     from mien.avatar.errors import AvatarError
-    from mien.avatar.library import load_avatar
+    from mien.avatar.library import load_avatar, natural_size
     from mien.avatar.sheet import contact_sheet
     from mien.cli import quiet_logs
 
     try:
-        avatar = load_avatar(name, _size(size), Background.parse(background, blur))
+        pixels = _size(size) if size else natural_size(name) or SHEET_SIZE
+        avatar = load_avatar(name, pixels, Background.parse(background, blur))
     except (AvatarError, BackgroundError, ValueError) as error:
         raise _refused(str(error)) from None
     quiet_logs(False)
-    sentences = SENTENCES.items() if speak else ()
-    picture = contact_sheet(avatar, [spoken(avatar, *sentence) for sentence in sentences])
+    strips = []
+    if speak and not isinstance(avatar, ClipAvatar):  # a clip's mouths need an engine's weights
+        strips = [spoken(avatar, *sentence) for sentence in SENTENCES.items()]
+    picture = contact_sheet(avatar, strips)
     try:
         done = cv2.imwrite(str(sheet), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     except cv2.error:
@@ -86,7 +98,7 @@ def spoken(avatar: AtlasAvatar, language: Language, text: str) -> Strip:
     """The sentence in the built-in voice, performed as ``mien say`` would."""
     import asyncio
 
-    from mien.avatar.sheet import Strip
+    from mien.avatar.contact import Strip
 
     ticks = asyncio.run(_performed(avatar, language, text))
     step = -(-len(ticks) // MOST_PICTURES)

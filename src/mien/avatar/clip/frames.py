@@ -77,6 +77,17 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("mien", appauthor=False)) / "clips"
 
 
+def forget_frames(package: ClipPackage) -> None:
+    """Delete the clip's pictures from the cache, of all sizes."""
+    for path in cache_folder().glob(f"{_prefix(package)}-*.npy"):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _prefix(package: ClipPackage) -> str:
+    return package.pictures_key[:16]
+
+
 class DecodedFrames:
     """Decodes when asked, and remembers the last few: sessions may show neighbouring frames."""
 
@@ -117,7 +128,8 @@ def _made(package: ClipPackage, shot: Shot, progress: Progress) -> Iterator[Imag
 def _on_disk(package: ClipPackage, shot: Shot, progress: Progress) -> Frames:
     folder = cache_folder()
     content = f"{package.pictures_key} {shot}".encode() + VERSION
-    path = folder / f"{hashlib.sha256(content).hexdigest()[:24]}.npy"
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    path = folder / f"{_prefix(package)}-{digest}.npy"
     frames = _opened(path, package, shot)
     if frames is not None:
         with contextlib.suppress(OSError):

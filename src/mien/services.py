@@ -13,16 +13,17 @@ import cv2
 from aiortc import RTCIceServer
 
 from mien.avatar.background import Background
+from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
 from mien.avatar.contract import Avatar
-from mien.avatar.library import load_avatar
-from mien.config import ConfigError, Settings
+from mien.avatar.library import load_avatar, natural_size
+from mien.config import ConfigError, LipSyncSection, Settings
 from mien.conversation import Cast
 from mien.language import Language
 from mien.lipsync.contract import LipSync
-from mien.lipsync.viseme import VisemeLipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
+from mien.mouths import Mouths
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
@@ -35,6 +36,10 @@ VOICES: dict[str, Callable[[], Voice]] = {"espeak": EspeakVoice}
 # Avatars made by code, each with the mouth it needs; any other name is a folder's.
 AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 Player = tuple[Avatar, LipSync]
+# A clip is shown in its own size up to this: twice the pixels cost twice the encoding.
+LARGEST_SIDE = 1280
+OnProgress = Callable[[float], None]
+PREPARING = "preparing the face, once"  # what takes long the first time a clip is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Services:
     settings: Settings
     avatar: Avatar
     lipsync: LipSync
+    mouths: Mouths
     voice: Voice
     alignment: ForcedAlignment
     persona: Persona
@@ -51,14 +57,14 @@ class Services:
     executor: ThreadPoolExecutor
 
     def player(self, avatar: str, background: Background) -> Player:
-        """An avatar of this server's picture size and its mouth, the same one for the same kind.
+        """An avatar of this server's picture size and its mouth.
 
-        A new one takes 0.2 to 1 s to load: not for the event loop.
+        A new one takes 0.2 to 1 s to load, a clip's first time longer: not for the event loop.
 
         Raises:
-            AvatarError, BackgroundError: each says what is wrong.
+            AvatarError, BackgroundError, MouthError, ModelError: each says what is wrong.
         """
-        return make_player(avatar, picture_size(self.settings), background, self.lipsync)
+        return make_player(avatar, self.avatar.size, background, self.mouths)
 
     def cast(self, language: Language, player: Player | None = None) -> Cast:
         """The players of one new conversation; ``player`` in place of the configured one."""
@@ -104,8 +110,16 @@ def video_settings(settings: Settings) -> VideoSettings:
 
 
 def picture_size(settings: Settings) -> tuple[int, int]:
-    """Width, height in pixels."""
-    return settings.video.width, settings.video.height
+    """Width, height in pixels: as set; else as the avatar is filmed, else the usual square.
+
+    Raises AvatarError when there is no such avatar.
+    """
+    video = settings.video
+    natural = None if settings.avatar in AVATARS else natural_size(settings.avatar)
+    if natural is None or {"width", "height"} & video.model_fields_set:
+        return video.width, video.height
+    scale = min(1.0, LARGEST_SIDE / max(natural))
+    return round(natural[0] * scale / 2) * 2, round(natural[1] * scale / 2) * 2
 
 
 def make_voice(name: str) -> Voice:
@@ -117,36 +131,61 @@ def make_voice(name: str) -> Voice:
 
 
 def make_player(
-    name: str, size: tuple[int, int], background: Background, mouth: LipSync | None = None
+    name: str,
+    size: tuple[int, int],
+    background: Background,
+    mouths: Mouths,
+    on_progress: OnProgress | None = None,
 ) -> Player:
-    """An avatar and its mouth. Raises AvatarError naming the avatars there are."""
+    """An avatar and its mouth. Raises AvatarError naming the avatars there are, MouthError."""
     if name in AVATARS:
         return AVATARS[name]()
-    return load_avatar(name, size, background), mouth or VisemeLipSync()
+    tell = on_progress or (lambda share: None)
+    avatar = load_avatar(
+        name, size, background, clip_style(mouths.section), lambda share: tell(share / 3)
+    )
+    lipsync = mouths.of(avatar, lambda share: tell((1 + 2 * share) / 3))
+    if isinstance(avatar, ClipAvatar):
+        return avatar.matched_to(lipsync), lipsync
+    return avatar, lipsync
+
+
+def clip_style(section: LipSyncSection) -> ClipStyle:
+    """How clips are shown, by the settings."""
+    return ClipStyle(section.cache, section.paste, section.sharpen, section.enhancer)
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, on_progress: OnProgress | None = None
+) -> AsyncIterator[Services]:
     """Make everything shared and end it on leaving.
 
+    on_progress: called with 0…1 from another thread while a clip's face is prepared, once.
+
     Raises:
-        ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError: each
-            says what to change.
+        ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError,
+            MouthError, ModelError: each says what to change.
     """
     # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
     cv2.setNumThreads(1)
     persona = load_persona(settings.persona)
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
     background = Background.parse(settings.background, settings.background_blur)
-    avatar, lipsync = make_player(settings.avatar, picture_size(settings), background)
+    mouths = Mouths(settings.lipsync)
     alignment = ForcedAlignment()
     voice = AlignedVoice(make_voice(settings.voice), alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
+        size = picture_size(settings)
+        avatar, lipsync = await asyncio.to_thread(
+            make_player, settings.avatar, size, background, mouths, on_progress
+        )
         services = Services(
             settings=settings,
             avatar=avatar,
             lipsync=lipsync,
+            mouths=mouths,
             voice=voice,
             alignment=alignment,
             persona=persona,
@@ -162,6 +201,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await asyncio.gather(warming, return_exceptions=True)
     finally:
         await voice.aclose()
+        await asyncio.to_thread(mouths.close)
         executor.shutdown(wait=False, cancel_futures=True)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -16,3 +19,11 @@ def progress_bar(console: Console) -> Progress:
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=console, transient=True)
+
+
+@contextmanager
+def bar_if_slow(console: Console, text: str) -> Iterator[Callable[[float], None]]:
+    """For work that is done once and then kept: a bar appears with the first share 0…1 told."""
+    with progress_bar(console) as progress:
+        bar = progress.add_task(text, total=1.0, visible=False)
+        yield lambda share: progress.update(bar, completed=share, visible=True)

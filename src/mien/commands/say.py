@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rich.console import Console
 
-from mien.commands.bar import progress_bar
+from mien.commands.bar import bar_if_slow, progress_bar
 from mien.config import Settings
 from mien.language import detect_language
 from mien.media.recipe import recipe_for
 from mien.say import speak_file, speak_text, write_file
-from mien.services import open_services
+from mien.services import PREPARING, open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -58,7 +59,9 @@ def _sound_file(text: str) -> Path | None:
 async def _say(
     settings: Settings, text: str, sound: Path | None, output: Path, transparent: bool
 ) -> float:
-    async with open_services(settings) as services:
+    async with AsyncExitStack() as stack:
+        with bar_if_slow(console, PREPARING) as preparing:
+            services = await stack.enter_async_context(open_services(settings, preparing))
         with progress_bar(console) as progress:
             bar = progress.add_task(output.name, total=1.0)
 

@@ -9,15 +9,16 @@ import secrets
 import socket
 import sys
 import webbrowser
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import uvicorn
 from rich.console import Console
 
+from mien.commands.bar import bar_if_slow
 from mien.config import Settings
 from mien.server.access import is_loopback
 from mien.server.app import create_app
-from mien.services import Services, open_services
+from mien.services import PREPARING, Services, open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -63,7 +64,9 @@ async def _serve(
     settings: Settings, listener: socket.socket, address: str, open_page: bool
 ) -> None:
     try:
-        async with open_services(settings) as services:
+        async with AsyncExitStack() as stack:
+            with bar_if_slow(console, PREPARING) as on_progress:
+                services = await stack.enter_async_context(open_services(settings, on_progress))
             await _serve_with(settings, services, listener, address, open_page)
     except ValueError as error:  # what is wrong with the settings, in words
         raise ServeError(str(error)) from None

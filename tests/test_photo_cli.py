@@ -56,7 +56,7 @@ def test_refusals_are_one_sentence_and_exit_2(home: Path, tmp_path: Path) -> Non
     for arguments, said in (
         (("me.png",), "Say that you have the right to use this face"),
         (("me.png", RIGHT), "only 107 pixels high"),
-        (("notes.txt", RIGHT), "no JPEG, PNG or WebP"),
+        (("notes.txt", RIGHT), "no photo, and cannot be opened as a video"),
         (("nothing.jpg", RIGHT), "nothing.jpg: No such file"),
         (("me.png", RIGHT, "--name", "../me"), "cannot be a name"),
         (("me.png", RIGHT, "--models-from", "nowhere"), "nowhere is neither a mediapipe wheel"),

@@ -1,4 +1,4 @@
-"""Can this clip be made to speak? Refusals that name frames, and advice where it is only not ideal."""
+"""Can this clip be made to speak? Refusals name frames; advice is for what is only not ideal."""
 
 from __future__ import annotations
 

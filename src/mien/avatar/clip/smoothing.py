@@ -17,7 +17,9 @@ Complex = NDArray[np.complex128]
 # temples, and the cheeks before the ears.
 STEADY = [33, 133, 362, 263, 168, 6, 197, 195, 10, 151, 127, 356, 234, 454, 93, 323, 21, 251]
 
-HEAD, WITHIN = 4, 2  # frames to each side: passes what is slower than about 5 and 9 times a second
+# Frames to each side. A parabola over 9 passes what is slower than 5 times a second; a quartic
+# over 7 what is slower than 8: syllables come 4 to 6 times a second and must keep their height.
+HEAD, WITHIN = 4, 3
 JUMP = 0.04  # of the face's size: a single frame this far off its neighbours is a slip of the net
 
 
@@ -52,7 +54,7 @@ def without_slips(points: Array) -> Array:
 def smoothed(points: Array) -> Array:
     """points: float64[N, K, 3] pixels, N ≥ 1; the same, smoothed."""
     origin, lean = poses(points)
-    local = savgol(to_local(points[:, :, :2], origin, lean), WITHIN)
+    local = savgol(to_local(points[:, :, :2], origin, lean), WITHIN, degree=4)
     parts = savgol(np.stack([lean.real, lean.imag], 1), HEAD)
     lean = parts[:, 0] + 1j * parts[:, 1]
     flat = from_local(local, savgol(origin, HEAD), lean)
@@ -84,25 +86,24 @@ def from_local(local: Array, origin: Array, lean: Complex) -> Array:
     return np.stack([z.real, z.imag], -1) + origin[:, None]
 
 
-def savgol(values: Array, reach: int) -> Array:
-    """Savitzky and Golay 1964: at each frame the parabola that fits ``reach`` frames to each side
-    best. Keeps speed and turning points; at the ends the window stays whole and leans.
+def savgol(values: Array, reach: int, degree: int = 2) -> Array:
+    """Savitzky and Golay 1964: at each frame the polynomial that fits ``reach`` frames to each
+    side best. Keeps speed and turning points; at the ends the window stays whole and leans.
 
     values: float64[N, …]; fewer frames than a window take a shorter one.
     """
     count = len(values)
     width = min(2 * reach + 1, count - 1 + count % 2)
-    if width < 3:
+    if width <= degree + 1:
         return values
     half = width // 2
     flat = values.reshape(count, -1)
     out = np.empty_like(flat)
-    offsets = np.arange(-half, half + 1, dtype=np.float64)
-    fit = np.linalg.pinv(np.stack([np.ones(width), offsets, offsets**2], 1))
+    powers = np.arange(degree + 1)
+    fit = np.linalg.pinv(np.arange(-half, half + 1.0)[:, None] ** powers)
     for i in range(count):
         start = min(max(i - half, 0), count - width)
-        at = i - start - half
-        weights = fit[0] + at * fit[1] + at * at * fit[2]
+        weights = float(i - start - half) ** powers @ fit
         out[i] = weights @ flat[start : start + width]
     return out.reshape(values.shape)
 

@@ -105,3 +105,32 @@ def test_without_a_resting_mouth_the_avatar_rests_by_itself() -> None:
     plans = performed(Patches(rests=False), 10)
     assert levels(plans)[:10] == 10 * [SPEAKING]
     assert levels(plans)[10 + FADE_TICKS :] == (8 - FADE_TICKS) * [99]
+
+
+class OtherFace(ClipFace):
+    """A second clip, with a life that stays on one picture."""
+
+    name = "other"
+
+    def life(self, seed: int) -> ClipLife:
+        return StillLife()
+
+
+class StillLife(ClipLife):
+    def pose(self, tick: int, energy: float, activity: str) -> Pose:
+        return Pose(frame=CLIP + 1)
+
+
+def test_another_person_lives_their_own_life_the_same_one_goes_on() -> None:
+    engine, timeline = Patches(), Timeline()
+    plans = [timeline.plan() for _ in range(6)]
+    painter = Painter(ClipFace(), engine, seed=0)
+    painter.paint(plans[:2], "idle")
+    going_on = painter._life
+    painter.cast = ClipFace(), engine  # before another background, say
+    painter.paint(plans[2:4], "idle")
+    assert painter._life is going_on
+    painter.cast = OtherFace(), engine
+    painter.paint(plans[4:], "idle")
+    shown = [int(plan.image[1, 0, 0]) for plan in plans if plan.image is not None]
+    assert shown == [0, 1, 2, 3, CLIP + 1, CLIP + 1]

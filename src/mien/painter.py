@@ -24,13 +24,16 @@ class Painter:
     """Keeps what drawing needs to remember from tick to tick; call from one thread at a time.
 
     cast: who is drawn, and the engine that moves their mouth; may be replaced from any thread,
-        and takes effect at the next batch. The mouth goes on blending and life goes on.
+        and takes effect at the next batch. The mouth goes on blending, and the same person before
+        another background goes on living; another person begins a life of their own.
     first_mouth_at: ``time.monotonic()`` when the newest speech's first picture was done.
     """
 
     def __init__(self, avatar: Avatar, lipsync: LipSync, seed: int) -> None:
         self.cast = avatar, lipsync
         self.first_mouth_at: float | None = None
+        self._seed = seed
+        self._person = _person(avatar)
         self._life = avatar.life(seed)
         self._engine = lipsync
         self._last_mouth: Mouth | None = None
@@ -42,6 +45,8 @@ class Painter:
         avatar, lipsync = self.cast
         if lipsync is not self._engine:  # its mouths may be of a kind this avatar cannot draw
             self._engine, self._last_mouth = lipsync, None
+        if _person(avatar) != self._person:  # a presenter's life knows no pictures of a clip
+            self._person, self._life = _person(avatar), avatar.life(self._seed)
         poses = [self._pose(plan, activity) for plan in batch]
         requests = [
             _request(plan, pose.frame)
@@ -82,6 +87,10 @@ class Painter:
         if rest is None:
             return self._last_mouth.faded(weight)
         return _mixed(self._last_mouth, rest, weight)
+
+
+def _person(avatar: Avatar) -> tuple[type, str]:
+    return type(avatar), avatar.name
 
 
 def _mixed(mouth: Mouth, rest: Mouth, weight: float) -> Mouth:

@@ -24,9 +24,9 @@ SUBPIXEL_BITS = 4  # of OpenCV's drawing coordinates
 # Shares of the way from the mouth's middle. All of a painted mouth shows as far as LIPS_GROWN; the
 # jaw's outline is kept inside, or hair and collar would be painted too.
 LIPS_GROWN = 1.18
-CHIN_FULL = 0.8
+CHIN_FULL = 0.9
 CHEEKS = 0.92
-BELOW_CHIN = 1.12
+BELOW_CHIN = 1.22
 CHIN_POINTS = slice(7, 14)  # of JAW: the chin itself
 NOSE_WINGS = (98, 327)  # of the upper border; from there it runs down the folds to the cheeks
 # From the nose's base to the upper lip there is little room, and all of it is needed to fade in.

@@ -37,17 +37,14 @@ def clip_sheet(avatar: ClipAvatar, spoken: Sequence[Strip] = ()) -> Image:
         section(f"{avatar.title}: {count} pictures, {avatar.package.loop}", filmed),
         section(
             "red: the face engines see, green: where a mouth is pasted",
-            [
-                (label, _drawn(avatar, f, image))
-                for f, (label, image) in zip(frames, filmed, strict=True)
-            ],
+            [(_label(avatar, f), _drawn(avatar, f)) for f in frames],
         ),
     ]
     pasted: list[Cell] = []
-    for frame in frames[:COLUMNS]:
-        pasted.append((f"{frame}, hard", _close_up(avatar, frame, _hard(avatar, frame))))
+    for frame in frames[::2]:
         mouth = trial_mouth(avatar, (frame + count // 2) % count)
-        soft = avatar.compose(0, mouth, Pose(frame=frame))
+        hard, soft = _hard(avatar, frame, mouth), avatar.compose(0, mouth, Pose(frame=frame))
+        pasted.append((f"{frame}, hard", _close_up(avatar, frame, hard)))
         pasted.append((f"{frame}, as shown", _close_up(avatar, frame, soft)))
     parts.append(section("a mouth of another picture, tinted, blurred, 96 pixels wide", pasted))
     for strip in spoken:
@@ -63,8 +60,7 @@ def trial_mouth(avatar: ClipAvatar, frame: int) -> Mouth:
     return Mouth(patch=lower, place=(0.0, 0.5, 1.0, 0.5))
 
 
-def _hard(avatar: ClipAvatar, frame: int) -> Image:
-    mouth = trial_mouth(avatar, (frame + len(avatar.package) // 2) % len(avatar.package))
+def _hard(avatar: ClipAvatar, frame: int, mouth: Mouth) -> Image:
     picture = avatar.reel.frames[frame].copy()
     assert mouth.patch is not None
     paste_published(picture, mouth.patch, avatar.reel.boxes[frame], mouth.place)
@@ -88,9 +84,9 @@ def _close_up(avatar: ClipAvatar, frame: int, picture: Image) -> Image:
     return picture[Rect(x, y, width, height).slices]
 
 
-def _drawn(avatar: ClipAvatar, frame: int, picture: Image) -> Image:
+def _drawn(avatar: ClipAvatar, frame: int) -> Image:
     """A close-up with what the avatar knows about the face drawn over it."""
-    picture = picture.copy()
+    picture = avatar.reel.frames[frame].copy()
     spot = spot_of(avatar.reel.boxes[frame])
     thick = max(1, round(spot.width / 150))
     rect = spot.whole

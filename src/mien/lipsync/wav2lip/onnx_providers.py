@@ -6,15 +6,13 @@ of the GPU providers bring was not measured on a GPU; where there was no reason,
 
 from __future__ import annotations
 
-import ctypes
 import ctypes.util
 import importlib.util
-import sys
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mien.lipsync.wav2lip.backend import BackendError, Choice, Device
+from mien.lipsync.wav2lip.machine import gpu_count
 from mien.lipsync.wav2lip.window import Window
 
 PROVIDERS: dict[Device, str] = {
@@ -120,19 +118,6 @@ def usable(device: Device) -> bool:
     except BackendError:
         return False
     return True
-
-
-@cache
-def gpu_count() -> int:
-    """NVIDIA GPUs whose driver answers."""
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0
-    return count.value
 
 
 def has_tensorrt() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,7 @@ from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.artefacts import artefact_folder
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
+from mien.lipsync.wav2lip.machine import bf16_pays
 from mien.lipsync.wav2lip.quantize import Quantisation
 from mien.lipsync.wav2lip.weights import fold
 from mien.lipsync.wav2lip.window import Window
@@ -36,7 +36,7 @@ def choices() -> list[Choice]:
     """
     if why_not():
         return []
-    fast = ["bf16"] if has_bf16() and _bf16_pays(_cpu_info()) else []
+    fast = ["bf16"] if has_bf16() and bf16_pays() else []
     return [Choice("openvino", precision) for precision in ("int8", *fast, "fp32")]  # type: ignore[arg-type]
 
 
@@ -210,16 +210,3 @@ def _core() -> Any:
     import openvino
 
     return openvino.Core()
-
-
-def _bf16_pays(cpu_info: str) -> bool:
-    """cpu_info: the kernel's list of what the processor can do."""
-    flags = set(cpu_info.split())
-    return "amx_bf16" in flags or ("avx512_bf16" in flags and "AuthenticAMD" in flags)
-
-
-def _cpu_info() -> str:
-    path = Path("/proc/cpuinfo")
-    if path.exists():
-        return path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
-    return platform.processor()

@@ -53,10 +53,12 @@ class FeaturePart:
     """The part of one skip feature that the decoder reads.
 
     level: index of the face encoder block it comes out of; 0 is the full resolution.
+    reader: name of the convolution that reads it.
     rows, columns: of that block's whole output.
     """
 
     level: int
+    reader: str
     channels: int
     rows: slice
     columns: slice
@@ -152,10 +154,13 @@ class Window:
         A picture's features are one flat vector: these parts one after the other, each in C order,
         channels first.
         """
-        encoder = self.architecture.encoder
+        network = self.architecture
+        # What a decoder block gives is read by the first convolution after it.
+        readers = [*(block[0] for block in network.decoder[1:]), network.output[0]]
+        levels = zip(network.encoder, reversed(readers), reversed(self.stages), strict=True)
         return tuple(
-            FeaturePart(level, block[-1].cout, stage.kept.rows.slice, stage.kept.columns.slice)
-            for level, (block, stage) in enumerate(zip(encoder, reversed(self.stages), strict=True))
+            FeaturePart(level, reader.name, block[-1].cout, *(span.slice for span in stage.kept))
+            for level, (block, reader, stage) in enumerate(levels)
         )
 
     @cached_property

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip.architecture import Architecture, Conv
+from mien.lipsync.wav2lip.backend import Backend
 
 LEVELS = 255
 """Steps of a uint8 activation."""
@@ -151,3 +152,26 @@ def quantised_names(architecture: Architecture) -> tuple[str, ...]:
     """
     decoder = [conv for block in architecture.decoder for conv in block]
     return tuple(c.name for c in (*architecture.audio[1:], *decoder, *architecture.output))
+
+
+def held_out(count: int) -> NDArray[np.bool_]:
+    """Which samples are kept for measuring: every fourth. Raises ValueError below 4."""
+    if count < 4:
+        raise ValueError(f"{count} samples are too few to hold some out; give at least 4")
+    held: NDArray[np.bool_] = np.arange(count) % 4 == 3
+    return held
+
+
+def psnr_between(
+    one: Backend, other: Backend, faces: NDArray[np.uint8], mels: NDArray[np.float32]
+) -> float:
+    """dB of what ``one`` paints against what ``other`` does, each from features of its own.
+
+    faces: uint8[n, S, S, 3] RGB; mels: float32[n, 80, 16], one for each.
+    """
+    squares = []
+    for index in range(len(faces)):
+        face, mel = faces[index : index + 1], mels[index : index + 1]
+        painted, wanted = (b.decode(mel, b.encode(face)) for b in (one, other))
+        squares.append(np.mean((painted.astype(np.float64) - wanted) ** 2))
+    return float(10 * np.log10(1 / max(float(np.mean(squares)), 1e-20)))

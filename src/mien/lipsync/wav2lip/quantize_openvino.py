@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.lipsync.wav2lip.backend import Backend, Choice
+from mien.lipsync.wav2lip.backend import Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.openvino_backend import QUANTISATION_FILE, OpenVinoBackend
 from mien.lipsync.wav2lip.openvino_graph import decoder_model
-from mien.lipsync.wav2lip.quantize import Observer, Quantisation, quantised_names
+from mien.lipsync.wav2lip.quantize import (
+    Observer,
+    Quantisation,
+    held_out,
+    psnr_between,
+    quantised_names,
+)
 from mien.lipsync.wav2lip.weights import fold
 from mien.lipsync.wav2lip.window import Window
 
@@ -35,9 +41,7 @@ def quantise(
         held out: the PSNR is that of int8 against float32 on them.
     Two dozen samples are enough: the ranges hardly move beyond (0.1 dB).
     """
-    held = np.arange(len(faces)) % 4 == 3
-    if not held.any():
-        raise ValueError(f"{len(faces)} samples are too few to hold some out; give at least 4")
+    held = held_out(len(faces))
     found = calibrated(
         checkpoint,
         window,
@@ -86,15 +90,3 @@ def calibrated(
         {name: observer.highest for name, observer in seen.items()},
         {name: observer.means for name, observer in seen.items()},
     )
-
-
-def psnr_between(
-    one: Backend, other: Backend, faces: NDArray[np.uint8], mels: NDArray[np.float32]
-) -> float:
-    """dB of what ``one`` paints against what ``other`` does, each from features of its own."""
-    squares = []
-    for index in range(len(faces)):
-        face, mel = faces[index : index + 1], mels[index : index + 1]
-        painted, wanted = (b.decode(mel, b.encode(face)) for b in (one, other))
-        squares.append(np.mean((painted.astype(np.float64) - wanted) ** 2))
-    return float(10 * np.log10(1 / max(float(np.mean(squares)), 1e-20)))

@@ -162,6 +162,25 @@ def test_the_same_clip_is_opened_once(engine: Wav2Lip) -> None:
     assert not told
 
 
+def test_a_clip_that_is_ready_does_not_wait_for_one_that_is_being_prepared(
+    engine: Wav2Lip,
+) -> None:
+    ready = engine.lipsync(MovingFaces(FRAMES), "ram")
+    preparing, looked = threading.Event(), threading.Event()
+
+    def wait(share: float) -> None:
+        preparing.set()
+        assert looked.wait(30)
+
+    with ThreadPoolExecutor(2) as threads:
+        new = threads.submit(engine.lipsync, MovingFaces(2, seed=8), "ram", on_progress=wait)
+        assert preparing.wait(30)
+        again = threads.submit(engine.lipsync, MovingFaces(FRAMES), "ram").result(30)
+        assert again._features is ready._features
+        looked.set()
+        assert new.result(30).rest(1).patch is not None
+
+
 def test_the_size_is_stated_beforehand(engine: Wav2Lip) -> None:
     per_picture = 161_792 * small().feature_dtype.itemsize + 48 * 96 * 3
     for cache in ("ram", "disk"):

@@ -48,7 +48,9 @@ class Wav2Lip:
         self._backend = backend
         self._digest = digest
         self._batcher = Batcher(backend, gather_ms, largest)
-        self._opening = threading.Lock()
+        self._lock = threading.Lock()
+        # A lock for each clip: preparing a new one must not keep those that are ready waiting.
+        self._opening: dict[tuple[str, Cache], threading.Lock] = {}
         self._opened: WeakValueDictionary[tuple[str, Cache], Features] = WeakValueDictionary()
 
     @property
@@ -83,24 +85,30 @@ class Wav2Lip:
         Raises:
             CacheError, BackendError: each says what is wrong and what to do.
         """
-        with self._opening:
-            key = (faces.key, cache)
+        key = (faces.key, cache)
+        with self._lock:
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:
             features = self._opened.get(key)
             if features is None:
-                size = self.cache_bytes(len(faces), cache)
-                _log.info("%d faces take %.1f MB (cache: %s)", len(faces), size / 1e6, cache)
-                features = open_features(
-                    self._backend,
-                    self._batcher,
-                    self._digest,
-                    faces,
-                    cache=cache,
-                    owner=owner,
-                    at_once=self._batcher.largest,
-                    on_progress=on_progress,
-                )
-                self._opened[key] = features
+                features = self._opened[key] = self._open(faces, cache, owner, on_progress)
         return ClipLipSync(self._batcher, self._backend.window, faces, features)
+
+    def _open(
+        self, faces: Faces, cache: Cache, owner: str, on_progress: Progress | None
+    ) -> Features:
+        size = self.cache_bytes(len(faces), cache)
+        _log.info("%d faces take %.1f MB (cache: %s)", len(faces), size / 1e6, cache)
+        return open_features(
+            self._backend,
+            self._batcher,
+            self._digest,
+            faces,
+            cache=cache,
+            owner=owner,
+            at_once=self._batcher.largest,
+            on_progress=on_progress,
+        )
 
     def close(self) -> bool:
         """Whoever waits for a picture gets a ClosedError. False: the back end is stuck."""

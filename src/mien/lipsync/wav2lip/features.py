@@ -33,8 +33,8 @@ Progress = Callable[[float], None]
 T = TypeVar("T")
 
 VERSION = "1"  # of what is stored; another one makes new files
-# Features encoded anew and those kept may differ by rounding, on another processor by more of it
-# (bfloat16: 0.4 %). Those of other weights, or quantised to another scale, differ by far more.
+# Features quantised to the same scale differ by rounding, on another processor by some of it; those
+# of another scale by far more.
 ALIKE = 0.02
 SPARE_RAM_BYTES = 500_000_000
 
@@ -143,7 +143,14 @@ def open_features(
 
     if cache == "disk":
         about = _about(backend, checkpoint_digest, faces)
-        records = _on_disk(_path(about, owner), layout, about, faces, runner, blocks)
+        path = _path(about, owner)
+        records = open_records(path, len(faces), layout.record, about)
+        # All else is in the file's name, but int8 may have been calibrated anew since. (Looking
+        # means loading the encoder, which is otherwise not needed any more.)
+        if records is not None and backend.choice.precision == "int8":
+            records = records if _alike(records, faces, runner) else None
+        if records is None:
+            records = _made_on_disk(path, len(faces), layout, about, blocks)
         return Features(records, cache)
     _check_memory(layout.size_bytes(len(faces)))
     kept, first = np.empty(len(faces), layout.record), 0
@@ -186,20 +193,16 @@ def _owner(about: dict[str, str], owner: str) -> str:
     return re.sub(r"[^\w.-]+", "_", owner)[:60] or about["faces"][:16]
 
 
-def _on_disk(
+def _made_on_disk(
     path: Path,
+    count: int,
     layout: Layout,
     about: dict[str, str],
-    faces: Faces,
-    runner: Runner,
     blocks: Callable[[], Iterator[Records]],
 ) -> Records:
-    records = open_records(path, len(faces), layout.record, about)
-    if records is not None and _alike(records, faces, runner):
-        return records
-    write_records(path, len(faces), layout.record, about, blocks())
+    write_records(path, count, layout.record, about, blocks())
     prune_others(path, path.name[: -len(SUFFIX) - 17])
-    records = open_records(path, len(faces), layout.record, about)
+    records = open_records(path, count, layout.record, about)
     if records is None:
         raise CacheError(
             "cache_unreadable",
@@ -210,7 +213,7 @@ def _on_disk(
 
 
 def _alike(records: Records, faces: Faces, runner: Runner) -> bool:
-    """Whether this back end would store the same; it may have been quantised anew since."""
+    """Whether this back end would store the same of the first picture."""
 
     def encode_first(backend: Backend) -> NDArray[Any]:
         return encode(backend, faces.crop(0, backend.architecture.size)[None])

@@ -20,7 +20,6 @@ from mien.models.download import Patience
 from mien.models.errors import ModelError
 from mien.models.pull import pull, pull_from
 from mien.models.sources import addresses
-from mien.models.weights import weights
 from model_server import PAGE, ModelServer, model_server
 from wav2lip_seeded import seeded
 
@@ -166,18 +165,13 @@ def test_two_pulls_of_one_model_do_not_meet(server: ModelServer) -> None:
 def test_a_seeded_checkpoint_is_taken_from_a_file(seeded_file: Path, folder: Path) -> None:
     wanted = model("wav2lip")
     store.accept(wanted.licence)
-    for asked in ("wav2lip", "auto"):
-        with pytest.raises(ModelError, match="mien models pull wav2lip`") as caught:
-            weights("wav2lip", asked)
-        assert code(caught) == "model_missing"
+    with pytest.raises(ModelError, match="mien models pull wav2lip`") as caught:
+        store.find("wav2lip")
+    assert code(caught) == "model_missing" and store.installed_for("wav2lip") == []
     got = pull_from(wanted, seeded_file)
     assert got.path == folder / "wav2lip" / "wav2lip.safetensors"
     assert got.path.read_bytes() == seeded_file.read_bytes() and not got.files[0].known
-    assert weights("wav2lip") == weights("wav2lip", "wav2lip") == store.find("wav2lip") == got.path
-    assert weights("wav2lip", str(seeded_file)) == seeded_file
-    with pytest.raises(ModelError, match="neither a file") as caught:
-        weights("wav2lip", "wav2lip.pth")
-    assert code(caught) == "no_such_file"
+    assert store.find("wav2lip") == got.path and store.installed_for("wav2lip") == [got]
     store.delete("wav2lip")
     assert store.installed("wav2lip") is None and not (folder / "wav2lip").exists()
 

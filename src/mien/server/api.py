@@ -19,6 +19,7 @@ from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session, Sessions
+from mien.server.uploads import MAX_CLIP_BYTES
 from mien.services import VOICES, Services
 
 MAX_TEXT = 2000
@@ -117,6 +118,7 @@ async def info(services: AnyServices, wardrobe: AnyWardrobe) -> dict[str, Any]:
         "version": __version__,
         "languages": ["zh", "en"],
         "max_text": MAX_TEXT,
+        "max_clip_bytes": MAX_CLIP_BYTES,
         "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
         "avatars": await asyncio.to_thread(wardrobe.listed),
         "voices": await voices(),

@@ -20,11 +20,11 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, looks_api, photo_api, whep
+from mien.server import api, drafts_api, looks_api, whep
 from mien.server.access import is_loopback
+from mien.server.drafts import Drafts
 from mien.server.looks import Look, Wardrobe
 from mien.server.metrics import Metrics
-from mien.server.photo_builds import PhotoBuilds
 from mien.server.sessions import Session, Sessions
 from mien.services import Player, Services
 
@@ -45,14 +45,14 @@ class _Files(StaticFiles):
 def create_app(settings: Settings, services: Services) -> FastAPI:
     """The server for these settings; sessions live in its lifespan, services outlive it."""
     wardrobe = Wardrobe(services)
-    photo_builds = PhotoBuilds()
+    drafts = Drafts()
     sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with sessions.running():
             yield
-        await photo_builds.aclose()
+        await drafts.aclose()
 
     def make(language: Language, look: Look, player: Player) -> Session:
         cast = services.cast(language, player)
@@ -66,7 +66,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.state.services = services
     app.state.sessions = sessions
     app.state.wardrobe = wardrobe
-    app.state.photo_builds = photo_builds
+    app.state.drafts = drafts
     app.state.metrics = Metrics(
         lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
     )
@@ -77,7 +77,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
         )
     app.include_router(api.router)
     app.include_router(looks_api.router)
-    app.include_router(photo_api.router)
+    app.include_router(drafts_api.router)
     app.include_router(whep.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)

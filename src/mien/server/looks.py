@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import cv2
-import numpy as np
-
 from mien.avatar.background import SOFT, Background, BackgroundError
-from mien.avatar.contract import Pose
 from mien.avatar.errors import AvatarError
-from mien.avatar.library import AvatarInfo, avatar_info, list_avatars, load_avatar, user_folder
-from mien.lipsync.contract import Mouth, MouthShape
+from mien.avatar.library import AvatarInfo, avatar_info, list_avatars, user_folder
+from mien.models.errors import ModelError
+from mien.mouths import MouthError
 from mien.problems import Problem
 from mien.server.backgrounds import Backgrounds
+from mien.server.moments import preview
 from mien.services import AVATARS, Player, Services
 
-PREVIEW_SIZE = (192, 192)
-MOMENT_SIZE = (256, 256)
+Text = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Wardrobe:
         self.default = Look(services.avatar.name, self.backgrounds.default, configured.blur)
         self._services = services
         self._configured = settings.avatar
-        self._titles: dict[str, dict[str, str]] = {}
+        self._titles: dict[str, Text] = {}
         self.avatars()
 
     def avatars(self) -> list[AvatarInfo]:
@@ -60,7 +56,7 @@ class Wardrobe:
         }
         return list(found.values())
 
-    def title(self, name: str) -> dict[str, str]:
+    def title(self, name: str) -> Text:
         """What people call the avatar in both languages, as last read; at no cost."""
         return self._titles.get(name, {"en": name.capitalize(), "zh": name.capitalize()})
 
@@ -72,14 +68,22 @@ class Wardrobe:
                 "label": self.title(avatar.name),
                 "kind": "/".join(avatar.engines),
                 "own": is_own(avatar),
-                "ready": not avatar.why_not,
-                # Where it lies on the server is nobody's business.
-                "why_not": avatar.why_not.replace(f"{avatar.path}/", "") or None,
+                "own_background": avatar.kind == "clip",
+                "ready": (why_not := self.why_not(avatar)) is None,
+                "why_not": why_not,
                 "preview": f"/api/v1/avatars/{quote(avatar.name)}/preview.png"
                 f"?v={_version(avatar.path)}",
             }
             for avatar in self.avatars()
         ]
+
+    def why_not(self, avatar: AvatarInfo) -> str | Text | None:
+        """Why the avatar cannot be shown, and what to do; None when it can."""
+        if avatar.why_not:
+            # Where it lies on the server is nobody's business.
+            return avatar.why_not.replace(f"{avatar.path}/", "")
+        missing = self._services.mouths.why_not(avatar.engines)
+        return None if missing is None else {"en": missing.en, "zh": missing.zh}
 
     def avatar(self, name: str) -> AvatarInfo:
         """Raises Problem 404, naming the avatars there are."""
@@ -99,22 +103,26 @@ class Wardrobe:
         """Load the avatar and lay the background. Takes up to a second for a new avatar.
 
         Raises:
-            Problem: 404 for an unknown name, 409 for what is there but broken.
+            Problem: 404 for an unknown name, 409 for what is there but broken or not ready.
         """
         if look == self.default:
             return self._services.avatar, self._services.lipsync
         background = self.backgrounds.find(look.background, look.blur)
-        folder = self.avatar(look.avatar).path
+        avatar = self.avatar(look.avatar)
+        if avatar.kind == "clip":
+            background = SOFT  # it keeps its own; the chosen one waits for the next face
         try:
-            return self._services.player(str(folder), background)
-        except (AvatarError, BackgroundError) as error:
-            raise _broken(error, folder) from error
+            return self._services.player(str(avatar.path), background)
+        except ModelError as error:
+            raise Problem("not_ready", error.en, error.zh, status=409) from error
+        except (AvatarError, BackgroundError, MouthError) as error:
+            raise _broken(error, avatar.path) from error
 
     def preview(self, name: str) -> bytes:
         """A small PNG of the avatar at rest. Raises Problem as ``dress`` does."""
         folder = self.avatar(name).path
         try:
-            return _preview(folder, _version(folder))
+            return preview(folder, _version(folder))
         except AvatarError as error:
             raise _broken(error, folder) from error
 
@@ -130,27 +138,6 @@ def _version(folder: Path) -> int:
         return (folder / "avatar.toml").stat().st_mtime_ns
     except OSError:
         return 0
-
-
-@lru_cache(maxsize=64)
-def _preview(folder: Path, changed: int) -> bytes:
-    picture = load_avatar(folder, PREVIEW_SIZE, SOFT).compose(0, None, Pose())
-    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
-
-
-def moments(folder: Path) -> bytes:
-    """A JPEG of the avatar at rest, with its mouth open and round, and with its eyes shut."""
-    avatar = load_avatar(folder, MOMENT_SIZE, SOFT)
-    shown = (
-        (None, Pose()),
-        (Mouth(MouthShape(openness=0.7)), Pose()),
-        (Mouth(MouthShape(openness=0.3, rounding=0.9)), Pose()),
-        (None, Pose(blink=1.0)),
-    )
-    pictures = [avatar.compose(0, mouth, pose) for mouth, pose in shown]
-    square = np.vstack([np.hstack(pictures[:2]), np.hstack(pictures[2:])])
-    bgr = cv2.cvtColor(square, cv2.COLOR_RGB2BGR)
-    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
 def _broken(error: ValueError, folder: Path) -> Problem:

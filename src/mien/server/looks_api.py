@@ -11,11 +11,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.api import AnyWardrobe
-from mien.server.backgrounds import MAX_UPLOAD_BYTES, Choice, preview
+from mien.server.backgrounds import Choice, preview
 from mien.server.looks import is_own
+from mien.server.uploads import UNREAD_PICTURE_BYTES, picture
 
-# Beyond it the connection is cut; up to it a picture that is too large is told so in words.
-UNREAD_BYTES = 8 * MAX_UPLOAD_BYTES
 # A preview's address changes with what it shows.
 PREVIEW_HEADERS = {"Cache-Control": "private, max-age=86400"}
 
@@ -56,10 +55,10 @@ async def backgrounds(wardrobe: AnyWardrobe) -> list[dict[str, Any]]:
     return [_described(choice) for choice in choices]
 
 
-@router.post("/backgrounds", status_code=201, max_body_size=UNREAD_BYTES)
+@router.post("/backgrounds", status_code=201, max_body_size=UNREAD_PICTURE_BYTES)
 async def add_background(request: Request, wardrobe: AnyWardrobe) -> dict[str, Any]:
     """Upload a picture (JPEG, PNG or WebP as the request's body, at most 10 MB)."""
-    data = await uploaded(request)
+    data = await picture(request)
     return _described(await asyncio.to_thread(wardrobe.backgrounds.add, data))
 
 
@@ -75,26 +74,6 @@ async def background_preview(wardrobe: AnyWardrobe, name: str) -> Response:
     image = await asyncio.to_thread(wardrobe.backgrounds.image, name)
     jpeg = await asyncio.to_thread(preview, image)
     return Response(jpeg, media_type="image/jpeg", headers=PREVIEW_HEADERS)
-
-
-async def uploaded(request: Request) -> bytes:
-    """The picture in the body. Raises Problem 413 for a large one, 422 for none."""
-    data = bytearray()
-    async for chunk in request.stream():
-        # Read to the end, though not kept: browsers hide an answer that comes before it.
-        if len(data) <= MAX_UPLOAD_BYTES:
-            data += chunk
-    if len(data) > MAX_UPLOAD_BYTES:
-        megabytes = MAX_UPLOAD_BYTES // 1_000_000
-        raise Problem(
-            "picture_too_large",
-            f"The picture is larger than {megabytes} MB; please make it smaller.",
-            f"图片超过 {megabytes} MB，请缩小后再上传。",
-            status=413,
-        )
-    if not data:
-        raise Problem("no_picture", "The request holds no picture.", "未收到图片。", status=422)
-    return bytes(data)
 
 
 def _described(choice: Choice) -> dict[str, Any]:

@@ -5,14 +5,14 @@ import { recallInTab, rememberInTab } from "./memory.js";
 
 /** @typedef {import("./i18n.js").Text} Text */
 /** @typedef {{name: string, ready?: boolean, why_not?: Text | null, label?: Text}} Named */
-/** @typedef {Named & {own: boolean, preview: string}} Face */
+/** @typedef {Named & {own: boolean, own_background: boolean, preview: string}} Face */
 /** @typedef {{name: string, label: Text, colour: string | null, preview: string | null, own: boolean}} Backdrop */
-/** @typedef {{name: string, moments: string, advice: Text[]}} Draft */
 /** @typedef {import("./look.js").Look} Look */
 /**
  * @typedef {object} Info
  * @property {string} version
  * @property {number} max_text
+ * @property {number} max_clip_bytes
  * @property {RTCIceServer[]} ice_servers
  * @property {Face[]} avatars
  * @property {Named[]} voices
@@ -65,6 +65,12 @@ export function tokenUrl(path) {
   return url;
 }
 
+/** The header that carries the token, if there is one. @returns {Record<string, string>} */
+export function authorization() {
+  const token = recallInTab(TOKEN);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
 /**
  * @param {string} method
  * @param {string} path
@@ -73,9 +79,7 @@ export function tokenUrl(path) {
  */
 export async function request(method, path, options = {}) {
   const { json, keepalive = false, timeoutMs = 15_000 } = options;
-  const headers = new Headers();
-  const token = recallInTab(TOKEN);
-  if (token) headers.set("Authorization", `Bearer ${token}`);
+  const headers = new Headers(authorization());
   const body = json === undefined ? options.body : JSON.stringify(json);
   if (body !== undefined) headers.set("Content-Type", options.type ?? "application/json");
   let response;
@@ -91,17 +95,25 @@ export async function request(method, path, options = {}) {
   } catch {
     throw new ApiError(0, "network", t("error_network"), true);
   }
-  if (!response.ok) throw await failure(response);
+  if (!response.ok) throw failed(response.status, await response.text().catch(() => ""));
   return response;
 }
 
-/** @param {Response} response */
-async function failure(response) {
-  const { status } = response;
-  const said = await response.json().then((body) => body?.error, () => null);
+/** An answer that is a refusal. @param {number} status @param {string} body */
+export function failed(status, body) {
+  const said = refusalIn(body);
   if (said?.message) return new ApiError(status, said.code ?? "", said.message, said.retryable ?? status >= 500);
   if (status === 401 || status === 403) return new ApiError(status, "token", t("error_token"), false);
   return new ApiError(status, "http", t("error_generic", { status }), status >= 500);
+}
+
+/** @param {string} body */
+function refusalIn(body) {
+  try {
+    return JSON.parse(body)?.error;
+  } catch {
+    return null; // not the server's own words
+  }
 }
 
 /** @param {string} id @param {string} [rest] */
@@ -140,8 +152,8 @@ export const setActivity = (id, activity) => request("POST", at(id, "/activity")
 export const reportHeard = (id, turn, ms) =>
   request("POST", at(id, `/turns/${encodeURIComponent(turn)}/heard`), { json: { ms } });
 
-/** Loading another face may take a second or two. @param {string} id @param {Partial<Look>} change @returns {Promise<Look>} */
-export const changeLook = async (id, change) => (await request("PATCH", at(id), { json: change, timeoutMs: 30_000 })).json();
+/** Loading another face takes a second or two, a clip's first time some more. @param {string} id @param {Partial<Look>} change @returns {Promise<Look>} */
+export const changeLook = async (id, change) => (await request("PATCH", at(id), { json: change, timeoutMs: 180_000 })).json();
 
 /** @returns {Promise<Face[]>} */
 export const getAvatars = async () => (await request("GET", "/api/v1/avatars")).json();
@@ -158,44 +170,3 @@ export const removeBackground = (name) => request("DELETE", `/api/v1/backgrounds
 
 /** @param {string} name */
 export const removeAvatar = (name) => request("DELETE", `/api/v1/avatars/${encodeURIComponent(name)}`);
-
-/**
- * Makes a face of a photo. It is a draft until ``keepDraft``; the next photo replaces a draft.
- * @param {File} photo
- * @param {string} title
- * @param {(share: number, step: string) => void} onProgress how much is done, 0…1, and what is being done
- * @param {AbortSignal} signal ends the work
- * @returns {Promise<Draft>}
- */
-export async function buildAvatar(photo, title, onProgress, signal) {
-  const query = new URLSearchParams({ title, consent: "true" });
-  const response = await request("POST", `/api/v1/avatars?${query}`, { body: photo, type: photo.type, signal });
-  for await (const { share, step, draft, error } of jsonLines(response)) {
-    if (step) onProgress(share, step);
-    if (draft) return draft;
-    if (error) throw new ApiError(422, error.code, error.message, error.retryable);
-  }
-  throw new ApiError(0, "network", t("error_network"), true);
-}
-
-/** @param {Response} response one JSON object per line, as they come */
-async function* jsonLines(response) {
-  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = (await reader?.read().catch(() => null)) ?? { done: true };
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) yield JSON.parse(line);
-  }
-}
-
-/** @param {string} name */
-const draftAt = (name) => `/api/v1/avatar-drafts/${encodeURIComponent(name)}`;
-
-/** @param {string} name */
-export const keepDraft = (name) => request("POST", `${draftAt(name)}/keep`);
-
-/** @param {string} name */
-export const discardDraft = (name) => request("DELETE", draftAt(name));

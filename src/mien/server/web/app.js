@@ -205,6 +205,7 @@ async function begin() {
   api.getInfo().then(
     (info) => {
       composer.maxText = info.max_text ?? composer.maxText;
+      look.newFace.maxClip = info.max_clip_bytes ?? Infinity;
       who.offer({ voices: info.voices });
       player.iceServers = info.ice_servers ?? [];
     },

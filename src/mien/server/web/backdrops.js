@@ -13,6 +13,7 @@ const SETTLE_MS = 120;
 export class Backdrops {
   #box = find(".backdrops");
   #blur = /** @type {HTMLInputElement} */ (find(".blur input"));
+  #kept = find(".backdrops-kept");
   /** @type {Backdrop[]} */ #offered = [];
   #shown = "";
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #settling;
@@ -41,6 +42,13 @@ export class Backdrops {
     if (document.activeElement !== this.#blur) this.#blur.value = String(Math.round(blur * 100));
     // Only a picture can be out of focus.
     this.#blur.disabled = !this.#offered.some((one) => one.name === name && one.preview);
+  }
+
+  /** Whether the face shown takes another background; a filmed one keeps its own. @param {boolean} allowed */
+  allow(allowed) {
+    this.#kept.hidden = allowed;
+    this.#box.inert = !allowed;
+    find(".blur").inert = !allowed;
   }
 
   /** @param {Backdrop[]} backdrops */

@@ -15,7 +15,7 @@ export class Faces {
    * @param {object} events
    * @param {(name: string) => void} events.onPick
    * @param {(name: string) => void} events.onRemove
-   * @param {() => void} events.onPhoto
+   * @param {() => void} events.onNew
    */
   constructor(events) {
     this.events = events;
@@ -33,7 +33,7 @@ export class Faces {
   /** @param {Face[]} faces */
   offer(faces) {
     const focused = document.activeElement?.getAttribute("data-face");
-    this.#box.replaceChildren(...faces.map((face) => this.#card(face)), this.#photo());
+    this.#box.replaceChildren(...faces.map((face) => this.#card(face)), this.#new());
     this.show(this.#shown);
     if (focused) /** @type {HTMLElement | null} */ (this.#box.querySelector(`[data-face="${CSS.escape(focused)}"]`))?.focus();
   }
@@ -61,11 +61,11 @@ export class Faces {
     return card;
   }
 
-  #photo() {
+  #new() {
     const button = /** @type {HTMLButtonElement} */ (make("button", "card add", icon("add"), make("span", "card-name", t("photo_card"))));
     button.type = "button";
     button.dataset.testid = "face-photo";
-    button.addEventListener("click", () => this.events.onPhoto());
+    button.addEventListener("click", () => this.events.onNew());
     return make("div", "card-place", button);
   }
 }

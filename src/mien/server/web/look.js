@@ -6,14 +6,14 @@ import { find } from "./dom.js";
 import { Faces } from "./faces.js";
 import { onLanguage } from "./i18n.js";
 import { forget, recall, remember } from "./memory.js";
-import { Photo } from "./photo.js";
+import { NewFace } from "./newface.js";
 import { toast } from "./toasts.js";
 
 /** @typedef {{avatar: string, background: string, blur: number}} Look */
 
 const KEY = "mien.look";
 /** What a new session is asked for does not exist (any more) or does not work. */
-const REFUSED = ["no_such_avatar", "no_such_background", "broken_look"];
+const REFUSED = ["no_such_avatar", "no_such_background", "broken_look", "not_ready"];
 
 /** What this visitor chose last, for the next session. @returns {Partial<Look>} */
 export function rememberedLook() {
@@ -39,6 +39,7 @@ export class LookPanel {
   /** @type {Partial<Look>} */ #wanted = {};
   #busy = false;
   /** @type {Look | null} */ #shown = null;
+  /** Faces that keep their own background. @type {Set<string>} */ #filmed = new Set();
 
   /** @param {() => string | undefined} session the id of the session, while there is one */
   constructor(session) {
@@ -46,7 +47,7 @@ export class LookPanel {
     this.faces = new Faces({
       onPick: (avatar) => this.#wear({ avatar }),
       onRemove: (avatar) => this.#remove(() => api.removeAvatar(avatar)),
-      onPhoto: () => this.photo.open(),
+      onNew: () => this.newFace.open(),
     });
     this.backdrops = new Backdrops({
       onPick: (background) => this.#wear({ background }),
@@ -54,8 +55,8 @@ export class LookPanel {
       onUpload: (file) => this.#upload(file),
       onRemove: (name) => this.#remove(() => api.removeBackground(name)),
     });
-    this.photo = new Photo((avatar) => {
-      this.#wear({ avatar });
+    this.newFace = new NewFace(({ name, why_not }) => {
+      if (!why_not) this.#wear({ avatar: name });
       this.#offer();
     });
     this.#button.addEventListener("click", () => this.toggle());
@@ -70,7 +71,7 @@ export class LookPanel {
   }
 
   /** @param {boolean} [open] */
-  toggle(open = this.#panel.hidden) {
+  toggle(open = Boolean(this.#panel.hidden)) {
     if (open === !this.#panel.hidden) return;
     this.#panel.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));
@@ -87,13 +88,16 @@ export class LookPanel {
     this.#shown = { avatar, background, blur };
     this.faces.show(avatar);
     this.backdrops.show(background, blur);
+    this.backdrops.allow(!this.#filmed.has(avatar));
   }
 
   async #offer() {
     try {
       const [avatars, backgrounds] = await Promise.all([api.getAvatars(), api.getBackgrounds()]);
+      this.#filmed = new Set(avatars.filter((face) => face.own_background).map((face) => face.name));
       this.faces.offer(avatars);
       this.backdrops.offer(backgrounds);
+      if (this.#shown) this.show(this.#shown);
     } catch (error) {
       this.#tell(error);
     }

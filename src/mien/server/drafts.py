@@ -1,22 +1,26 @@
-"""Photos becoming avatars: one at a time, in a thread, drafts until their owner keeps them."""
+"""Photos and clips becoming avatars: one at a time, in a thread, drafts until they are kept."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
+from mien.avatar.clip.build import ClipRequest, build_clip
 from mien.avatar.library import BUILT_IN, user_folder
 from mien.avatar.photo import Built, PhotoError, Request, build
 from mien.avatar.photo.builder import suggested_name
 from mien.problems import Problem
 
 Message = dict[str, Any]
+OnProgress = Callable[[float, str], None]
+# Given a folder for files: a photo's bytes, or the file of a clip.
+Receive = Callable[[Path], Awaitable[bytes | Path]]
 
 # A visitor who closes the page while judging leaves one behind.
 MOST_DRAFTS = 8
@@ -26,30 +30,42 @@ class _Abandoned(Exception):
     """Nobody waits for the avatar any more."""
 
 
-class PhotoBuilds:
-    """Drafts lie apart from the avatars, so that none is listed, nor survives, by accident."""
+class Drafts:
+    """They lie apart from the avatars, so that none is listed, nor survives, by accident."""
 
     def __init__(self) -> None:
         self._root = user_folder().with_name("avatar-drafts")
+        self._receiving = False
         self._running: asyncio.Task[Built] | None = None
         self._abandoned = threading.Event()
 
-    async def run(self, photo: bytes, title: str) -> AsyncGenerator[Message, None]:
-        """Build a draft. Yields {"share": 0…1, "step": …} and last {"built"} or {"error"}.
+    @property
+    def busy(self) -> bool:
+        """Whether something is being received or worked on."""
+        return self._receiving or (self._running is not None and not self._running.done())
 
-        Closing the generator ends the work at its next step. The owner has consented.
+    async def run(self, receive: Receive, title: str) -> AsyncGenerator[Message, None]:
+        """Build a draft of what ``receive`` brings.
+
+        Yields {"share": 0…1, "step": …} and last {"built"} or {"error"}. Closing the generator
+        ends the work at its next step, and nothing is left of it. The owner has consented.
 
         Raises:
-            Problem: 409 while another photo is being worked on.
+            Problem: 409 while another one is being worked on; what ``receive`` raises.
         """
-        if self._running is not None and not self._running.done():
+        if self.busy:
             raise Problem(
                 "busy",
-                "Another photo is being worked on; try again in a moment.",
-                "正在处理另一张照片，请稍后再试。",
+                "Another photo or clip is being worked on; try again in a moment.",
+                "正在处理另一张照片或视频，请稍后再试。",
                 status=409,
                 retryable=True,
             )
+        self._receiving = True
+        try:
+            source = await receive(self._root)
+        finally:
+            self._receiving = False
         loop, abandoned = asyncio.get_running_loop(), threading.Event()
         self._abandoned = abandoned
         told: asyncio.Queue[Message | None] = asyncio.Queue()
@@ -64,7 +80,7 @@ class PhotoBuilds:
                 task.exception()  # seen: who left does not want to hear of it
             told.put_nowait(None)
 
-        self._running = asyncio.create_task(self._build(photo, title, on_progress), name="photo")
+        self._running = asyncio.create_task(self._build(source, title, on_progress), name="draft")
         self._running.add_done_callback(on_end)
         try:
             while (message := await told.get()) is not None:
@@ -73,12 +89,13 @@ class PhotoBuilds:
         finally:
             abandoned.set()
 
-    async def _build(
-        self, photo: bytes, title: str, on_progress: Callable[[float, str], None]
-    ) -> Built:
+    async def _build(self, source: bytes | Path, title: str, on_progress: OnProgress) -> Built:
         def work() -> Built:
-            request = Request(self._free_name(title), title, consent=True, root=self._root)
-            built = build(photo, request, on_progress)
+            try:
+                built = _built(source, self._free_name(title), title, self._root, on_progress)
+            finally:
+                if isinstance(source, Path):
+                    source.unlink(missing_ok=True)
             for forgotten in self._drafts()[:-MOST_DRAFTS]:
                 shutil.rmtree(forgotten, ignore_errors=True)
             return built
@@ -92,8 +109,8 @@ class PhotoBuilds:
                 return folder
         raise Problem(
             "no_such_draft",
-            "This draft is gone; please start again from the photo.",
-            "该草稿已不存在，请从照片重新开始。",
+            "This draft is gone; please start again from the photo or clip.",
+            "该草稿已不存在，请从照片或视频重新开始。",
             status=404,
         )
 
@@ -108,8 +125,8 @@ class PhotoBuilds:
         shutil.rmtree(self.draft(name))
 
     def _drafts(self) -> list[Path]:
-        """Oldest first."""
-        found = [file.parent for file in self._root.glob("*/avatar.toml")]
+        """Oldest first; those half made are hidden folders."""
+        found = [file.parent for file in self._root.glob("[!.]*/avatar.toml")]
         return sorted(found, key=lambda folder: folder.stat().st_mtime)
 
     def _free_name(self, title: str) -> str:
@@ -127,13 +144,21 @@ class PhotoBuilds:
         await asyncio.to_thread(shutil.rmtree, self._root, ignore_errors=True)
 
 
+def _built(
+    source: bytes | Path, name: str, title: str, root: Path, on_progress: OnProgress
+) -> Built:
+    if isinstance(source, Path):
+        return build_clip(source, ClipRequest(name, title, consent=True, root=root), on_progress)
+    return build(source, Request(name, title, consent=True, root=root), on_progress)
+
+
 def _outcome(task: asyncio.Task[Built]) -> Message:
     error = task.exception()
     if error is None:
         return {"built": task.result()}
     if isinstance(error, PhotoError):
         return {"error": Problem(error.code, error.en, error.zh, status=422)}
-    logger.opt(exception=error).error("making an avatar of a photo failed")
+    logger.opt(exception=error).error("making an avatar failed")
     return {
         "error": Problem(
             "internal",

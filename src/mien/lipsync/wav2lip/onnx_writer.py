@@ -62,7 +62,7 @@ class Graph:
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         if name not in self._constants:
-            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+            self._constants[name] = numpy_helper.from_array(np.asarray(array, order="C"), name)
         return name
 
     def cast(self, x: str, dtype: DTypeLike) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from clip_folder import write_clip
 from drawn_avatar import write_avatar
 from harness import Server, running_server
 
@@ -21,3 +22,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def drawn_avatar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the small drawn avatar; copy it to change it."""
     return write_avatar(tmp_path_factory.mktemp("avatars") / "drawn")
+
+
+@pytest.fixture(scope="session")
+def filmed_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small clip avatar, see ``clip_folder``; copy it to change it."""
+    return write_clip(tmp_path_factory.mktemp("clips") / "filmed")

@@ -23,7 +23,7 @@ SUBPIXEL_BITS = 4  # of OpenCV's drawing coordinates
 
 # Shares of the way from the mouth's middle. All of a painted mouth shows as far as LIPS_GROWN; the
 # jaw's outline is kept inside, or hair and collar would be painted too.
-LIPS_GROWN = 1.18
+LIPS_GROWN = 1.12
 CHIN_FULL = 0.9
 CHEEKS = 0.92
 BELOW_CHIN = 1.22

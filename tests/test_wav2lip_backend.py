@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mien.lipsync.wav2lip import backends
-from mien.lipsync.wav2lip.artefacts import FIGURES, artefact_folder
+from mien.lipsync.wav2lip.artefacts import artefact_folder, write_figures
 from mien.lipsync.wav2lip.backend import (
     OVERHEAD_GPU,
     BackendError,
@@ -128,7 +128,7 @@ def test_int8_is_taken_only_when_it_was_made_and_is_good(psnr_db: float, taken: 
     assert best(checkpoint, wanted).precision != "int8"
     folder = artefact_folder(checkpoint, LOWER(checkpoint.architecture), int8[0])
     folder.mkdir(parents=True)
-    (folder / FIGURES).write_text(f'{{"psnr_db": {psnr_db}}}')
+    write_figures(folder, {"psnr_db": psnr_db})
     assert (best(checkpoint, wanted).precision == "int8") is taken
     assert best(checkpoint, Wanted(int8[0].backend, "int8")).precision == "int8"
 
@@ -143,13 +143,35 @@ def test_what_is_asked_for_by_name_is_loaded() -> None:
 
 
 def test_what_is_not_there_is_an_error_that_tells_what_is() -> None:
+    wanted = Wanted(precision="bf16", device="cuda")
+    with pytest.raises(BackendError, match=r"fits bf16 cuda.*onnxruntime: has .*fp32") as why:
+        best(seeded(96), wanted)
+    assert all(f"{entry.library}: " in why.value.fix for entry in available())
+
+
+def test_what_is_not_recommended_here_may_be_asked_for() -> None:
+    """The library itself says whether it can do it."""
     checkpoint = seeded(96)
-    wanted = Wanted("onnxruntime", "bf16", "cpu")
-    with pytest.raises(BackendError, match=r"onnxruntime bf16 cpu.*onnxruntime: has .*fp32") as why:
-        best(checkpoint, wanted)
-    assert why.value.fix
-    with pytest.raises(BackendError, match="onnxruntime bf16 cpu"):
-        load_best(checkpoint, LOWER(checkpoint.architecture), wanted)
+    window, wanted = LOWER(checkpoint.architecture), Wanted("onnxruntime", "fp16", threads=1)
+    load_best(checkpoint, window, wanted).close()  # computes in float32: only for checking
+    with pytest.raises(BackendError, match="ONNX Runtime runs no bf16 network on cpu; choose"):
+        load_best(checkpoint, window, Wanted("onnxruntime", "bf16"))
+
+
+def test_the_next_best_is_taken_when_the_best_does_not_load(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    checkpoint = seeded(96)
+    window, wanted = LOWER(checkpoint.architecture), Wanted("onnxruntime", device="cpu", threads=1)
+    int8 = Choice("onnxruntime", "int8")
+    folder = artefact_folder(checkpoint, window, int8)
+    folder.mkdir(parents=True)
+    write_figures(folder, {"psnr_db": 40.0})  # and no network beside them
+    assert best(checkpoint, wanted).precision == "int8"
+    backend = load_best(checkpoint, window, wanted)
+    assert backend.choice.precision == "fp32"
+    assert "onnxruntime int8 (cpu) cannot be used: there is no int8 network" in caplog.text
+    backend.close()
 
 
 @pytest.mark.parametrize(

@@ -149,12 +149,17 @@ def _candidates(
 ) -> Iterator[Choice]:
     """Choices that ``wanted`` allows, best first.
 
-    int8 only where somebody made it and it is good, unless it is asked for by name.
+    int8 only where somebody made it and it is good, unless it is asked for by name. What a library
+    does not recommend here (bfloat16 that is slower than float32, say) may be asked for, too.
     """
     _check(wanted)
     asked = wanted.precision == "int8" or quantised is not None
     choices = [choice for found in available(wanted.backend) for choice in found.choices]
-    for choice in sorted(filter(wanted.allows, choices), key=_rank):
+    fitting = sorted(filter(wanted.allows, choices), key=_rank)
+    if choices and not fitting and "auto" not in (wanted.backend, wanted.precision):
+        device = "cpu" if wanted.device == "auto" else cast(Device, wanted.device)
+        fitting = [replace(choices[0], precision=cast(Precision, wanted.precision), device=device)]
+    for choice in fitting:
         if choice.precision != "int8" or asked or _good(checkpoint, window, choice):
             yield replace(choice, threads=wanted.threads)
 

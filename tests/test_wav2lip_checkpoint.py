@@ -462,5 +462,5 @@ def test_numbers_that_are_none(tmp_path: Path) -> None:
     huge = struct.pack("<d", 1e300)
     with pytest.raises(CheckpointError, match="infinite"):
         StoredTensor("f8", (1,), (1,), 0, 1, lambda: huge).float32("bias")
-    with pytest.raises(CheckpointError, match="kept as i1.*quantised"):
+    with pytest.raises(CheckpointError, match=r"kept as i1.*quantised"):
         StoredTensor("i1", (1,), (1,), 0, 1, lambda: b"\0").float32("bias")

@@ -23,11 +23,11 @@ from mien.media.tick import FPS, Image
 SIZE = (640, 480)
 COLOUR = (150, 168, 178)
 WALL = Background("colour", COLOUR)
-SPEECH_FROM = 35  # frame; the mouth is closed before it
+SPEECH_FROM = 30  # frame; the mouth is closed before it
 
 
 @cache
-def filmed(frames: int = 75, size: tuple[int, int] = SIZE, name: str = "mei") -> list[Image]:
+def filmed(frames: int = 60, size: tuple[int, int] = SIZE, name: str = "mei") -> list[Image]:
     """uint8[H, W, 3] RGB each: she lives, is silent first, and then speaks."""
     person = load_avatar(name, size=size, background=WALL)
     life = person.life(7)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mien.avatar.clip.cuts import scene_cuts
 from mien.avatar.clip.errors import ClipError, said, spans
 from mien.avatar.clip.smoothing import STEADY, Array
 from mien.avatar.clip.tracking import GIVE_UP, LOOK_AROUND, LOOK_CLOSELY, Track
@@ -22,11 +23,6 @@ NODDED, NODDED_ADVICE = 32.0, 20.0
 LEANING = 40.0
 OUTSIDE = 0.03  # of the face's width that may lie beyond the picture's edge
 LASTING = 3  # frames: what is shorter is the net's mistake, or gone before it is seen
-
-# A cut: levels of mean difference between two thumbnails, and times what is usual around it. A
-# presenter who moves freely differs by 1 … 3 levels, another shot of the same room by 15 and more.
-CUT_LEVELS, CUT_TIMES = 9.0, 6.0
-CUT_JUMP, CUT_JUMP_TIMES = 0.25, 8.0  # of the face's size, from one frame to the next
 
 OPEN_MOUTH, OPEN_SHARE = 0.13, 0.35  # face units between the lips; share of the frames
 SHAKY = 0.004  # of the face's size: how far it is from where its neighbours expect it, median
@@ -98,29 +94,6 @@ def check_track(seen: Seen) -> list[Advice]:
             f"{zh}的嘴部被遮挡（手、话筒或口罩？）或无法与皮肤区分；请不要遮挡嘴唇。",
         )
     return advice + _quality(seen)
-
-
-def scene_cuts(track: Track) -> list[int]:
-    """Frames that show another scene than the one before."""
-    change = np.array(track.change)
-    middle = np.full((len(change), 2), np.nan)
-    for i, points in enumerate(track.points):
-        if points is not None:
-            middle[i] = points[STEADY, :2].mean(0)
-    step = np.linalg.norm(np.diff(middle, axis=0, prepend=middle[:1]), axis=1)
-    known = [p for p in track.points if p is not None]
-    size = float(np.median([np.ptp(p[:, 1]) for p in known])) if known else 1.0
-    step = np.nan_to_num(step) / size
-    found = []
-    for i in range(1, len(change)):
-        near = np.r_[max(1, i - 12) : i, i + 1 : min(len(change), i + 13)]
-        usual = float(np.median(change[near])) if len(near) else 0.0
-        usual_step = float(np.median(step[near])) if len(near) else 0.0
-        other = change[i] > max(CUT_LEVELS, CUT_TIMES * usual)
-        jump = step[i] > max(CUT_JUMP, CUT_JUMP_TIMES * usual_step)
-        if other or jump:
-            found.append(i)
-    return found
 
 
 def _others(seen: Seen) -> list[Advice]:

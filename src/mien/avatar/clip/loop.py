@@ -27,7 +27,7 @@ def best_loop(points: Array, track: Track) -> Loop:
 
     points: float64[N, 468, 3] pixels, smoothed.
     """
-    if len(points) < FPS or track.first is None or track.last is None:
+    if len(points) < FPS:
         return "pingpong"
     size = float(np.median(np.ptp(points[:, :, 1], axis=1)))
     middle = points[:, :, :2]
@@ -36,13 +36,13 @@ def best_loop(points: Array, track: Track) -> Loop:
     # Going on as it moved, too: the same place at opposite speed would turn back visibly.
     steady = middle[:, STEADY].mean(1) / size
     turn = float(np.linalg.norm((steady[1] - steady[0]) - (steady[-1] - steady[-2])))
-    levels = float(np.abs(track.last - track.first).mean())
+    changes = [track.differ(i, i - 1) for i in range(1, len(points))]
+    large_change = float(np.percentile(changes, LARGE))
     large = float(np.percentile(steps, LARGE))
     calm = (
         seam <= max(SEAMLESS_FACE, SEAMLESS_STEPS * large)
         and turn <= max(SEAMLESS_FACE, SEAMLESS_STEPS * large)
-        and levels
-        <= max(SEAMLESS_LEVELS, SEAMLESS_STEPS * float(np.percentile(track.change[1:], LARGE)))
+        and track.differ(0, -1) <= max(SEAMLESS_LEVELS, SEAMLESS_STEPS * large_change)
     )
     return "forward" if calm else "pingpong"
 

@@ -29,19 +29,21 @@ class Track:
 
     points: float32[468, 3] pixels, None where the face was not found. others: frame → shares of
     the face's area that the next largest face has. covered: frames whose mouth cannot be seen.
-    change: mean difference of each picture's thumbnail from the one before, levels. sharp, light:
-    of frames now and then, see ``photo.checks``. first, last: thumbnails, float32[36, 64, 3].
+    sharp, light: of frames now and then, see ``photo.checks``. small: uint8[36, 64, 3] RGB.
     """
 
     size: tuple[int, int]
     points: list[NDArray[np.float32] | None] = field(default_factory=list)
     others: dict[int, float] = field(default_factory=dict)
     covered: list[int] = field(default_factory=list)
-    change: list[float] = field(default_factory=list)
     sharp: list[float] = field(default_factory=list)
     light: list[float] = field(default_factory=list)
-    first: NDArray[np.float32] | None = None
-    last: NDArray[np.float32] | None = None
+    small: list[Image] = field(default_factory=list)
+
+    def differ(self, one: int, other: int) -> float:
+        """Levels by which two pictures differ on average."""
+        apart = self.small[one].astype(np.float32) - self.small[other]
+        return float(np.abs(apart).mean())
 
     @property
     def missed(self) -> int:
@@ -63,7 +65,8 @@ class Tracker:
     def see(self, picture: Image) -> bool:
         """The next picture, uint8[H, W, 3] RGB. False when there is no point in going on."""
         track, frame = self.track, len(self.track.points)
-        self._compare(picture)
+        small = cv2.resize(picture, THUMBNAIL, interpolation=cv2.INTER_AREA)
+        track.small.append(np.asarray(small, np.uint8))
         face = self._reader.follow(picture, self._face) if self._face is not None else None
         if face is None:
             face = self._search(picture, frame, everywhere=self.track.missed == 0)
@@ -110,10 +113,3 @@ class Tracker:
         if frame % LOOK_AROUND == 0:
             self.track.sharp.append(sharpness(picture, flat))
             self.track.light.append(float(skin_colour(picture, flat) @ LUMA))
-
-    def _compare(self, picture: Image) -> None:
-        small = np.asarray(cv2.resize(picture, THUMBNAIL, interpolation=cv2.INTER_AREA), np.float32)
-        track = self.track
-        track.change.append(0.0 if track.last is None else float(np.abs(small - track.last).mean()))
-        track.first = small if track.first is None else track.first
-        track.last = small

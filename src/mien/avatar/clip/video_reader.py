@@ -201,9 +201,9 @@ def _opened(path: Path) -> InputContainer:
     except av.FFmpegError as error:
         raise ClipError(
             "not_a_video",
-            "This is no photo, and cannot be opened as a video: it is another kind of file, or the recording or "
-            "copy was broken off before its end. Export or copy the clip again, as MP4 for "
-            "instance.",
+            "This is no photo, and cannot be opened as a video: it is another kind of file, or the "
+            "recording or copy was broken off before its end. Export or copy the clip again, as "
+            "MP4 for instance.",
             "不是照片，也无法作为视频打开：文件不是视频，或录制、复制时中途断开。"
             "请重新导出或复制，例如导出为 MP4。",
         ) from error

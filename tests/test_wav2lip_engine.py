@@ -84,7 +84,7 @@ def test_it_is_a_lipsync(engine: Wav2Lip) -> None:
 def test_a_speech_is_painted_as_published(full: bool) -> None:
     """Tick by tick, in pieces, as the original does it with the whole file."""
     backend = load_small(full=full)
-    faces, wav = MovingFaces(FRAMES), voice(1, 0.6)
+    faces, wav = MovingFaces(FRAMES), voice(1, 0.4)
     mel = mel_spectrogram(wav)
     starts = chunk_starts(mel.shape[1], 25)[:-1]
     with Wav2Lip(backend, "of the weights") as engine:
@@ -94,8 +94,10 @@ def test_a_speech_is_painted_as_published(full: bool) -> None:
         mouths += lipsync.render(asked[4:])
         rows, columns = backend.window.shape
         assert (rows, columns) == ((96 if full else 48), 96)
+        inside = [start >= 2 and start + COLUMNS <= mel.shape[1] - 2 for start in starts]
+        assert sum(inside) >= 3
         for index, start in enumerate(starts):
-            if start < 2 or start + COLUMNS > mel.shape[1] - 2:
+            if not inside[index]:
                 continue  # mirrored at the ends; a conversation has silence there
             crop = faces.crop(index % FRAMES, 96)[None]
             chunk = mel[None, :, start : start + COLUMNS]
@@ -133,7 +135,7 @@ def test_frames_go_round(engine: Wav2Lip) -> None:
 @pytest.mark.parametrize("cache", ["ram", "disk"])
 def test_cached_and_uncached_agree(cache: Cache) -> None:
     """To 1e-5 in float32 where the network gives it, to a level in the pictures."""
-    faces, asked = MovingFaces(FRAMES), requests(voice(3, 0.4))
+    faces, asked = MovingFaces(FRAMES), requests(voice(3, 0.2))
     with Wav2Lip(small_shared(), "of the weights") as engine:
         known, bare = engine.lipsync(faces, cache), engine.lipsync(faces, "none")
         exact, again = (
@@ -201,7 +203,7 @@ def test_another_rate_or_context_is_refused(engine: Wav2Lip) -> None:
 def test_three_conversations_share_batches_without_hearing_each_other() -> None:
     backend = small_shared()
     clips = [MovingFaces(FRAMES, seed) for seed in (11, 12, 13)]
-    asked = [requests(voice(seed, 0.64), seed) for seed in (21, 22, 23)]
+    asked = [requests(voice(seed, 0.4), seed) for seed in (21, 22, 23)]
     caches: list[Cache] = ["ram", "disk", "none"]
     with Wav2Lip(backend, "of the weights") as engine:
         mouths = [engine.lipsync(clip, cache) for clip, cache in zip(clips, caches, strict=True)]
@@ -238,7 +240,7 @@ def test_a_clip_is_prepared_while_somebody_speaks() -> None:
     speaking = threading.Event()
     with Wav2Lip(backend, "of the weights") as engine:
         lipsync = engine.lipsync(MovingFaces(FRAMES), "ram")
-        asked, heard = requests(voice(5, 0.6)), []
+        asked, heard = requests(voice(5, 0.4)), []
 
         def speak() -> None:
             for one in asked[:3]:
@@ -250,11 +252,23 @@ def test_a_clip_is_prepared_while_somebody_speaks() -> None:
         speaker = threading.Thread(target=speak)
         speaker.start()
         assert speaking.wait(30)
-        prepared = engine.lipsync(MovingFaces(20, seed=9), "ram")
+        prepared = engine.lipsync(MovingFaces(10, seed=9), "ram")
         speaker.join(30)
         assert len(heard) == len(asked)
-        assert prepared.rest(19).patch is not None
+        assert prepared.rest(9).patch is not None
         assert levels_apart(patches(heard), patches(lipsync.render(asked))) <= 1
+
+
+@pytest.mark.parametrize("cache", ["disk", "none"])
+def test_the_usual_back_end_agrees(cache: Cache) -> None:
+    """OpenVINO, which most installations will use, to a level; kept features or not."""
+    pytest.importorskip("openvino", reason="pip install 'mien[wav2lip]'")
+    checkpoint, asked = seeded(96), requests(voice(7, 0.2))
+    with Wav2Lip(small_shared(), checkpoint.sha256) as engine:
+        expected = patches(engine.lipsync(MovingFaces(FRAMES), "ram").render(asked))
+    with open_wav2lip(checkpoint, backend="openvino", precision="fp32", threads=1) as engine:
+        lipsync = engine.lipsync(MovingFaces(FRAMES), cache)
+        assert levels_apart(patches(lipsync.render(asked)), expected) <= 1
 
 
 def test_closing_ends_what_conversations_wait_for(engine: Wav2Lip) -> None:

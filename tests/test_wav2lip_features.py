@@ -13,7 +13,7 @@ from mien.lipsync.wav2lip.features import Cache, Features, Layout, open_features
 from mien.lipsync.wav2lip.mel import silent_mel
 from moving_faces import MovingFaces, Watched, small
 
-FRAMES = 6
+FRAMES = 4
 T = TypeVar("T")
 
 
@@ -78,7 +78,7 @@ def test_every_picture_has_what_the_network_says_of_it(faces: MovingFaces, cache
 
 def test_mouths_at_rest_move_with_the_head_and_cannot_be_painted_over(faces: MovingFaces) -> None:
     known = opened(faces, "ram")
-    assert np.abs(known.rest(0).astype(int) - known.rest(3)).mean() > 0.5
+    assert np.abs(known.rest(0).astype(int) - known.rest(1)).mean() > 0.5
     for kept in (known.rest(0), known.features(0)):
         assert kept is not None
         with pytest.raises(ValueError, match="read-only"):
@@ -122,8 +122,8 @@ def test_progress_is_told_and_pieces_are_small(faces: MovingFaces) -> None:
     told: list[float] = []
     watched = Watched(small())
     opened(faces, backend=watched, at_once=2, on_progress=told.append)
-    assert told == pytest.approx([0, 1 / 3, 2 / 3, 1])
-    assert watched.asked == [("encode", 2), ("decode", 2)] * 3
+    assert told == [0, 0.5, 1]
+    assert watched.asked == [("encode", 2), ("decode", 2)] * 2
 
 
 @pytest.mark.parametrize("cache", ["ram", "disk"])
@@ -132,7 +132,7 @@ def test_stopping_leaves_nothing_half_made(faces: MovingFaces, folder: Path, cac
         pass
 
     def stop(share: float) -> None:
-        if share > 0.5:
+        if share > 0.4:
             raise Stopped
 
     with pytest.raises(Stopped):

@@ -99,6 +99,11 @@ def graphs(checkpoint: Checkpoint, window: Window, choice: Choice) -> tuple[Mode
     folder = artefact_folder(checkpoint, window, choice)
     if figures(folder) is not None and (folder / DECODER_FILE).exists():
         return folder / DECODER_FILE, folder / ENCODER_FILE
+    return new_graphs(checkpoint, window, choice)
+
+
+def new_graphs(checkpoint: Checkpoint, window: Window, choice: Choice) -> tuple[bytes, bytes]:
+    """Decoder and encoder for ``choice``, written now."""
     from mien.lipsync.wav2lip.onnx_graph import decoder_graph, encoder_graph
 
     network, dtype = checkpoint.architecture, _compute_dtype(choice)

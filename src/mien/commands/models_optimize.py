@@ -1,0 +1,128 @@
+"""``mien models optimize``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from mien.commands.bar import progress_bar
+from mien.commands.words import errors as console
+
+if TYPE_CHECKING:
+    from mien.lipsync.wav2lip.optimize import Samples
+
+
+def optimize(
+    engine: Annotated[str, typer.Argument(help="wav2lip. 引擎名称")],
+    weights: Annotated[
+        str, typer.Option(help="A model's name or a checkpoint's file. 模型名称或权重文件")
+    ] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="onnxruntime, openvino, or auto: all that are here. 推理后端")
+    ] = "auto",
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            help="A clip avatar to choose the ranges by, the one you will use: a name or a folder. "
+            "Without it the built-in presenters serve. 用于校准的视频形象"
+        ),
+    ] = None,
+    decode: Annotated[
+        str, typer.Option(help="lower or full, as in lipsync.decode. 下半脸或整脸")
+    ] = "lower",
+    threads: Annotated[int, typer.Option(min=0, help="0 = as many as there are cores.")] = 0,
+) -> None:
+    """Make a model fast on this machine: 8-bit weights, graphs, TensorRT engines. 优化模型。
+
+    Takes about a minute, and several for TensorRT. Afterwards mien uses what
+    it made wherever that is good enough; how good is measured and printed.
+    需要约一分钟（TensorRT 需数分钟）。完成后会自动使用。
+
+    [bold]Examples[/]
+
+      mien models optimize wav2lip
+
+      mien models optimize wav2lip --calibrate me --backend openvino
+    """
+    from mien.avatar.errors import AvatarError
+    from mien.lipsync.wav2lip.backend import BackendError, Choice
+    from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
+    from mien.lipsync.wav2lip.optimize import make, makeable
+    from mien.lipsync.wav2lip.window import FULL, LOWER
+    from mien.models.errors import ModelError
+    from mien.tts.voice import VoiceError
+
+    if engine != "wav2lip":
+        raise _refused(f"{engine!r} cannot be optimized; wav2lip can be")
+    if decode not in ("lower", "full"):
+        raise _refused(f"--decode is lower or full, not {decode!r}")
+    try:
+        choices = makeable(backend)
+        with progress_bar(console) as progress:
+            bar = progress.add_task("weights", total=len(choices) + 0.2)
+            checkpoint = read_checkpoint(_file(weights))
+            window = {"lower": LOWER, "full": FULL}[decode](checkpoint.architecture)
+            progress.update(bar, advance=0.1, description="faces and speech")
+            samples = _samples(checkpoint.architecture.size, calibrate)
+            progress.update(bar, advance=0.1)
+            for number, found in enumerate(choices):
+                choice = Choice(found.backend, found.precision, found.device, threads)
+                progress.update(bar, description=str(choice))
+
+                def on_progress(share: float, number: int = number) -> None:
+                    progress.update(bar, completed=0.2 + number + share)
+
+                made = make(checkpoint, window, choice, samples, on_progress)
+                colour = "yellow" if "preferred" in made.verdict else "green"
+                console.print(
+                    f"[{colour}]{choice.backend}[/] {escape(made.verdict)} "
+                    f"({choice.device}, {made.size_bytes / 1e6:.0f} MB, {made.seconds:.0f} s)"
+                )
+    except (ModelError, AvatarError, BackendError, CheckpointError, VoiceError) as error:
+        raise _refused(str(error)) from None
+    except OSError as error:
+        raise _refused(f"{error.filename or 'cache'}: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        console.print(
+            "Interrupted; what was finished is kept, what was not is gone. "
+            "已中断：已完成的保留，未完成的已清除。"
+        )
+        raise typer.Exit(130) from None
+
+
+def _file(wanted: str) -> Path:
+    """The checkpoint's file. Raises ModelError with the command that fetches one."""
+    from mien.models.catalogue import catalogue
+    from mien.models.store import find, installed_for, missing
+
+    if wanted != "auto":
+        return find(wanted) if wanted in catalogue() else Path(wanted).expanduser()
+    here = installed_for("wav2lip")
+    if not here:
+        raise missing(catalogue()["wav2lip"])
+    return here[0].path
+
+
+def _samples(size: int, avatar: str | None) -> Samples:
+    from mien.avatar.clip.avatar import ClipAvatar
+    from mien.avatar.errors import AvatarError
+    from mien.avatar.library import load_avatar
+    from mien.commands.calibration import faces_of_clip, faces_of_presenters, spoken_mels
+    from mien.lipsync.wav2lip.optimize import SAMPLES, Samples
+
+    if avatar is None:
+        faces, source = faces_of_presenters(size, SAMPLES), "built-in presenters"
+    else:
+        person = load_avatar(avatar)
+        if not isinstance(person, ClipAvatar):
+            raise AvatarError(f"{avatar} is no clip; leave --calibrate out or name one that is")
+        faces, source = faces_of_clip(person.package, size, SAMPLES), person.name
+    return Samples(faces, spoken_mels(SAMPLES), source)
+
+
+def _refused(message: str) -> typer.Exit:
+    console.print(f"[bold red]mien:[/] {escape(message)}")
+    return typer.Exit(2)

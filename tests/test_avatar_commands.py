@@ -43,6 +43,7 @@ def test_list_tells_what_is_ready_and_why_not(own: Path) -> None:
         "license": "CC0-1.0",
         "size": [256, 256],
         "why_not": None,
+        "material": "atlas",
     }
     assert not entries["broken"]["ready"] and "format is 1" in entries["broken"]["why_not"]
     table = runner.invoke(app, ["avatar", "list"])

@@ -1,4 +1,4 @@
-"""A filmed presenter becomes an avatar; clips that cannot be one are refused, with frame numbers."""
+"""A filmed presenter becomes an avatar; clips that cannot be one are refused, naming frames."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.clip.smoothing import (
+    HEAD,
     Array,
     from_local,
     gaussian,
@@ -31,7 +32,6 @@ PAD_PIXELS = 10  # the published default, pads 0 10 0 0
 PUBLISHED_WINDOW = 5
 CALM_CHIN = 8  # frames to each side: a syllable's jaw is not to be seen in the box
 CALM_SIZE = 6.0  # frames, sigma: people lean towards a camera slowly
-STEADY_CENTRE = 4  # frames to each side, see ``smoothing.HEAD``
 
 
 def raw_boxes(points: Array) -> Array:
@@ -54,7 +54,7 @@ def face_boxes(points: Array, size: tuple[int, int]) -> NDArray[np.float32]:
     """
     box = raw_boxes(_with_calm_chin(points))
     box[:, 3] += PAD_SHARE * (box[:, 3] - box[:, 1])
-    centre = savgol((box[:, :2] + box[:, 2:]) / 2, STEADY_CENTRE)
+    centre = savgol((box[:, :2] + box[:, 2:]) / 2, HEAD)
     extent = gaussian(medians(box[:, 2:] - box[:, :2], 2), CALM_SIZE)
     box = np.concatenate([centre - extent / 2, centre + extent / 2], 1)
     limit = np.array([*size, *size], np.float64)

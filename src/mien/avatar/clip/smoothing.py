@@ -17,9 +17,11 @@ Complex = NDArray[np.complex128]
 # temples, and the cheeks before the ears.
 STEADY = [33, 133, 362, 263, 168, 6, 197, 195, 10, 151, 127, 356, 234, 454, 93, 323, 21, 251]
 
-# Frames to each side. A parabola over 9 passes what is slower than 5 times a second; a quartic
-# over 7 what is slower than 8: syllables come 4 to 6 times a second and must keep their height.
-HEAD, WITHIN = 4, 3
+# Frames to each side. A quartic over 13 passes what is slower than 4 times a second, over 7 what
+# is slower than 8: syllables come 4 to 6 times a second and must keep their height. A parabola
+# over 9 calms a head as much, but takes 7 % off a nod.
+HEAD, WITHIN = 6, 3
+DEGREE = 4
 JUMP = 0.04  # of the face's size: a single frame this far off its neighbours is a slip of the net
 
 
@@ -54,7 +56,7 @@ def without_slips(points: Array) -> Array:
 def smoothed(points: Array) -> Array:
     """points: float64[N, K, 3] pixels, N ≥ 1; the same, smoothed."""
     origin, lean = poses(points)
-    local = savgol(to_local(points[:, :, :2], origin, lean), WITHIN, degree=4)
+    local = savgol(to_local(points[:, :, :2], origin, lean), WITHIN)
     parts = savgol(np.stack([lean.real, lean.imag], 1), HEAD)
     lean = parts[:, 0] + 1j * parts[:, 1]
     flat = from_local(local, savgol(origin, HEAD), lean)
@@ -86,7 +88,7 @@ def from_local(local: Array, origin: Array, lean: Complex) -> Array:
     return np.stack([z.real, z.imag], -1) + origin[:, None]
 
 
-def savgol(values: Array, reach: int, degree: int = 2) -> Array:
+def savgol(values: Array, reach: int, degree: int = DEGREE) -> Array:
     """Savitzky and Golay 1964: at each frame the polynomial that fits ``reach`` frames to each
     side best. Keeps speed and turning points; at the ends the window stays whole and leans.
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mien.commands.bar import progress_bar
+from mien.commands.models_optimize import optimize
 from mien.commands.models_pull import pull
 from mien.commands.words import chinese, refused
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 errors = Console(stderr=True, highlight=False)
 
 models_app = typer.Typer(
-    help="Models that are fetched, not shipped: see, pull, check, delete them. 模型管理。",
+    help="Models that are fetched, not shipped: see, pull, optimize, check, delete them. 模型管理。",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
@@ -92,6 +93,7 @@ def _entries() -> list[Entry]:
 
 
 models_app.command()(pull)
+models_app.command()(optimize)
 
 
 @models_app.command()

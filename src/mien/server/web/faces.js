@@ -9,6 +9,7 @@ import { twoStep } from "./twostep.js";
 
 export class Faces {
   #box = find(".faces");
+  #why = find(".faces-why");
   #shown = "";
 
   /**
@@ -30,6 +31,11 @@ export class Faces {
     }
   }
 
+  /** Why a face cannot be shown, and what to do. @param {string} why */
+  tell(why) {
+    this.#why.textContent = why;
+  }
+
   /** @param {Face[]} faces */
   offer(faces) {
     const focused = document.activeElement?.getAttribute("data-face");
@@ -45,13 +51,14 @@ export class Faces {
     button.type = "button";
     button.dataset.face = name;
     button.dataset.testid = `face-${name}`;
+    button.prepend(portrait(preview));
     if (ready === false) {
       button.setAttribute("aria-disabled", "true");
-      button.append(make("span", "card-why", `${t("not_ready")}: ${localised(why_not)}`));
-      button.prepend(icon("face"));
+      button.append(make("span", "card-why", t("not_ready")));
+      button.addEventListener("click", () => this.tell(`${title}: ${localised(why_not)}`));
     } else {
-      button.prepend(portrait(preview));
       button.addEventListener("click", () => {
+        this.tell("");
         button.classList.add("coming");
         this.events.onPick(name);
       });

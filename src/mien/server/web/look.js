@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Backdrops } from "./backdrops.js";
 import { find } from "./dom.js";
 import { Faces } from "./faces.js";
-import { onLanguage } from "./i18n.js";
+import { localised, onLanguage, t } from "./i18n.js";
 import { forget, recall, remember } from "./memory.js";
 import { NewFace } from "./newface.js";
 import { toast } from "./toasts.js";
@@ -56,7 +56,8 @@ export class LookPanel {
       onRemove: (name) => this.#remove(() => api.removeBackground(name)),
     });
     this.newFace = new NewFace(({ name, why_not }) => {
-      if (!why_not) this.#wear({ avatar: name });
+      if (why_not) this.faces.tell(localised(why_not));
+      else this.#wear({ avatar: name });
       this.#offer();
     });
     this.#button.addEventListener("click", () => this.toggle());
@@ -76,6 +77,7 @@ export class LookPanel {
     this.#panel.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));
     if (open) {
+      this.faces.tell("");
       this.#offer();
       find(".look-close").focus();
     } else {
@@ -115,6 +117,7 @@ export class LookPanel {
       try {
         const id = this.session();
         if (!id) continue;
+        if (this.#filmed.has(asked.avatar ?? "")) this.faces.tell(t("preparing"));
         this.show(await api.changeLook(id, asked));
         remember(KEY, JSON.stringify(this.#shown));
       } catch (error) {
@@ -123,6 +126,7 @@ export class LookPanel {
       }
     }
     this.#busy = false;
+    this.faces.tell("");
     this.#panel.removeAttribute("aria-busy");
   }
 

@@ -72,11 +72,15 @@ export const WORDS = {
   delete_ask: ["Delete?", "删除？"],
   delete_face: ["Delete {name}", "删除 {name}"],
   delete_picture: ["Delete this picture", "删除这张图片"],
+  preparing: [
+    "Preparing the filmed face; only its first time takes a while.",
+    "正在准备视频形象，仅首次需要一些时间。",
+  ],
   backdrops_kept: [
     "This face was filmed and keeps the background of its clip. What you chose waits for the next face.",
     "此形象来自视频，保留视频自己的背景；您选择的背景会用于下一个形象。",
   ],
-  photo_card: ["Your photo or clip", "我的照片或视频"],
+  photo_card: ["Photo or clip", "照片或视频"],
   photo_title: ["A face from a photo or a clip", "用照片或视频创建形象"],
   photo_drop: ["Choose a photo or a clip, or drop it here", "选择照片或视频，或拖放到这里"],
   photo_advice: [

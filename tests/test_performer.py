@@ -125,6 +125,22 @@ async def test_late_pictures_repeat_the_last_and_sound_goes_on(threads: ThreadPo
     assert performer.late_pictures > 3
 
 
+async def test_a_slow_machine_shows_fewer_pictures_in_time(threads: ThreadPoolExecutor) -> None:
+    class SlowLips(Lips):
+        def render(self, batch: Sequence[MouthRequest]) -> Sequence[Mouth]:
+            time.sleep(0.07 * len(batch))
+            return super().render(batch)
+
+    face = Face()
+    performer = Performer(face, SlowLips(), threads)
+    performer.say(speech(2.0))
+    ticks = await collect(performer, 60)
+    speaking = [tick for tick in ticks if tick.audio.any()]
+    shown = {id(tick.image) for tick in speaking}
+    assert len(shown) > 15, "a picture every third tick or so, instead of a frozen face"
+    assert performer.late_pictures > 10
+
+
 async def test_a_picture_that_cannot_be_drawn_ends_nothing(threads: ThreadPoolExecutor) -> None:
     face = Face()
     performer = Performer(face, Lips(), threads)

@@ -41,20 +41,17 @@ class Painter:
         self._spoken = 0  # ticks since speech began
 
     def paint(self, batch: Sequence[TickPlan], activity: str) -> None:
-        """Give every plan its image; all mouths of the batch are rendered at once."""
+        """Give every plan but those left out its image; all mouths are rendered at once."""
         avatar, lipsync = self.cast
         if lipsync is not self._engine:  # its mouths may be of a kind this avatar cannot draw
             self._engine, self._last_mouth = lipsync, None
         if _person(avatar) != self._person:  # a presenter's life knows no pictures of a clip
             self._person, self._life = _person(avatar), avatar.life(self._seed)
-        poses = [self._pose(plan, activity) for plan in batch]
-        requests = [
-            _request(plan, pose.frame)
-            for plan, pose in zip(batch, poses, strict=True)
-            if plan.window is not None
-        ]
+        posed = [(plan, self._pose(plan, activity)) for plan in batch]  # life leaves nothing out
+        drawn = [(plan, pose) for plan, pose in posed if not plan.left_out]
+        requests = [_request(plan, pose.frame) for plan, pose in drawn if plan.window is not None]
         mouths = iter(lipsync.render(requests) if requests else ())
-        for plan, pose in zip(batch, poses, strict=True):
+        for plan, pose in drawn:
             rest = lipsync.rest(pose.frame)
             if plan.window is None:
                 mouth = self._closing(rest)

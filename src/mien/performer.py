@@ -57,6 +57,7 @@ class Performer:
         self._wake = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
+        self._behind = False  # a picture was late since drawing was last begun
         width, height = self._size
         self._blank = np.zeros((height, width, 3), np.uint8)
 
@@ -166,6 +167,7 @@ class Performer:
             self._last_image = self._at_rest(plan.index)
         elif self.draw and plan.window is not None:
             self.late_pictures += 1
+            self._behind = True
         image = self._blank if self._last_image is None else self._last_image
         tick = Tick(plan.index, image, plan.audio, plan.generation, tuple(plan.events))
         for event in plan.events:
@@ -197,6 +199,11 @@ class Performer:
             batch = batch[:1]  # the first picture of a speech is not kept waiting for others
         if not batch:
             return
+        if self._behind:
+            # What a slow machine can draw in time is fewer pictures, not all of them too late.
+            for plan in batch[:-1]:
+                plan.left_out = True
+            self._behind = False
         for plan in batch:
             plan.claimed = True
         loop = asyncio.get_running_loop()

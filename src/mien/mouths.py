@@ -12,6 +12,7 @@ from mien.config import LipSyncSection
 from mien.lipsync.contract import LipSync
 from mien.lipsync.viseme import VisemeLipSync
 from mien.lipsync.wav2lip.backend import BackendError
+from mien.lipsync.wav2lip.backends import Wanted, best
 from mien.lipsync.wav2lip.cache_file import CacheError
 from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
 from mien.lipsync.wav2lip.engine import Wav2Lip, open_wav2lip
@@ -65,6 +66,24 @@ class Mouths:
         except ModelError as error:
             return error
         return None
+
+    def described(self) -> str:
+        """The weights a clip would speak with, and how they would be run; reads the checkpoint.
+
+        Raises:
+            MouthError, ModelError: as ``of`` does.
+        """
+        try:
+            path = self._weights()
+            checkpoint = read_checkpoint(path)
+            choice = best(checkpoint, self._wanted())
+        except (CheckpointError, BackendError) as error:
+            raise MouthError(f"Wav2Lip cannot be used: {error}") from error
+        return f"{path.name} ({checkpoint.architecture.size} px), run by {choice}"
+
+    def _wanted(self) -> Wanted:
+        section = self.section
+        return Wanted(section.backend, section.precision, section.device, section.threads)
 
     def _weights(self) -> Path:
         """Raises ModelError."""

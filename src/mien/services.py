@@ -15,6 +15,7 @@ from aiortc import RTCIceServer
 from mien.avatar.background import Background
 from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
 from mien.avatar.contract import Avatar
+from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size
 from mien.config import ConfigError, LipSyncSection, Settings
 from mien.conversation import Cast
@@ -120,6 +121,14 @@ def picture_size(settings: Settings) -> tuple[int, int]:
         return video.width, video.height
     scale = min(1.0, LARGEST_SIDE / max(natural))
     return round(natural[0] * scale / 2) * 2, round(natural[1] * scale / 2) * 2
+
+
+def needs_weights(settings: Settings) -> bool:
+    """Whether the configured avatar is a clip."""
+    try:
+        return settings.avatar not in AVATARS and natural_size(settings.avatar) is not None
+    except AvatarError:
+        return False
 
 
 def make_voice(name: str) -> Voice:

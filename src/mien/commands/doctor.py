@@ -19,9 +19,11 @@ from rich.table import Table
 from mien import __version__
 from mien.avatar.library import list_avatars, load_avatar
 from mien.config import Settings
+from mien.lipsync.wav2lip.backends import Found, available
 from mien.llm import create_brain
 from mien.llm.presets import PRESETS
-from mien.services import VOICES, llm_settings, make_voice
+from mien.mouths import Mouths
+from mien.services import VOICES, llm_settings, make_voice, needs_weights
 from mien.tts.normalize import prepare
 from mien.tts.voice import Run
 
@@ -31,7 +33,7 @@ CODECS = (("libx264", "H.264 pictures"), ("libopus", "Opus sound"), ("aac", "AAC
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """kind: "system", "library", "codec", "network", "voice", "avatar" or "brain".
+    """kind: "system", "library", "codec", "network", "voice", "avatar", "lip-sync" or "brain".
 
     why_not: what is wrong and what fixes it; None when ready. needed: whether ``mien run``
     cannot do without it.
@@ -52,6 +54,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings += [_attempt(name, "voice", partial(_speak, name)) for name in VOICES]
     findings += [_attempt(a.name, "avatar", partial(_look, a.name)) for a in list_avatars()]
     findings.append(_attempt("text normaliser", "library", _normalise))
+    findings += [_wav2lip_weights(settings), *map(_wav2lip_library, available())]
     findings += [_brain(settings, name) for name in PRESETS]
     return findings
 
@@ -145,6 +148,21 @@ def _speak(name: str) -> str:
 def _look(name: str) -> str:
     avatar = load_avatar(name)
     return "×".join(map(str, avatar.size))
+
+
+def _wav2lip_weights(settings: Settings) -> Finding:
+    name, needed = "Wav2Lip weights", needs_weights(settings)
+    try:
+        detail = Mouths(settings.lipsync).described()
+    except ValueError as error:  # only clips need them
+        return Finding(name, "lip-sync", False, why_not=str(error), needed=needed)
+    return Finding(name, "lip-sync", True, detail, needed=needed)
+
+
+def _wav2lip_library(found: Found) -> Finding:
+    ways = ", ".join(f"{choice.precision} on {choice.device}" for choice in found.choices)
+    why_not = found.why_not or None
+    return Finding(f"Wav2Lip by {found.library}", "lip-sync", not why_not, ways, why_not, False)
 
 
 def _normalise() -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+import clip_folder
+from mien.avatar.clip.avatar import ClipAvatar
 from mien.avatar.contract import Pose
 from mien.avatar.library import load_avatar
 from mien.lipsync.contract import Mouth, MouthShape
@@ -45,6 +47,28 @@ def test_the_smallest_avatar_speaks(tmp_path: Path) -> None:
         assert np.median(change) == 0 and (change > 8).mean() < 0.01  # edges are made crisp
     turned = avatar.compose(0, None, Pose(yaw=6))
     assert np.abs(turned.astype(int) - rest).mean() > 0.5
+
+
+def test_a_clip_made_as_told_runs(tmp_path: Path) -> None:
+    """The example of a clip, cut down to few small pictures."""
+    folder = clip_folder.write_clip(tmp_path / "filmed", count=8)
+    text = (
+        BLOCKS[2]
+        .replace("[1280, 720]", "[480, 360]")
+        .replace("[292, 0, 696, 696]", "[110, 0, 290, 290]")
+    )
+    text = text.replace("frames = 250", "frames = 8").replace("[0, 75]", "[0, 5]")
+    (folder / "avatar.toml").write_text(text, encoding="utf-8")
+    avatar = load_avatar(folder)
+    assert isinstance(avatar, ClipAvatar) and avatar.package.idle == (0, 5)
+    quiet = clip_folder.picture(3).astype(int)
+    shown = avatar.compose(0, clip_folder.painted(3, 1.0), Pose(frame=3))
+    assert np.abs(avatar.compose(0, None, Pose(frame=3)) - quiet).mean() < 1
+    assert (quiet - shown).max() > 80
+    about = tomllib.loads(BLOCKS[2])
+    source = (Path(__file__).parent.parent / "src/mien/avatar/clip/package.py").read_text("utf-8")
+    keys = {*about, *about["clip"]} - {"format", "creator", "consent", "name"}
+    assert {key for key in keys if f'"{key}"' not in source} == set()
 
 
 def test_the_full_example_names_what_there_is() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.avatar.clip.avatar import ClipAvatar
 from mien.avatar.clip.package import cropped
@@ -91,15 +90,13 @@ def _drawn(avatar: ClipAvatar, frame: int) -> Image:
     thick = max(1, round(spot.width / 150))
     rect = spot.whole
     cv2.rectangle(picture, (rect.left, rect.top), (rect.right, rect.bottom), BOX, thick)
-    for share in (26, 230):  # of 255: where it begins, and from where on all of it shows
-        _outline(picture, avatar.reel.masks[frame] >= share, rect, thick)
+    size = max(1, rect.width), max(1, rect.height)
+    mask = cv2.resize(avatar.reel.masks[frame], size, interpolation=cv2.INTER_LINEAR)
+    for share in (0.1, 0.9):  # where a mouth begins to show, and from where on all of it does
+        shown = np.asarray(mask > 255 * share, np.uint8)
+        found, _ = cv2.findContours(shown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(picture, found, -1, MASK, thick, offset=(rect.left, rect.top))
     for number in (*JAW, *LIPS, *NOSE_BASE):
         x, y = (round(float(v)) for v in avatar.reel.landmarks[frame, number])
         cv2.circle(picture, (x, y), thick, POINT, -1)
     return _close_up(avatar, frame, picture)
-
-
-def _outline(picture: Image, shown: NDArray[np.bool_], rect: Rect, thick: int) -> None:
-    large = cv2.resize(shown.astype(np.uint8), (max(1, rect.width), max(1, rect.height)))
-    found, _ = cv2.findContours(large, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    cv2.drawContours(picture, found, -1, MASK, thick, offset=(rect.left, rect.top))

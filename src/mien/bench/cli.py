@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -268,6 +269,65 @@ def viseme(as_json: AsJson = False) -> None:
             "seconds": "seconds of speech",
         },
     )
+
+
+@bench_app.command()
+def lipsync(
+    size: Annotated[str, typer.Option("--size", help="96, 256 or all.")] = "all",
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=1, help="How long all take turns, per size.")
+    ] = 60,
+    only: Annotated[
+        str, typer.Option("--backends", help="Only these: openvino,onnxruntime,torch.")
+    ] = "",
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Pictures at once.")] = 1,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="0 = all cores.")] = 0,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="A checkpoint; else seeded weights.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What painting a mouth with Wav2Lip costs: ms per picture, by every back end there is.
+
+    Needs no server and no weights. All ways of running the network take turns, each in a process
+    of its own, so their ratios hold on a busy machine too. The ratio is to plain PyTorch in
+    float32, as everybody runs it; PSNR is against float32. cached: faces are encoded beforehand.
+    Windows of the face: full, its lower half, the middle three quarters of that. Loading takes
+    half a minute for 96 pixels and two for 256.
+    """
+    from mien.bench.lipsync import LipsyncError, run_lipsync
+    from mien.bench.lipsync_table import lipsync_table
+    from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
+
+    if size not in ("96", "256", "all"):
+        raise _fail("--size is 96, 256 or all.")
+    libraries = [name for name in only.replace(" ", "").split(",") if name]
+    if unknown := set(libraries) - {"openvino", "onnxruntime", "torch"}:
+        raise _fail(f"no back end is called {', '.join(sorted(unknown))}.")
+    try:
+        result = _run(
+            "the lip-sync network",
+            lambda progress: run_lipsync(
+                progress,
+                sizes=(96, 256) if size == "all" else (int(size),),
+                seconds=seconds,
+                libraries=libraries,
+                batch=batch,
+                threads=threads,
+                checkpoint=read_checkpoint(weights) if weights else None,
+            ),
+        )
+    except (LipsyncError, CheckpointError) as error:
+        raise _fail(str(error)) from None
+    if as_json:
+        _print(result, True, "", {})
+        return
+    Console().print(lipsync_table(result))
+    for skipped in result["skipped"]:
+        _stderr().print(f"{skipped['backend']} {skipped['precision']}: {skipped['why']}")
+    if result["why_no_ratio"]:
+        _stderr().print(f"No ratios: {result['why_no_ratio']}")
+    _stderr().print(f"load average of the machine: {_text(result['load_average'])}")
 
 
 # -- helpers ------------------------------------------------------------------------------

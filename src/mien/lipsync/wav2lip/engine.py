@@ -97,6 +97,9 @@ class Wav2Lip:
     def _open(
         self, faces: Faces, cache: Cache, owner: str, on_progress: Progress | None
     ) -> Features:
+        # One by one on a CPU, although four at once are 13 % cheaper: who begins to speak meanwhile
+        # would wait for all four, 200 ms with 256 pixels.
+        at_once = 1 if self.choice.device == "cpu" else self._batcher.largest
         size = self.cache_bytes(len(faces), cache)
         _log.info("%d faces take %.1f MB (cache: %s)", len(faces), size / 1e6, cache)
         return open_features(
@@ -106,7 +109,7 @@ class Wav2Lip:
             faces,
             cache=cache,
             owner=owner,
-            at_once=self._batcher.largest,
+            at_once=at_once,
             on_progress=on_progress,
         )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ FORMAT = 1
 # Below this an int8 network is visibly worse than its own float32 on trained weights, and bfloat16
 # is preferred where it can be had.
 GOOD_PSNR_DB = 38.0
+
+ABANDONED_SEC = 24 * 3600
+"""Nothing takes so long to make; a folder half made for longer has nobody who makes it."""
 
 
 def cache_folder() -> Path:
@@ -56,16 +60,27 @@ def written_whole(folder: Path) -> Iterator[Path]:
     The figures belong in it: a folder without them counts as absent.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    old = fresh.with_name(f"{fresh.name}.old")
     try:
         yield fresh
-        old = fresh.with_name(f"{fresh.name}.old")
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for rest in (fresh, old):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Delete what processes left that were killed while they wrote ``folder``."""
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_SEC:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_figures(folder: Path, values: dict[str, Any]) -> None:

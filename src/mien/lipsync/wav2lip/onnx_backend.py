@@ -120,9 +120,10 @@ def _compute_dtype(choice: Choice) -> type[np.floating[Any]]:
 def _quantised(
     checkpoint: Checkpoint, window: Window, choice: Choice, folder: Path | None
 ) -> tuple[Path, Path]:
-    folder = folder or artefact_folder(checkpoint, window, choice)
-    decoder, encoder = folder / DECODER_FILE, folder / ENCODER_FILE
-    if not decoder.is_file() or not encoder.is_file():
+    made = artefact_folder(checkpoint, window, choice)
+    decoder, encoder = (folder or made) / DECODER_FILE, (folder or made) / ENCODER_FILE
+    whole = decoder.is_file() and encoder.is_file()
+    if not whole or (folder is None and figures(made) is None):
         raise BackendError(
             f"there is no int8 network of {checkpoint.name} yet",
             "make it with: mien models optimize wav2lip --backend onnxruntime",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from clip_folder import write_clip
 from drawn_avatar import write_avatar
 from harness import Server, running_server
+
+# Before anything loads PyTorch: its waiting threads would take the cores from other tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def _psnr_db(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", [96, 256])
 def test_the_plain_module_is_the_reference_network(size: int) -> None:
-    reference = golden(f"wav2lip{size}.npz")
+    reference = _of(golden(f"wav2lip{size}.npz"), slice(2 if size == 96 else 1))
     module = reference_module(seeded(size))
     mel, faces = torch.from_numpy(reference["mel"]), torch.from_numpy(reference["faces_u8"])
     with torch.inference_mode():

@@ -40,7 +40,7 @@ def _why_no_cuda() -> str:
     # Loading PyTorch takes a second and 200 MB, so not without a GPU.
     if not gpu_count():
         return "no NVIDIA GPU answers here"
-    import torch
+    from mien.lipsync.wav2lip.passive_torch import torch
 
     if not torch.cuda.is_available():
         return f"PyTorch {torch.__version__} cannot use the GPU here"

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
+from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.torch_backend import as_writable
 from mien.lipsync.wav2lip.torch_layers import Decoder, Encoder, PackedLayer, PlainLayer
 from mien.lipsync.wav2lip.weights import fold

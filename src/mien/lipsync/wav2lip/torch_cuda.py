@@ -12,13 +12,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
+from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.torch_backend import as_writable
 from mien.lipsync.wav2lip.torch_layers import Decoder, Encoder, PlainLayer
 from mien.lipsync.wav2lip.weights import fold
@@ -28,7 +27,7 @@ BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
 
-Recorder = Callable[[Callable[[], Tensor]], tuple[Tensor, Callable[[], None]]]
+Recorder = Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor, Callable[[], None]]]
 """Runs a function of fixed buffers; gives its result, and what computes it anew in place."""
 
 
@@ -138,7 +137,7 @@ class CudaGraphs:
     def __init__(self) -> None:
         self._pool: Any = None
 
-    def __call__(self, run: Callable[[], Tensor]) -> tuple[Tensor, Callable[[], None]]:
+    def __call__(self, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Callable[[], None]]:
         # A recording must not contain the choice of kernels, nor anything that is done only once.
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())

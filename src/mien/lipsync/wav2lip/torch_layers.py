@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mien.lipsync.wav2lip.architecture import Conv
+from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.subpixel import shuffled_weights
 from mien.lipsync.wav2lip.weights import Folded
 from mien.lipsync.wav2lip.window import Area, Window
 
-Layer = Callable[[Tensor], Tensor]
+Layer = Callable[[torch.Tensor], torch.Tensor]
 MakeLayer = Callable[[Conv, NDArray[np.float32], NDArray[np.float32]], Layer]
 
 
@@ -34,13 +32,13 @@ class PlainLayer:
         self._weight = channels_last(torch.from_numpy(weight).to(device, dtype))
         self._bias = torch.from_numpy(bias).to(device, dtype)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         conv = self._conv
         if conv.transposed:
             size = (conv.stride, conv.padding, conv.output_padding)
-            y = F.conv_transpose2d(x, self._weight, self._bias, *size)
+            y = torch.nn.functional.conv_transpose2d(x, self._weight, self._bias, *size)
         else:
-            y = F.conv2d(x, self._weight, self._bias, conv.stride, conv.padding)
+            y = torch.nn.functional.conv2d(x, self._weight, self._bias, conv.stride, conv.padding)
         if conv.residual:
             y += x
         return y if conv.plain else y.relu_()
@@ -69,7 +67,7 @@ class PackedLayer:
             self._size.insert(1, [conv.output_padding] * 2)
         self._packed = False
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         conv, run = self._conv, torch.ops.mkldnn
         if not self._packed:
             pack = run._reorder_convolution_weight
@@ -126,8 +124,8 @@ class Spread:
         wide = Conv(conv.name, conv.cin, len(bias), (1, 1), (1, 1), (0, 0))
         self._layer = make(wide, weight, bias)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return F.pixel_shuffle(self._layer(x), self._side)
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pixel_shuffle(self._layer(x), self._side)
 
 
 class Encoder:
@@ -143,7 +141,7 @@ class Encoder:
         layers[first] = (np.ascontiguousarray(weight[:, [2, 1, 0, 5, 4, 3]]), bias)
         self._blocks = [[make(conv, *layers[conv.name]) for conv in block] for block in blocks]
 
-    def __call__(self, faces: Tensor, dtype: torch.dtype, kept: torch.dtype) -> Tensor:
+    def __call__(self, faces: torch.Tensor, dtype: torch.dtype, kept: torch.dtype) -> torch.Tensor:
         """uint8[n, S, S, 3] RGB to ``kept``[n, window.values]; computed in ``dtype``."""
         whole = (faces.permute(0, 3, 1, 2).float() / 255).to(dtype)
         masked = whole.clone()
@@ -176,7 +174,7 @@ class Decoder:
         self._blocks = [[layer(conv) for conv in block] for block in architecture.decoder]
         self._output = [layer(conv) for conv in architecture.output]
 
-    def __call__(self, mels: Tensor, features: Tensor) -> Tensor:
+    def __call__(self, mels: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         """float32[n, 1, 80, 16] and [n, window.values] to float32[n, 3, rows, columns]."""
         x = mels.to(self._dtype)
         for layer in self._audio:
@@ -196,13 +194,13 @@ class Decoder:
         return torch.sigmoid(x.float()).contiguous()
 
 
-def cut(x: Tensor, wanted: Area, of: Area) -> Tensor:
+def cut(x: torch.Tensor, wanted: Area, of: Area) -> torch.Tensor:
     """The part ``wanted`` of a tensor that covers ``of``, rows and columns."""
     for axis, (span, whole) in enumerate(zip(wanted, of, strict=True), start=2):
         x = x.narrow(axis, span.first - whole.first, span.end - span.first)
     return x
 
 
-def channels_last(x: Tensor) -> Tensor:
+def channels_last(x: torch.Tensor) -> torch.Tensor:
     """The channels of a pixel side by side: the order in which every fast kernel works."""
     return x.contiguous(memory_format=torch.channels_last)

@@ -74,14 +74,14 @@ class Backend(Protocol):
         """What the decoder needs to know of pictures of a face.
 
         faces: uint8[n, S, S, 3] RGB, whole; the lower half is masked here.
-        Returns feature_dtype[n, window.values].
+        Returns feature_dtype[n, values]: window.values, or the back end's own ``feature_values``.
         """
         ...
 
     def decode(self, mels: NDArray[np.float32], features: NDArray[Any]) -> NDArray[np.float32]:
         """Paint faces.
 
-        mels: float32[n, 80, 16], low frequencies first. features: feature_dtype[n, window.values].
+        mels: float32[n, 80, 16], low frequencies first. features: what ``encode`` gave.
         Returns float32[n, 3, rows, columns], 0…1, blue, green, red: as the network gives it.
         """
         ...
@@ -150,6 +150,11 @@ def _padded(items: NDArray[Any], size: int) -> NDArray[Any]:
     """The last item again until there are ``size``: real values, so no odd numbers slow things."""
     missing = size - len(items)
     return items if not missing else np.concatenate([items, np.repeat(items[-1:], missing, 0)])
+
+
+def feature_values(backend: Backend) -> int:
+    """Length of a picture's features: the window's, unless the back end keeps other things."""
+    return int(getattr(backend, "feature_values", backend.window.values))
 
 
 def encode(backend: Backend, faces: NDArray[np.uint8]) -> NDArray[Any]:

@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip.artefacts import cache_folder
-from mien.lipsync.wav2lip.backend import Backend, as_pictures, decode, encode
+from mien.lipsync.wav2lip.backend import Backend, as_pictures, decode, encode, feature_values
 from mien.lipsync.wav2lip.cache_file import (
     SUFFIX,
     CacheError,
@@ -56,8 +56,8 @@ class Layout:
 
     @staticmethod
     def of(backend: Backend, cache: Cache) -> Layout:
-        window = backend.window
-        return Layout(window.values, np.dtype(backend.feature_dtype), window.shape, cache)
+        values, dtype = feature_values(backend), np.dtype(backend.feature_dtype)
+        return Layout(values, dtype, backend.window.shape, cache)
 
     @cached_property
     def record(self) -> np.dtype[Any]:

@@ -116,9 +116,10 @@ class OpenVinoBackend:
         if choice.precision == "bf16":
             self.feature_dtype = np.dtype(np.float16)  # keeps more of a value than bfloat16 does
         self._quantisation = quantisation or graph.FLOAT
-        readers = graph.feature_readers(checkpoint.architecture)
-        if all(name in self._quantisation.highest for name in readers):
+        parts = graph.feature_parts(window)
+        if all(part.reader in self._quantisation.highest for part in parts):
             self.feature_dtype = np.dtype(np.uint8)
+        self.feature_values = sum(part.values for part in parts)
         self._architecture = checkpoint.architecture
         self._folded = fold(checkpoint.architecture, checkpoint.state)
         self._encoders: dict[int, Any] = {}
@@ -185,7 +186,7 @@ class OpenVinoBackend:
     def _warm_up(self) -> None:
         for size in self.batch_sizes:
             mels = np.full((size, 80, 16), -4, np.float32)
-            self.decode(mels, np.zeros((size, self.window.values), self.feature_dtype))
+            self.decode(mels, np.zeros((size, self.feature_values), self.feature_dtype))
 
     def compiled(self, model: Any, hint: str = "f32") -> Any:
         """A request of this back end's threads for another model."""

@@ -38,10 +38,13 @@ class Quantisation:
     highest: by ``Conv.name``, the value of the input that becomes 255; 0 stays 0, what is larger is
         cut off. A convolution that is not in it is computed in floating point.
     means: by ``Conv.name``, float32[cin]: mean of the input's channels, for correcting biases.
+    sums: by ``Conv.name``, the largest size of what it adds to its result that is computed before;
+        becomes -127…127, kept as uint8 with 128 for 0.
     """
 
     highest: Mapping[str, float]
     means: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     def step(self, name: str) -> np.float32:
         """What one step of the uint8 input of convolution ``name`` is worth."""
@@ -50,12 +53,13 @@ class Quantisation:
     def without(self, *names: str) -> Quantisation:
         """The same with convolutions whose name begins with one of ``names`` left in float."""
         kept = {k: v for k, v in self.highest.items() if not k.startswith(names)}
-        return Quantisation(kept, self.means)
+        return Quantisation(kept, self.means, self.sums)
 
     def save(self, path: Path) -> None:
         values = {
             "highest": dict(self.highest),
             "means": {name: [float(m) for m in means] for name, means in self.means.items()},
+            "sums": dict(self.sums),
         }
         path.write_text(json.dumps(values), encoding="utf-8")
 
@@ -65,7 +69,8 @@ class Quantisation:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
         try:
             means = {k: np.array(v, np.float32) for k, v in values["means"].items()}
-            return Quantisation({k: float(v) for k, v in values["highest"].items()}, means)
+            highest = {k: float(v) for k, v in values["highest"].items()}
+            return Quantisation(highest, means, {k: float(v) for k, v in values["sums"].items()})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no quantisation") from error
 

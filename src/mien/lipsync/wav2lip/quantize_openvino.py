@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mien.lipsync.wav2lip.backend import Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.openvino_backend import QUANTISATION_FILE, OpenVinoBackend
-from mien.lipsync.wav2lip.openvino_graph import decoder_model
+from mien.lipsync.wav2lip.openvino_graph import decoder_model, feature_parts
 from mien.lipsync.wav2lip.quantize import (
     Observer,
     Quantisation,
@@ -80,13 +80,20 @@ def calibrated(
     model = decoder_model(network, fold(network, checkpoint.state), window, 1, observed=names)
     request = exact.compiled(model)
     seen = {name: Observer() for name in names}
+    parts = feature_parts(window)
+    sums = {part.reader: Observer() for part in parts if part.summed}
     for index in range(len(faces)):
         features = exact.encode(faces[index : index + 1])
         request.infer([mels[index : index + 1, None], features], share_inputs=True)
         for output, observer in enumerate(seen.values(), 1):
             observer.see(request.get_output_tensor(output).data)
+        ends = np.cumsum([part.values for part in parts])
+        for part, kept in zip(parts, np.split(features, ends[:-1], axis=1), strict=True):
+            if part.summed:
+                sums[part.reader].see(np.abs(kept.reshape(1, *part.shape)))
         on_progress((index + 1) / len(faces))
     return Quantisation(
         {name: observer.highest for name, observer in seen.items()},
         {name: observer.means for name, observer in seen.items()},
+        {name: observer.highest for name, observer in sums.items()},
     )

@@ -21,7 +21,7 @@ from mien.avatar.background import Background
 from mien.avatar.library import load_avatar
 from mien.media.tick import Image
 from second_avatar import data_home
-from test_browser_looks import CORNER, STORY, look_panel, sees
+from test_browser_looks import CORNER, look_panel, sees
 from test_drafts_clip import own_cache
 from wav2lip_seeded import seeded
 
@@ -31,6 +31,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
+STORY = "One by one the boats came home."
 SIZE = (480, 480)
 FRAMES = 50
 

@@ -74,6 +74,21 @@ def test_the_licence_is_shown_in_both_languages_and_must_be_accepted(
     assert status == 0 and "commercial" not in err, "accepted once"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of Unix")
+@pytest.mark.parametrize(("answer", "status"), [("n", 1), ("y", 0)])
+def test_a_person_is_asked(
+    environment: dict[str, str], seeded_file: Path, answer: str, status: int
+) -> None:
+    keyboard, terminal = os.openpty()
+    command = [sys.executable, "-m", "mien", "models", "pull", "wav2lip", "--from", seeded_file]
+    run = subprocess.Popen(command, env=environment, stdin=terminal, stderr=subprocess.DEVNULL)
+    os.write(keyboard, f"{answer}\n".encode())
+    assert run.wait(60) == status
+    os.close(keyboard)
+    os.close(terminal)
+    assert listed(environment)["wav2lip"]["ready"] == (status == 0)
+
+
 def test_a_model_from_a_file_is_listed_verified_and_deleted(
     environment: dict[str, str], seeded_file: Path
 ) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 errors = Console(stderr=True, highlight=False)
 
 models_app = typer.Typer(
-    help="Models that are fetched, not shipped: see, pull, optimize, check, delete them. 模型管理。",
+    help="Models that are fetched, not shipped: list, pull, optimize, verify. 模型管理。",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

@@ -88,6 +88,8 @@ def pull(
         console.print("Interrupted; the same command goes on from here. 已中断，再次运行可继续。")
         raise typer.Exit(130) from None
     console.print(f"[green]{escape(str(kept.path))}[/]")
+    if wanted.engine == "wav2lip":
+        console.print("Make it fast on this machine: mien models optimize wav2lip")
     for file in kept.files:
         if not file.known:
             console.print(

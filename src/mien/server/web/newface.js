@@ -11,6 +11,11 @@ import { localised, onLanguage, t } from "./i18n.js";
 /** Of the bar of a clip; a photo is sent at once. */
 const UPLOAD_PART = 0.3;
 const MB = 1_000_000;
+/** Some systems do not know the type of every video. */
+const VIDEO_NAME = /\.(mp4|m4v|mov|mkv|webm|avi|3gp|mts|m2ts|wmv|flv)$/i;
+
+/** @param {File} source */
+const isClip = ({ type, name }) => type.startsWith("video/") || (!type && VIDEO_NAME.test(name));
 
 export class NewFace {
   /** The largest clip the server takes, in bytes. */
@@ -44,7 +49,7 @@ export class NewFace {
       this.#choose(event.dataTransfer?.files[0]);
     });
     // A video this browser cannot play may still be a good one.
-    this.#clip.addEventListener("error", () => (this.#clip.hidden = true));
+    for (const shown of [this.#shown, this.#clip]) shown.addEventListener("error", () => (shown.hidden = true));
     this.#consent.addEventListener("change", () => this.#ready());
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -72,7 +77,7 @@ export class NewFace {
     if (!source) return;
     this.#forgetChoice();
     this.#source = source;
-    const clip = source.type.startsWith("video/");
+    const clip = isClip(source);
     const shown = clip ? this.#clip : this.#shown;
     shown.src = URL.createObjectURL(source) + (clip ? "#t=0.1" : "");
     shown.hidden = false;
@@ -115,7 +120,7 @@ export class NewFace {
     this.#progress(0, () => "");
     this.#bar.removeAttribute("value");
     this.#go("build");
-    const upload = source.type.startsWith("video/") ? UPLOAD_PART : 0;
+    const upload = isClip(source) ? UPLOAD_PART : 0;
     try {
       const draft = await buildAvatar(source, this.#title.value.trim(), {
         onSent: (share) => this.#progress(share * upload, () => t("photo_step_upload", { percent: Math.round(share * 100) })),

@@ -9,7 +9,7 @@ from mien.commands.avatar_list import delete, list_
 from mien.commands.avatar_show import show
 
 avatar_app = typer.Typer(
-    help="See your avatars, make one from a photo, delete one. 形象管理。",
+    help="See your avatars, make one from a photo or a clip, delete one. 形象管理。",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

@@ -172,7 +172,7 @@ def create(
 
     if isinstance(built, ClipBuilt):
         _tell_sizes(built)
-        _prepare(built, cache.value)
+        _prepare(str(common["name"]), cache.value)
     if sheet is not None:
         _write_sheet(built.path, sheet)
 
@@ -251,8 +251,18 @@ def _tell_sizes(built: ClipBuilt) -> None:
     )
 
 
-def _prepare(built: ClipBuilt, cache: str) -> None:
-    """Where the features that do not depend on sound are built beforehand."""
+def _prepare(name: str, cache: str) -> None:
+    """What the first run would do otherwise: the clip's pictures and its lips, onto the disk."""
+    from mien.commands.avatar_prepare import prepare
+
+    if cache != CacheChoice.disk:
+        return
+    with progress_bar(console) as progress:
+        bar = progress.add_task(STEPS["features"], total=1.0)
+        problem = prepare(name, lambda share: progress.update(bar, completed=share))
+    if problem is not None:
+        said = problem.zh if _chinese() else problem.en
+        console.print(f"[yellow]![/] {escape(said)}")
 
 
 def _write_sheet(folder: Path, file: Path) -> None:

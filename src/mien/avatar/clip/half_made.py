@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from mien.avatar.clip.errors import ClipError
 from mien.avatar.photo.builder import swap_in

@@ -53,9 +53,9 @@ class Hdr:
         light = np.take(self._light, picture)
         if self.curve == HLG:
             luma = cv2.transform(light, LUMA[None])
-            light *= np.take(self._system, _index(luma, 1.0))[..., None]
-        light = cv2.transform(light, BT2020_TO_709)
-        brightest = cv2.max(cv2.max(light[..., 0], light[..., 1]), light[..., 2])
+            light *= np.take(self._system, _index(np.asarray(luma, np.float32), 1.0))[..., None]
+        light = np.asarray(cv2.transform(light, BT2020_TO_709), np.float32)
+        brightest = np.maximum(np.maximum(light[..., 0], light[..., 1]), light[..., 2])
         light *= np.take(self._roll_off, _index(brightest, PEAK * BRIGHTEST))[..., None]
         return np.take(self._bytes, _index(light, 1.0))
 

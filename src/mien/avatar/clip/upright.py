@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 import av
 import cv2
 import numpy as np
-from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorTrc, Interpolation
 from av.video.stream import VideoStream
 
@@ -81,7 +81,9 @@ class Upright:
             | Interpolation.ACCURATE_RND
             | Interpolation.FULL_CHR_H_INT,
         ).to_ndarray()
-        picture = self.hdr.to_sdr(rgb) if self.hdr else np.asarray(rgb, np.uint8)
+        picture = (
+            self.hdr.to_sdr(np.asarray(rgb, np.uint16)) if self.hdr else np.asarray(rgb, np.uint8)
+        )
         picture = _turned(picture, self.turn)
         width, height = self.size
         return np.ascontiguousarray(picture[:height, :width])
@@ -101,7 +103,7 @@ def _matrix(frame: av.VideoFrame) -> int | None:
 
 def _turn(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """The display matrix in steps of 90°; 3×3 fixed-point numbers, of which four turn and flip."""
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return (1, 0, 0, 1)
     numbers = np.frombuffer(bytes(data), np.int32)
@@ -114,7 +116,7 @@ def _turn(frame: av.VideoFrame) -> tuple[int, int, int, int]:
 def _turned(picture: Image, turn: tuple[int, int, int, int]) -> Image:
     a, b, c, d = turn
     if a == 0:  # x' = c·y, y' = b·x
-        picture = cv2.transpose(picture)
+        picture = np.asarray(cv2.transpose(picture), np.uint8)
         a, d = c, b
     if a < 0 and d < 0:
         return np.asarray(cv2.flip(picture, -1), np.uint8)

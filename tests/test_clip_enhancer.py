@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 
 import clip_folder
 from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
-from mien.avatar.clip.enhancer import OnnxEnhancer, enhanced
+from mien.avatar.clip.enhancer import OnnxEnhancer, enhanced, open_enhancer
 from mien.avatar.clip.mask import masks
 from mien.avatar.clip.package import read_clip
 from mien.avatar.contract import Pose
@@ -185,6 +186,15 @@ def test_only_the_pasted_mouth_is_polished(filmed_folder: Path, model: Model) ->
     half = bright.compose(0, mouth.faded(0.5), pose).astype(int)
     gain = (half - plain.compose(0, mouth.faded(0.5), pose))[lips[1], lips[0]].mean()
     assert 0.35 < gain / (after - before)[lips[1], lips[0]].mean() < 0.65
+
+
+def test_one_network_serves_all_until_its_file_changes(model: Model) -> None:
+    path = model()
+    assert open_enhancer(path) is open_enhancer(path)
+    before = open_enhancer(path)
+    assert before.restore(np.full((128, 128, 3), 80, np.uint8))[0, 0, 0] == 80
+    os.utime(model(gain=0.0), ns=(1, 1))
+    assert open_enhancer(path).restore(np.full((128, 128, 3), 80, np.uint8))[0, 0, 0] == 128
 
 
 def test_threads_take_turns(model: Model) -> None:

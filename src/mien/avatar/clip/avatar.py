@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from mien.avatar.background import SOFT, Background, BackgroundError
-from mien.avatar.clip.enhancer import OnnxEnhancer, enhanced
+from mien.avatar.clip.enhancer import enhanced, open_enhancer
 from mien.avatar.clip.frames import Cache, Progress
 from mien.avatar.clip.life import ClipLife
 from mien.avatar.clip.package import ClipPackage
@@ -67,7 +67,7 @@ class ClipAvatar:
             )
         _check_background(package, background)
         self._style = style
-        self._enhancer = OnnxEnhancer(style.enhancer) if style.enhancer else None
+        self._enhancer = open_enhancer(style.enhancer) if style.enhancer else None
         self._reel = Reel(package, size, style.cache, on_progress)
 
     @property

@@ -8,6 +8,7 @@ given. mien ships none: their licences differ.
 from __future__ import annotations
 
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,8 @@ from mien.media.tick import Image
 
 Floats = NDArray[np.float32]
 
+# Not TensorRT: it would compile such a network for minutes at every start.
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 SIDES = (64, 2048)  # smallest and largest network, pixels
 DEFAULT_SIDE = 512  # of a network that takes any
 # Eyes, nose tip and corners of the mouth in a picture of 1×1, as FFHQ aligns faces (Karras et al.
@@ -41,8 +44,7 @@ class Enhancer(Protocol):
 
 
 class OnnxEnhancer:
-    """A network in a file, run by ONNX Runtime on what it finds best here. Implements
-    ``Enhancer``."""
+    """A network in a file, run by ONNX Runtime on a GPU if it can. Implements ``Enhancer``."""
 
     def __init__(self, path: Path) -> None:
         """Loads and tries it; raises AvatarError that says what does not fit."""
@@ -52,9 +54,10 @@ class OnnxEnhancer:
             raise AvatarError(f"there is no enhancer {path}; give the path of an .onnx file")
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        here = onnxruntime.get_available_providers()
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=onnxruntime.get_available_providers()
+                str(path), options, providers=[p for p in PROVIDERS if p in here]
             )
         except Exception as error:  # its own classes have no common base
             raise AvatarError(f"the enhancer {path} is no readable ONNX model: {error}") from error
@@ -97,6 +100,20 @@ class OnnxEnhancer:
         if isinstance(shape[0], int) and shape[0] != 1:
             raise wrong
         return side
+
+
+def open_enhancer(path: Path) -> OnnxEnhancer:
+    """The network in ``path``, loaded once for all that use it. Raises AvatarError."""
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    return _loaded(path, changed)
+
+
+@lru_cache(maxsize=1)  # some 350 MB each
+def _loaded(path: Path, changed: int) -> OnnxEnhancer:
+    return OnnxEnhancer(path)
 
 
 def enhanced(picture: Image, landmarks: Floats, enhancer: Enhancer) -> Image:

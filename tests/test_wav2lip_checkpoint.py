@@ -310,11 +310,17 @@ def test_every_broken_description_is_a_refusal(tmp_path: Path) -> None:
     path = _described(tmp_path / "whole.pth", {"output_block.1.bias": (3,), "other": (2, 2)})
     with zipfile.ZipFile(path) as archive:
         pickled = archive.read("archive/data.pkl")
-    rng = np.random.default_rng(0)
-    for _ in range(400):
-        broken = bytearray(pickled)
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+
+    def changed(content: bytes) -> bytes:
+        broken = bytearray(content)
         broken[rng.integers(len(broken))] = rng.integers(256)
-        _archive(path, bytes(broken))
+        return bytes(broken)
+
+    for _ in range(300):
+        _refused(_archive(path, changed(pickled)))
+        _refused(_legacy(path, changed(pickled)))
+        path.write_bytes(changed(whole))
         _refused(path)
 
 

@@ -8,10 +8,7 @@ from math import prod
 from pathlib import Path
 
 from mien.lipsync.wav2lip.archive_tensor import CheckpointError, StoredTensor
-from mien.lipsync.wav2lip.archive_torch import legacy_tensors, zip_tensors
-
-MAX_BYTES = 2 << 30
-"""The largest official file has 436 MB, most of it the state of an optimizer."""
+from mien.lipsync.wav2lip.archive_torch import MAX_BYTES, legacy_tensors, zip_tensors
 
 _SAFETENSORS_KINDS = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf2"}
 

@@ -15,12 +15,27 @@ from typing import Any
 from mien.lipsync.wav2lip.archive_pickle import Module, Tensor, read_pickle
 from mien.lipsync.wav2lip.archive_tensor import CheckpointError, StoredTensor
 
+MAX_BYTES = 2 << 30
+"""Of a file. The largest official one has 436 MB, most of it the state of an optimizer."""
+
 MAX_DESCRIPTION = 64 << 20
 """Bytes of the pickle in a zip archive; that of an official checkpoint takes 0.2 MB."""
 
 MAX_ENTRIES = 100_000
 MAX_DEPTH = 32
 MAX_KEY = 256
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
+"""What ``zipfile`` has been seen to raise where bytes of an archive were changed, and its kin."""
 
 _LEGACY_START = (0x1950A86A20F9469CFC6C, 1001)
 """The first two pickles of a file of before version 1.6."""
@@ -31,7 +46,7 @@ def zip_tensors(path: Path) -> Iterator[Mapping[str, StoredTensor]]:
     """The tensors of a zip archive by name; their numbers can be read inside the context."""
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except _DAMAGED as error:
         raise CheckpointError(
             f"it is incomplete or damaged ({error}); get it again and compare its size"
         ) from error
@@ -82,16 +97,17 @@ def _stored(archive: zipfile.ZipFile, name: str, size: int) -> bytes:
     """An entry of at most ``size`` bytes."""
     try:
         entry = archive.getinfo(name)
-        # PyTorch never compresses these; something compressed could swell beyond all memory.
-        if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > size:
-            raise CheckpointError(
-                f"its entry {name} is not as PyTorch writes it (compressed or "
-                f"{entry.file_size} bytes in place of {size}); get the original file"
-            )
-        return archive.read(entry)
     except KeyError as error:
         raise CheckpointError(f"its entry {name} is missing; get it again") from error
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > min(size, MAX_BYTES):
+        # PyTorch never compresses these; something compressed could swell beyond all memory.
+        raise CheckpointError(
+            f"its entry {name} is not as PyTorch writes it (compressed or "
+            f"{entry.file_size} bytes in place of {size}); get the original file"
+        )
+    try:
+        return archive.read(entry)
+    except _DAMAGED as error:
         raise CheckpointError(f"it is damaged at {name} ({error}); get it again") from error
 
 

@@ -33,7 +33,7 @@ pytestmark = [
 
 STORY = "One by one the boats came home."
 SIZE = (480, 480)
-FRAMES = 50
+FRAMES = 40
 
 
 @cache
@@ -124,7 +124,7 @@ async def test_a_clip_is_followed_and_can_be_cancelled(
 async def test_what_is_wrong_with_a_clip_is_told_with_its_frames(
     browser: Browser, site: Server, home: Path, tmp_path: Path
 ) -> None:
-    cut = encode(tmp_path / "cut.mp4", [*filmed()[:25], *[wall(SIZE)] * 20, *filmed()[25:]])
+    cut = encode(tmp_path / "cut.mp4", [*filmed()[:25], *[wall(SIZE)] * 10])
     async with visiting(browser) as visitor:
         await visitor.arrives(site.url)
         await choose(visitor, cut)

@@ -27,5 +27,6 @@ def chinese() -> bool:
 
 def refused(error: Said) -> typer.Exit:
     """Print why; raise what is returned."""
-    errors.print(f"[bold red]mien:[/] {escape(error.zh if chinese() else error.en)}")
+    words = escape(error.zh if chinese() else error.en)
+    errors.print(f"[bold red]mien:[/] {words}", soft_wrap=True)  # commands in it can be copied
     return typer.Exit(2)

@@ -122,8 +122,9 @@ const at = (id, rest = "") => `/api/v1/sessions/${encodeURIComponent(id)}${rest}
 /** @returns {Promise<Info>} */
 export const getInfo = async () => (await request("GET", "/api/v1/info")).json();
 
-/** @param {{language: string} & Partial<Look>} wanted @returns {Promise<Session>} */
-export const createSession = async (wanted) => (await request("POST", "/api/v1/sessions", { json: wanted })).json();
+/** A filmed face may have to be loaded first. @param {{language: string} & Partial<Look>} wanted @returns {Promise<Session>} */
+export const createSession = async (wanted) =>
+  (await request("POST", "/api/v1/sessions", { json: wanted, timeoutMs: 60_000 })).json();
 
 /** The session if it still lives, else null. @param {string} id @returns {Promise<Session | null>} */
 export async function findSession(id) {

@@ -154,12 +154,21 @@ class ClipAvatar:
         if self._style.paste == "published":
             paste_published(picture, patch, box, mouth.place, weight)
             return
-        mask = reel.masks[frame]
-        gain = None if reel.gains is None else reel.gains[frame]
-        paste_soft(picture, patch, box, mask, mouth.place, weight, self._style.sharpen, gain)
+        mask, grain = reel.masks[frame], reel.grain(frame)
+        paste_soft(
+            picture,
+            patch,
+            box,
+            mask,
+            place=mouth.place,
+            weight=weight,
+            sharpen=self._style.sharpen,
+            gain=None if reel.gains is None else reel.gains[frame],
+            grain=None if self._enhancer else grain,  # which it would take for a fault
+        )
         if self._enhancer is not None:
             restored = enhanced(picture, reel.landmarks[frame], self._enhancer)
-            lay_over(picture, restored, box, mask, weight)
+            lay_over(picture, restored, box, mask, weight, grain)
 
     def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
         """Raises AvatarError: nobody knows the outline of a filmed person."""

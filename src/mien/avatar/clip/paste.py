@@ -77,13 +77,15 @@ def paste_soft(
     weight: float = 1.0,
     sharpen: float = 0.0,
     gain: Floats | None = None,
+    grain: NDArray[np.int16] | None = None,
 ) -> None:
     """Lay ``patch`` into ``picture``; changes it, and only where the mask is not 0.
 
     picture: uint8[H, W, 3]; patch: uint8[h, w, 3] of ``place`` (see ``Mouth.place``) of the face's
     ``box`` (float32[4] left, top, right, bottom; pixels of the picture). mask: uint8[64, 64] over
     the box, see ``mask.masks``. weight: 0 the picture as it is … 1. sharpen: 0 … 1, of what the
-    patch loses by being enlarged. gain: of ``rim_gain`` where it is known already.
+    patch loses by being enlarged. gain: of ``rim_gain`` where it is known already. grain:
+    int16[≥ box, ≥ box, 3] to add, see ``grain``.
     """
     face = spot_of(box)
     spot = face.part(place)
@@ -101,18 +103,23 @@ def paste_soft(
     toned = patch.astype(np.float32) if gain is None else with_gain(patch, gain)
     scale = spot.width / patch.shape[1]
     sharp = _sharpened(toned, sharpen, scale)
-    _blend(picture, _laid(_enlarged(sharp, scale), spot, seen), _laid(alpha, face, seen), seen)
+    laid = _grained(_laid(_enlarged(sharp, scale), spot, seen), grain)
+    _blend(picture, laid, _laid(alpha, face, seen), seen)
 
 
 def lay_over(
-    picture: Image, other: Image, box: Floats, mask: NDArray[np.uint8], weight: float
+    picture: Image,
+    other: Image,
+    box: Floats,
+    mask: NDArray[np.uint8],
+    weight: float,
+    grain: NDArray[np.int16] | None = None,
 ) -> None:
     """Another version of the whole ``picture`` shows through the mask; changes ``picture``."""
-    face = spot_of(box)
-    alpha = mask.astype(np.float32) * np.float32(weight / 255)
-    seen = _seen(alpha, face, face).within(Rect(0, 0, picture.shape[1], picture.shape[0]))
-    if seen.width > 0 and seen.height > 0:
-        _blend(picture, other[seen.slices], _laid(alpha, face, seen), seen)
+    share, seen = mask_over(mask, box, (picture.shape[1], picture.shape[0]))
+    if share.size:
+        part = _grained(other[seen.slices], grain)
+        _blend(picture, part, share * np.float32(weight), seen)
 
 
 def rim_gain(
@@ -133,6 +140,17 @@ def rim_gain(
         )
         around = np.asarray(cv2.copyMakeBorder(around, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     return colour_gain(around, patch, _over(mask, place))
+
+
+def mask_over(mask: NDArray[np.uint8], box: Floats, size: tuple[int, int]) -> tuple[Floats, Rect]:
+    """float32[h, w], 0 … 1, how much of a patch shows in the pixels of the rectangle that comes
+    with it. size: width, height of the picture."""
+    face = spot_of(box)
+    alpha = mask.astype(np.float32) / np.float32(255)
+    seen = _seen(alpha, face, face).within(Rect(0, 0, *size))
+    if seen.width < 1 or seen.height < 1:
+        return np.zeros((0, 0), np.float32), Rect(0, 0, 0, 0)
+    return np.asarray(_laid(alpha, face, seen), np.float32), seen
 
 
 def paste_published(
@@ -186,6 +204,13 @@ def _sharpened(patch: Floats, sharpen: float, enlarged: float) -> Image:
         soft = cv2.GaussianBlur(patch, (0, 0), DETAIL, borderType=cv2.BORDER_REPLICATE)
         patch = patch + np.float32(amount) * (patch - soft)
     return np.asarray(np.clip(patch + 0.5, 0, 255), np.uint8)
+
+
+def _grained(part: Image, grain: NDArray[np.int16] | None) -> Image:
+    if grain is None:
+        return part
+    height, width = part.shape[:2]
+    return np.asarray(cv2.add(part, grain[:height, :width], dtype=cv2.CV_8U), np.uint8)
 
 
 def _enlarged(image: Image, scale: float) -> Image:

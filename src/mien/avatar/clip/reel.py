@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.avatar.clip.frames import Cache, Progress, open_frames
+from mien.avatar.clip.grain import Grain, grain_like, measured, shifted
 from mien.avatar.clip.mask import masks
 from mien.avatar.clip.package import ClipPackage
-from mien.avatar.clip.paste import rim_gain
+from mien.avatar.clip.paste import mask_over, rim_gain
 from mien.avatar.clip.points import CHIN
 from mien.avatar.clip.shot import frame_shot
 from mien.lipsync.contract import LipSync
@@ -21,6 +22,8 @@ Floats = NDArray[np.float32]
 # Standard deviation, in frames, of what a frame's colour match takes from its neighbours: the match
 # is as steady as the light, however much noise there is around a mouth.
 STEADY_FRAMES = 3.0
+GRAIN_FRAMES = 6  # looked at to measure the clip's noise
+MOSTLY_FILMED = 0.5  # share of a patch up to which the skin around a mouth is looked at
 
 
 class Reel:
@@ -47,6 +50,7 @@ class Reel:
         self.landmarks = self.shot.points(package.landmarks)
         self.gains: Floats | None = None
         self._masks: NDArray[np.uint8] | None = None
+        self._grain: tuple[Grain | None] | None = None  # None: not measured yet
         self._lock = threading.Lock()
 
     @property
@@ -57,6 +61,24 @@ class Reel:
                 self._masks = masks(self.package.boxes, self.package.landmarks)
                 self._masks.setflags(write=False)
             return self._masks
+
+    def grain(self, frame: int) -> Grain | None:
+        """What to add to a patch on ``frame``, see ``grain``; None for a clip without noise.
+        Measured at the first use, in some 20 ms."""
+        masks = self.masks
+        with self._lock:
+            if self._grain is None:
+                self._grain = (self._measured(masks),)
+        return None if self._grain[0] is None else shifted(self._grain[0], frame)
+
+    def _measured(self, masks: NDArray[np.uint8]) -> Grain | None:
+        parts, skin = [], []
+        for frame in np.linspace(0, len(masks) - 1, GRAIN_FRAMES).astype(int):
+            share, rect = mask_over(masks[frame], self.boxes[frame], self.size)
+            parts.append(self.frames[frame][rect.slices])
+            skin.append((share > 0) & (share < MOSTLY_FILMED))
+        largest = np.ceil((self.boxes[:, 2:] - self.boxes[:, :2]).max(0)).astype(int) + 2
+        return grain_like(*measured(parts, skin), (int(largest[0]), int(largest[1])))
 
     def matched_to(self, lipsync: LipSync) -> Self:
         """The same with its colours settled for an engine: from the silent mouth it paints on each

@@ -95,9 +95,12 @@ class Eye:
         shift = picture[self._always].mean(0) - self._rest_colour[frame]
         return Sight(frame, outside, float(np.abs(shift).max()))
 
-    def mouth(self, picture: Image) -> Image:
-        """The part of the picture that may be painted on."""
-        return picture[self._mouth]
+    @property
+    def mouth_box(self) -> list[int]:
+        """Left, top, width, height of what may be painted on, in pixels."""
+        rows, columns = self._mouth
+        box = columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start
+        return [int(side) for side in box]
 
     @staticmethod
     def _apart(a: Image, b: Image, where: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from mien.commands.bar import progress_bar
 from mien.commands.words import errors as console
 
 if TYPE_CHECKING:
+    from mien.avatar.clip.package import ClipPackage
     from mien.lipsync.wav2lip.optimize import Samples
 
 
@@ -107,20 +108,31 @@ def _file(wanted: str) -> Path:
 
 
 def _samples(size: int, avatar: str | None) -> Samples:
-    from mien.avatar.clip.avatar import ClipAvatar
-    from mien.avatar.errors import AvatarError
-    from mien.avatar.library import load_avatar
     from mien.commands.calibration import faces_of_clip, faces_of_presenters, spoken_mels
     from mien.lipsync.wav2lip.optimize import SAMPLES, Samples
 
     if avatar is None:
         faces, source = faces_of_presenters(size, SAMPLES), "built-in presenters"
     else:
-        person = load_avatar(avatar)
-        if not isinstance(person, ClipAvatar):
-            raise AvatarError(f"{avatar} is no clip; leave --calibrate out or name one that is")
-        faces, source = faces_of_clip(person.package, size, SAMPLES), person.name
+        clip = _clip(avatar)
+        faces, source = faces_of_clip(clip, size, SAMPLES), clip.name
     return Samples(faces, spoken_mels(SAMPLES), source)
+
+
+def _clip(avatar: str) -> ClipPackage:
+    """A clip avatar by name or folder, without its pictures being made ready to be shown."""
+    from mien.avatar.clip.package import read_clip
+    from mien.avatar.errors import AvatarError
+    from mien.avatar.library import avatar_info, list_avatars
+
+    known = {info.name: info for info in list_avatars()}
+    info = known.get(avatar) or avatar_info(Path(avatar).expanduser())
+    if info.kind == "clip":
+        return read_clip(info.path)
+    if info.why_not:
+        clips = [name for name, found in known.items() if found.kind == "clip"]
+        raise AvatarError(f"there is no avatar {avatar!r}; clips: {', '.join(clips) or 'none'}")
+    raise AvatarError(f"{avatar} is no clip; leave --calibrate out or name one that is")
 
 
 def _refused(message: str) -> typer.Exit:

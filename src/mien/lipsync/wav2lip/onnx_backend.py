@@ -149,7 +149,8 @@ class OnnxBackend:
         """engines: folder for TensorRT's engine; None = where ``mien models optimize`` puts it."""
         self.choice = choice
         self.window = window
-        self._checkpoint = checkpoint
+        # Not the checkpoint: its tensors would stay in memory beside the graph's.
+        self.architecture: Architecture = checkpoint.architecture
         self._engines = engines or artefact_folder(checkpoint, window, choice) / "engine"
         self._encoder_model: Model | None = encoder
         self._encoder: Any = None
@@ -163,10 +164,6 @@ class OnnxBackend:
         self.feature_dtype: np.dtype[Any] = np.dtype(_DTYPES[given.type])
         self.batch_sizes = BATCH_SIZES_CPU if choice.device == "cpu" else BATCH_SIZES_GPU
         self._warm_up()
-
-    @property
-    def architecture(self) -> Architecture:
-        return self._checkpoint.architecture
 
     def encode(self, faces: NDArray[np.uint8]) -> NDArray[Any]:
         if self._encoder is None:
@@ -206,6 +203,8 @@ class OnnxBackend:
         if choice.device == "tensorrt":
             self._engines.mkdir(parents=True, exist_ok=True)
             timing.mkdir(parents=True, exist_ok=True)
+            if not any(self._engines.iterdir()):
+                _log.warning("TensorRT builds its engine, once: this takes minutes")
         try:
             session = onnxruntime.InferenceSession(
                 model if isinstance(model, bytes) else str(model),

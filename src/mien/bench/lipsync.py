@@ -32,7 +32,7 @@ from mien.lipsync.wav2lip.window import FULL, LOWER, Window
 from mien.media.tick import FPS
 
 TURN_SEC = 0.15
-TO_QUANTISE = {96: 16, 256: 8}
+TO_QUANTISE = {96: 12, 256: 8}
 """Samples that int8 is made by; of every four one is held out."""
 TO_COMPARE = {96: 4, 256: 2}
 """Samples that are painted by all, at least, to compare what comes out."""
@@ -194,7 +194,7 @@ def _runners(
         faces=sample_faces(compared, network.size, seed=1),
         mels=sample_mels(compared, seed=1),
         quantise_faces=sample_faces(TO_QUANTISE[network.size], network.size, seed=2),
-        quantise_mels=sample_mels(TO_QUANTISE[network.size], seed=2),
+        quantise_mels=sample_mels(TO_QUANTISE[network.size], seed=2, pauses=True),
     )
     runners: list[_Runner] = []
     for backend, precision, device in _ways(libraries):

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.lipsync.wav2lip.mel import COLUMNS, SAMPLE_RATE, mel_spectrogram
+from mien.lipsync.wav2lip.mel import COLUMNS, SAMPLE_RATE, SILENCE, mel_spectrogram
 
 
 def sample_faces(count: int, size: int, seed: int) -> NDArray[np.uint8]:
@@ -21,8 +21,11 @@ def sample_faces(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     return faces
 
 
-def sample_mels(count: int, seed: int) -> NDArray[np.float32]:
-    """float32[count, 80, 16] of a babble: three formants and a hiss, four syllables a second."""
+def sample_mels(count: int, seed: int, *, pauses: bool = False) -> NDArray[np.float32]:
+    """float32[count, 80, 16] of a babble: three formants and a hiss, four syllables a second.
+
+    pauses: every third is silence, which sets other parts of the network in motion than sound does.
+    """
     random = np.random.default_rng(seed)
     seconds = 2 + count / 10
     t = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
@@ -37,4 +40,7 @@ def sample_mels(count: int, seed: int) -> NDArray[np.float32]:
     sound = 0.2 * syllables * (voice + 0.3 * random.standard_normal(len(t)))
     mel = mel_spectrogram(sound.astype(np.float32))
     firsts = random.integers(0, mel.shape[1] - COLUMNS, count)
-    return np.stack([mel[:, first : first + COLUMNS] for first in firsts])
+    mels = np.stack([mel[:, first : first + COLUMNS] for first in firsts])
+    if pauses:
+        mels[::3] = SILENCE
+    return mels

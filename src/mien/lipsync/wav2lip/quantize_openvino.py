@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.lipsync.wav2lip.backend import Choice
+from mien.lipsync.wav2lip.backend import Choice, Precision
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.openvino_backend import QUANTISATION_FILE, OpenVinoBackend
 from mien.lipsync.wav2lip.openvino_graph import decoder_model, feature_parts
@@ -23,6 +23,8 @@ from mien.lipsync.wav2lip.weights import fold
 from mien.lipsync.wav2lip.window import Window
 
 Progress = Callable[[float], None]
+
+PRECISIONS: tuple[Precision, Precision] = ("fp32", "int8")
 
 
 def quantise(
@@ -42,41 +44,35 @@ def quantise(
     Two dozen samples are enough: the ranges hardly move beyond (0.1 dB).
     """
     held = held_out(len(faces))
+    fp32, int8 = (Choice("openvino", name, threads=threads) for name in PRECISIONS)
+    exact = OpenVinoBackend(checkpoint, window, fp32, None, (1,))
+    on_progress(0.1)
     found = calibrated(
-        checkpoint,
-        window,
-        faces[~held],
-        mels[~held],
-        lambda share: on_progress(0.8 * share),
-        threads=threads,
+        exact, checkpoint, faces[~held], mels[~held], lambda share: on_progress(0.1 + 0.7 * share)
     )
     found.save(folder / QUANTISATION_FILE)
-    exact = OpenVinoBackend(
-        checkpoint, window, Choice("openvino", "fp32", threads=threads), None, (1,)
-    )
-    int8 = OpenVinoBackend(
-        checkpoint, window, Choice("openvino", "int8", threads=threads), found, (1,)
-    )
+    made = OpenVinoBackend(checkpoint, window, int8, found, (1,))
     on_progress(0.9)
-    quality = psnr_between(int8, exact, faces[held], mels[held])
+    quality = psnr_between(made, exact, faces[held], mels[held])
     on_progress(1.0)
     return quality
 
 
 def calibrated(
+    exact: OpenVinoBackend,
     checkpoint: Checkpoint,
-    window: Window,
     faces: NDArray[np.uint8],
     mels: NDArray[np.float32],
     on_progress: Progress = lambda share: None,
-    *,
-    threads: int = 0,
 ) -> Quantisation:
-    """The ranges of what enters each convolution, over all samples (shapes as in quantise)."""
+    """The ranges of what enters each convolution, over all samples; see quantise.
+
+    exact: the same weights in float32, with a batch size of 1. What is found holds for any window
+    that begins at the same row.
+    """
+    window = exact.window
     network = checkpoint.architecture
     names = quantised_names(network)
-    choice = Choice("openvino", "fp32", threads=threads)
-    exact = OpenVinoBackend(checkpoint, window, choice, None, (1,))
     model = decoder_model(network, fold(network, checkpoint.state), window, 1, observed=names)
     request = exact.compiled(model)
     seen = {name: Observer() for name in names}

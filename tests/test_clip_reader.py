@@ -123,6 +123,15 @@ def test_each_instant_shows_the_nearest_picture() -> None:
         assert abs(at - instant) == pytest.approx(np.abs(times - instant).min())
 
 
+def test_a_gap_is_named(tmp_path: Path) -> None:
+    times = [Fraction(i, FPS) + (3 if i >= 30 else 0) for i in range(60)]
+    path = encode(tmp_path / "gap.mp4", map(numbered, range(60)), times=times)
+    error = refused(path)
+    assert error.code == "frozen" and "between 1.16 s and 4.20 s" in error.en
+    assert len(read(path, Part(4.3, 5.3))) == 25
+    assert len(read(path, Part(0, 1.0))) == 25
+
+
 def test_a_part_is_cut_at_its_frames(tmp_path: Path) -> None:
     path = encode(tmp_path / "p.mp4", map(numbered, range(100)), options={"g": "30"})
     assert [number(p) for p in read(path, Part(1.2, 3.0))] == list(range(30, 75))
@@ -133,7 +142,7 @@ def test_a_part_is_cut_at_its_frames(tmp_path: Path) -> None:
 
 
 def test_long_clips_are_cut_and_say_so(tmp_path: Path) -> None:
-    times = [Fraction(i) for i in range(70)]
+    times = [Fraction(i) for i in range(70)]  # a picture a second is the fewest
     path = encode(tmp_path / "l.mp4", map(numbered, range(70)), times=times)
     with VideoReader(path) as video:
         assert video.cropped_sec > 69 and video.frames == 60 * FPS

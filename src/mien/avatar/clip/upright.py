@@ -80,6 +80,7 @@ class Upright:
             interpolation=(Interpolation.AREA if smaller else Interpolation.BICUBIC)
             | Interpolation.ACCURATE_RND
             | Interpolation.FULL_CHR_H_INT,
+            threads=1,
         ).to_ndarray()
         picture = (
             self.hdr.to_sdr(np.asarray(rgb, np.uint16)) if self.hdr else np.asarray(rgb, np.uint8)

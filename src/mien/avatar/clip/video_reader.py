@@ -26,6 +26,7 @@ SHORTEST_SEC = 0.5
 USUAL_SEC = 60.0  # kept of a longer clip: at 720p that is about 300 MB of pictures
 LONGEST_SEC = 120.0  # of a part that was asked for
 MISSING_SEC = 0.5  # of the end, from which a file counts as cut off
+FROZEN_SEC = 1.5  # without a picture; a person who stands still for longer has not been filmed
 
 # Containers of clips, and of sound alone so as to say so. Playlists and the like are left out:
 # a file that is one would make FFmpeg open others, and addresses of the network.
@@ -66,7 +67,7 @@ class VideoReader:
         self._container = _opened(path)
         try:
             self._stream = _video_stream(self._container)
-            self._stream.thread_type = "AUTO"
+            _in_this_thread(self._stream)
             self.codec = self._stream.codec_context.name
             self._upright = self._first_look()
             self.size = self._upright.size
@@ -138,9 +139,11 @@ class VideoReader:
             good = good or not frame.is_corrupt
             if at <= last:
                 continue
+            if at - last > FROZEN_SEC and at > start and math.isfinite(last):
+                raise _frozen(max(last, start) - self._origin, at - self._origin)
             last = at
             span = frame.duration * float(frame.time_base) if frame.time_base else 0.0
-            yield at, span or 1 / rate, frame
+            yield at, min(span or 1 / rate, MISSING_SEC), frame
             if at > end + 1:
                 return
         missing = min(self._whole, self._part.end) - (last - self._origin + 1 / rate)
@@ -153,7 +156,7 @@ class VideoReader:
         with _opened(self._path) as container:
             stream = container.streams[self._stream.index]
             assert isinstance(stream, VideoStream)
-            stream.thread_type = "AUTO"
+            _in_this_thread(stream)
             if start > self._origin and stream.time_base is not None:
                 with suppress(av.FFmpegError):  # then everything before is decoded and dropped
                     container.seek(int(start / stream.time_base), stream=stream)
@@ -209,6 +212,12 @@ def _opened(path: Path) -> InputContainer:
         ) from error
 
 
+def _in_this_thread(stream: VideoStream) -> None:
+    """Threads of a decoder that has something to complain of take Python's lock for it, and wait
+    for ever for one that closes them (PyAV issues 751, 909, 2276)."""
+    stream.codec_context.thread_count = 1
+
+
 def _video_stream(container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
@@ -257,6 +266,16 @@ def _damaged(at: float, whole: float) -> ClipError:
         f"The clip is damaged or incomplete: its pictures end at {max(at, 0):.2f} s{of_en}. Export "
         f"or copy it again{keep}.",
         f"视频已损坏或不完整：画面只到 {max(at, 0):.2f} 秒{of_zh}。请重新导出或复制{keep_zh}。",
+    )
+
+
+def _frozen(start: float, end: float) -> ClipError:
+    return ClipError(
+        "frozen",
+        f"There are no pictures between {start:.2f} s and {end:.2f} s of the clip; film again, or "
+        "use a part without that gap with --part.",
+        f"视频在 {start:.2f} 秒到 {end:.2f} 秒之间没有画面；请重新拍摄，"
+        "或用 --part 选取没有空缺的一段。",
     )
 
 

@@ -237,11 +237,9 @@ def test_a_part_keeps_the_clips_own_counting(tmp_path: Path) -> None:
 
 
 def test_ends_that_meet_go_round(tmp_path: Path) -> None:
-    """A head that sways once: its last picture goes over into the first."""
-    film = [
-        still(pose=Pose(yaw=4 * np.sin(2 * np.pi * i / 30), roll=2 * np.cos(2 * np.pi * i / 30)))
-        for i in range(30)
-    ]
+    """A head that sways and nods: its last picture goes over into the first."""
+    turn = [2 * np.pi * i / 30 for i in range(30)]
+    film = [still(pose=Pose(yaw=4 * np.sin(t), pitch=5 * np.sin(2 * t))) for t in turn]
     round_ = build_clip(encode(tmp_path / "r.mp4", film), request(tmp_path))
     half = build_clip(encode(tmp_path / "h.mp4", film[:26]), request(tmp_path, replace_old=True))
     assert (round_.loop, half.loop) == ("forward", "pingpong")

@@ -48,20 +48,20 @@ def test_rows_say_how_close_to_float32_they_are(result: dict) -> None:
 
 
 def test_ratios_are_to_plain_pytorch(result: dict) -> None:
-    eager = [row for row in result["rows"] if row["backend"] == "torch eager"]
+    eager = [row for row in result["rows"] if row["backend"].startswith("torch eager")]
     if not eager:
         assert "mien[torch]" in result["why_no_ratio"]
         assert all(row["ratio"] is None for row in result["rows"])
         return
     assert result["why_no_ratio"] is None
-    assert eager[0]["ratio"] == 1 and eager[0]["window"] == "full" and not eager[0]["cached"]
+    assert all(row["window"] == "full" and not row["cached"] for row in eager)
+    quickest = min(row["ms_per_frame"] for row in eager)
     for row in result["rows"]:
-        expected = eager[0]["ms_per_frame"] / row["ms_per_frame"]
-        assert row["ratio"] == pytest.approx(expected, rel=0.01, abs=0.01)
+        assert row["ratio"] == pytest.approx(quickest / row["ms_per_frame"], rel=0.01, abs=0.01)
 
 
 def test_less_work_takes_less_time(result: dict) -> None:
-    """By CPU time of the best of several tries, which other load hardly changes."""
+    """By the best of several tries, which other load changes least."""
     best = {
         (row["cached"], row["window"]): row["ms_best"]
         for row in result["rows"]

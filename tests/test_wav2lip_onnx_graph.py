@@ -77,14 +77,16 @@ def parts(size: int, window: Window) -> list[np.ndarray]:
     return [x.reshape(-1, *part.shape) for x, part in zip(flat, window.features, strict=True)]
 
 
-@pytest.mark.parametrize("subpixel", [False, True], ids=["transposed", "subpixel"])
-@SIZES
-def test_the_whole_network_agrees_with_the_reference(size, subpixel):
-    given = inputs(size)
+@cache
+def whole(size: int, subpixel: bool = False) -> np.ndarray:
     graph = full_graph(architecture(size), folded(size), subpixel=subpixel)
     onnx.checker.check_model(graph, full_check=True)
-    out = run(graph, mel=given["mel"], faces=given["six"])
-    np.testing.assert_allclose(out, given["out"], **FP32)
+    return run(graph, mel=inputs(size)["mel"], faces=inputs(size)["six"])
+
+
+@pytest.mark.parametrize(("size", "subpixel"), [(96, False), (96, True), (256, False)])
+def test_the_whole_network_agrees_with_the_reference(size, subpixel):
+    np.testing.assert_allclose(whole(size, subpixel), inputs(size)["out"], **FP32)
 
 
 @SIZES
@@ -101,10 +103,8 @@ def test_the_encoder_agrees_with_the_reference(size):
 
 @SIZES
 def test_cached_features_paint_what_the_whole_network_paints(size):
-    given = inputs(size)
-    whole = run(full_graph(architecture(size), folded(size)), mel=given["mel"], faces=given["six"])
     cached = decoded(size, FULL(architecture(size)))
-    np.testing.assert_allclose(cached, whole, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(cached, whole(size), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -120,16 +120,16 @@ def test_cached_features_paint_what_the_whole_network_paints(size):
 )
 def test_a_window_is_exact(size, top, left, right, subpixel):
     network = architecture(size)
-    whole = decoded(size, FULL(network), subpixel)
+    full = decoded(size, FULL(network), subpixel)
     part = decoded(size, Window(network, top, left, right), subpixel)
-    np.testing.assert_allclose(part, whole[:, :, top:, left:right], atol=2e-6, rtol=0)
+    np.testing.assert_allclose(part, full[:, :, top:, left:right], atol=2e-6, rtol=0)
 
 
 def test_features_of_a_window_are_cut_out_of_all():
-    whole, window = FULL(architecture(96)), Window(architecture(96), 48, 12, 84)
+    full, window = FULL(architecture(96)), Window(architecture(96), 48, 12, 84)
     cut = [
         values[:, :, part.rows, part.columns].reshape(len(values), -1)
-        for values, part in zip(parts(96, whole), window.features, strict=True)
+        for values, part in zip(parts(96, full), window.features, strict=True)
     ]
     np.testing.assert_array_equal(np.concatenate(cut, 1), features(96, window))
 

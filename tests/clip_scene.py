@@ -86,6 +86,8 @@ class Eye:
         self._telling = tuple(found[:: max(1, len(found) // 4000)].T)
         self._known = self._filmed[:, *self._telling].astype(np.int16)
         self._always = np.abs(self._filmed.astype(np.int16) - self._rest).max(3).min(0) > 20
+        first, stop = person.package.idle or (0, 0)
+        self._rest[first:stop] = self._filmed[first:stop]  # closed by itself: shown as filmed
         self._rest_colour = [rest[self._always].mean(0) for rest in self._rest]
 
     def see(self, picture: Image) -> Sight:

@@ -26,13 +26,13 @@ from mien.avatar.contract import Avatar, Pose
 from mien.avatar.errors import AvatarError
 from mien.avatar.library import (
     avatar_info,
-    forget_pictures,
     list_avatars,
     load_avatar,
     natural_size,
 )
 from mien.cli import app
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest, MouthShape
+from mien.lipsync.wav2lip.artefacts import cache_folder
 from mien.media.tick import SAMPLES_PER_TICK, Image
 from mien.media.timeline import SpeechWindow, TickPlan
 from mien.painter import Painter
@@ -386,11 +386,13 @@ def test_show_draws_the_clip_and_a_trial_paste(own: Path, tmp_path: Path) -> Non
 
 def test_deleting_takes_the_cached_pictures_along(own: Path, cache: Path) -> None:
     load_avatar("filmed", (128, 128), style=ClipStyle("disk"))
+    features = cache_folder() / "faces" / "filmed-0123456789abcdef.features"
+    features.parent.mkdir(parents=True)
+    features.touch()
     assert len(list(cache.glob("*.npy"))) == 1
     done = runner.invoke(app, ["avatar", "delete", "filmed", "--yes"])
     assert done.exit_code == 0 and not (own / "filmed").exists()
-    assert not list(cache.glob("*.npy"))
-    forget_pictures(own / "broken")  # nothing to forget is no error
+    assert not list(cache.glob("*.npy")) and not features.exists()
 
 
 def test_presenters_are_what_they_were() -> None:

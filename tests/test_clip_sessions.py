@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from clip_scene import MOVED, Scene, scene
 from harness import Server, Viewer, new_session, running_server, until, watching
+from mien.painter import VEIL_TICKS
 
 __all__ = ["scene"]
 
@@ -84,7 +85,8 @@ async def test_an_interruption_closes_the_mouth(client: httpx.AsyncClient, scene
         await asyncio.sleep(0.5)
         assert not viewer.loud_times(since)
         after = moved(scene, viewer, since, every=1)
-        assert after and not any(open_ for _, open_ in after)
+        # Coming back to the clip's silent passage, the painted mouth gives way to the filmed one.
+        assert after and sum(open_ for _, open_ in after) <= VEIL_TICKS
 
 
 async def test_only_the_mouth_is_painted_in_a_stream(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from mien.avatar.contract import Pose
 from mien.lipsync.contract import Mouth, MouthRequest
 from mien.media.speech import SpeechChunk
 from mien.media.tick import TICK_SEC
 from mien.media.timeline import TickPlan, Timeline
-from mien.painter import ENTRY_TICKS, FADE_TICKS, Painter
+from mien.painter import ENTRY_TICKS, FADE_TICKS, VEIL_TICKS, Painter
 
 CLIP = 7
 SPEAKING, RESTING = 240, 0
@@ -20,8 +21,11 @@ SPEAKING, RESTING = 240, 0
 class ClipLife:
     """Another picture of the clip every tick."""
 
+    def __init__(self, closed: range = range(0)) -> None:
+        self._closed = closed
+
     def pose(self, tick: int, energy: float, activity: str) -> Pose:
-        return Pose(frame=tick % CLIP)
+        return Pose(frame=tick % CLIP, closed=tick in self._closed)
 
     def gesture(self, name: str) -> None:
         """A clip has its own manner."""
@@ -32,13 +36,18 @@ class ClipFace:
 
     name, size = "clip", (2, 2)
 
+    def __init__(self, closed: range = range(0)) -> None:
+        self.weights: list[float] = []
+        self._closed = closed
+
     def life(self, seed: int) -> ClipLife:
-        return ClipLife()
+        return ClipLife(self._closed)
 
     def compose(self, tick: int, mouth: Mouth | None, pose: Pose) -> np.ndarray:
         picture = np.zeros((2, 2, 3), np.uint8)
         picture[0] = 99 if mouth is None or mouth.patch is None else mouth.patch[0, 0]
         picture[1] = pose.frame
+        self.weights.append(0.0 if mouth is None else mouth.weight)
         return picture
 
 
@@ -59,7 +68,7 @@ class Patches:
         return Mouth(patch=np.full((4, 8, 3), RESTING, np.uint8)) if self.rests else None
 
 
-def performed(engine: Patches, speech_ticks: int) -> list[TickPlan]:
+def performed(engine: Patches, speech_ticks: int, face: ClipFace | None = None) -> list[TickPlan]:
     timeline = Timeline(engine.sample_rate, engine.context)
     for _ in range(3):
         timeline.plan()
@@ -67,7 +76,7 @@ def performed(engine: Patches, speech_ticks: int) -> list[TickPlan]:
     pcm = np.full(round(speech_ticks * TICK_SEC * 22_050), 4000, np.int16)
     timeline.say(SpeechChunk(0, 1, "text", pcm, 22_050, last=True))
     plans = [timeline.plan() for _ in range(speech_ticks + 8)]
-    Painter(ClipFace(), engine, seed=0).paint(plans, "idle")
+    Painter(face or ClipFace(), engine, seed=0).paint(plans, "idle")
     return plans
 
 
@@ -134,3 +143,16 @@ def test_another_person_lives_their_own_life_the_same_one_goes_on() -> None:
     painter.paint(plans[4:], "idle")
     shown = [int(plan.image[1, 0, 0]) for plan in plans if plan.image is not None]
     assert shown == [0, 1, 2, 3, CLIP + 1, CLIP + 1]
+
+
+def test_a_mouth_filmed_closed_is_shown_as_filmed_and_comes_and_goes_in_steps() -> None:
+    face = ClipFace(closed=range(100))
+    performed(Patches(), 10, face)
+    assert face.weights[0] == pytest.approx(1 / (ENTRY_TICKS + 1)), "speech comes out of the film"
+    assert face.weights[ENTRY_TICKS:10] == (10 - ENTRY_TICKS) * [1.0]
+    assert face.weights[10 + FADE_TICKS :] == (8 - FADE_TICKS) * [0.0], "and goes back to it"
+
+    face = ClipFace(closed=range(16, 100))  # the clip's silent passage is reached after speech
+    performed(Patches(), 10, face)
+    fading = face.weights[13 : 13 + VEIL_TICKS]
+    assert fading == pytest.approx([1 - (i + 1) / VEIL_TICKS for i in range(VEIL_TICKS)])

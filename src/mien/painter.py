@@ -11,6 +11,7 @@ import numpy as np
 
 from mien.avatar.contract import Avatar, Pose
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest
+from mien.media.tick import Image
 from mien.media.timeline import TickPlan
 
 # A mouth that is cut off closes over this many ticks.
@@ -18,6 +19,9 @@ FADE_TICKS = 3
 # A painted mouth passes into speech over this many: an engine knows what will be said a fifth of a
 # second ahead, and its first answer would jump open. Shapes are opened gently by their engine.
 ENTRY_TICKS = 2
+# Where a clip's own mouth is closed it is shown as filmed: sharper than any painted one. It comes
+# and goes over this many ticks.
+VEIL_TICKS = 5
 
 
 class Painter:
@@ -39,6 +43,13 @@ class Painter:
         self._last_mouth: Mouth | None = None
         self._since_speech = FADE_TICKS
         self._spoken = 0  # ticks since speech began
+        self._veil: float | None = None  # how much of the painted mouth at rest shows
+
+    def at_rest(self, index: int) -> Image:
+        """The person in silence, before the first picture is painted; from any thread."""
+        avatar, lipsync = self.cast
+        pose = avatar.life(self._seed).pose(index, 0.0, "idle")
+        return avatar.compose(index, None if pose.closed else lipsync.rest(pose.frame), pose)
 
     def paint(self, batch: Sequence[TickPlan], activity: str) -> None:
         """Give every plan but those left out its image; all mouths are rendered at once."""
@@ -52,7 +63,7 @@ class Painter:
         requests = [_request(plan, pose.frame) for plan, pose in drawn if plan.window is not None]
         mouths = iter(lipsync.render(requests) if requests else ())
         for plan, pose in drawn:
-            rest = lipsync.rest(pose.frame)
+            rest = self._resting(lipsync, pose)
             if plan.window is None:
                 mouth = self._closing(rest)
             else:
@@ -68,6 +79,13 @@ class Painter:
         if plan.window is None:
             return self._life.pose(plan.index, 0.0, activity)
         return self._life.pose(plan.index, _energy(plan), "speaking")
+
+    def _resting(self, lipsync: LipSync, pose: Pose) -> Mouth | None:
+        goal, step = (0.0 if pose.closed else 1.0), 1 / VEIL_TICKS
+        veil = goal if self._veil is None else self._veil
+        self._veil = min(max(goal, veil - step), veil + step)
+        rest = lipsync.rest(pose.frame)
+        return None if rest is None else rest.faded(self._veil)
 
     def _speaking(self, mouth: Mouth, rest: Mouth | None, starts: bool) -> Mouth:
         self._last_mouth, self._since_speech = mouth, 0
@@ -91,10 +109,12 @@ def _person(avatar: Avatar) -> tuple[type, str]:
 
 
 def _mixed(mouth: Mouth, rest: Mouth, weight: float) -> Mouth:
-    """So much of a painted mouth, and the rest of the resting one in the same place."""
+    """So much of a painted mouth, and the remainder of the resting one in the same place."""
     assert mouth.patch is not None and rest.patch is not None
-    patch = cv2.addWeighted(mouth.patch, weight, rest.patch, 1 - weight, 0)
-    return replace(rest, patch=np.asarray(patch, np.uint8))
+    both = weight + (1 - weight) * rest.weight
+    share = weight / both
+    patch = cv2.addWeighted(mouth.patch, share, rest.patch, 1 - share, 0)
+    return replace(rest, patch=np.asarray(patch, np.uint8), weight=both)
 
 
 def _request(plan: TickPlan, frame: int) -> MouthRequest:

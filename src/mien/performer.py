@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 
 import numpy as np
 
-from mien.avatar.contract import Avatar, Pose
+from mien.avatar.contract import Avatar
 from mien.lipsync.contract import LipSync
 from mien.media.clock import Clock, WallClock
 from mien.media.speech import Heard, SpeechChunk
@@ -180,7 +180,7 @@ class Performer:
         Drawn here and now, in some 2 ms, once per conversation.
         """
         try:
-            return self._painter.cast[0].compose(index, None, Pose())
+            return self._painter.at_rest(index)
         except Exception as error:
             _report("drawing the first picture failed", error)
             return None

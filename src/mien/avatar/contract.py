@@ -16,8 +16,8 @@ class Pose:
     blink: 0 open … 1 closed. yaw (to the picture's right), pitch (up), roll: head, degrees; an
     avatar holds together to ±8, ±6, ±6 and takes no more. sway_x, sway_y: the whole figure,
     pixels of a 512-pixel picture. breath: 0 … 1. gaze_x (to the picture's right), gaze_y (up):
-    -1 … 1, 0 = at the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face. frame:
-    which picture of their clip, for avatars that are one.
+    -1 … 1, 0 = at the viewer. brow: -1 frown … 1 raised. smile: 0 … 1 beyond the rest face. For
+    avatars that are a clip, frame: which picture of it; closed: whether the mouth is closed there.
     """
 
     blink: float = 0.0
@@ -32,6 +32,7 @@ class Pose:
     brow: float = 0.0
     smile: float = 0.0
     frame: int = 0
+    closed: bool = False
 
 
 class Life(Protocol):

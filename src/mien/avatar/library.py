@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from mien.avatar.clip.shelf import Shelf
 from mien.avatar.errors import AvatarError
 from mien.avatar.folder import Folder, read_toml
 from mien.avatar.package import Package, read_package
+from mien.lipsync.wav2lip.features import forget_features
 
 Person = AtlasAvatar | ClipAvatar
 
@@ -86,11 +88,17 @@ def natural_size(name_or_path: str | Path) -> tuple[int, int] | None:
     return clip_size(Folder(folder, data)) if data.get("kind") == "clip" else None
 
 
-def forget_pictures(folder: Path) -> None:
-    """Delete what is cached of the person in ``folder``, before the folder itself goes."""
+def delete_avatar(folder: Path) -> None:
+    """Delete the person in ``folder``, or a link to it, and what is cached. Raises OSError."""
     with contextlib.suppress(AvatarError):  # of a broken one nothing was ever shown
-        if read_toml(folder).get("kind") == "clip":
+        data = read_toml(folder)
+        if data.get("kind") == "clip":
+            forget_features(data["name"])
             forget_frames(read_clip(folder))
+    if folder.is_symlink():
+        folder.unlink()  # what it points to is not ours
+    else:
+        shutil.rmtree(folder)
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +98,7 @@ def delete(
     The presenters that come with mien stay. What was recorded with the avatar
     stays too; only its folder goes.
     """
-    from mien.avatar.library import forget_pictures, list_avatars
+    from mien.avatar.library import delete_avatar, list_avatars
 
     found = [info for info in list_avatars() if info.name == name]
     own = [info for info in found if not info.built_in]
@@ -111,9 +110,5 @@ def delete(
     folder = own[0].path
     if not yes and not typer.confirm(f"Delete {folder} for good?"):
         raise typer.Exit(1)
-    forget_pictures(folder)
-    if folder.is_symlink():
-        folder.unlink()  # what it points to is not ours
-    else:
-        shutil.rmtree(folder)
+    delete_avatar(folder)
     errors.print(f"[green]deleted[/] {escape(str(folder))}")

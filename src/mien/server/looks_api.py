@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from mien.avatar.library import delete_avatar as delete_person
 from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.api import AnyWardrobe
@@ -45,7 +45,7 @@ async def delete_avatar(wardrobe: AnyWardrobe, name: str) -> None:
             "只能删除自己创建的形象。",
             status=403,
         )
-    await asyncio.to_thread(shutil.rmtree, avatar.path)
+    await asyncio.to_thread(delete_person, avatar.path)
 
 
 @router.get("/backgrounds")

@@ -58,7 +58,8 @@ class ClipLife:
             self._advance()
         elif activity == "speaking":
             self._quiet_sec = 0.0
-        self._poses.append((tick, Pose(frame=self._frame)))
+        closed = self._idle is not None and self._idle[0] <= self._frame < self._idle[1]
+        self._poses.append((tick, Pose(frame=self._frame, closed=closed)))
         return self._poses[-1][1]
 
     def _advance(self) -> None:

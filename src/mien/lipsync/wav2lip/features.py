@@ -184,6 +184,12 @@ def _about(backend: Backend, checkpoint_digest: str, faces: Faces) -> dict[str, 
     }
 
 
+def forget_features(owner: str) -> None:
+    """Delete the cache files of an owner who is no more."""
+    folder = cache_folder() / "faces"
+    prune_others(folder / "none", _owner({}, owner))
+
+
 def _path(about: dict[str, str], owner: str) -> Path:
     digest = hashlib.sha256(repr(sorted(about.items())).encode()).hexdigest()
     return cache_folder() / "faces" / f"{_owner(about, owner)}-{digest[:16]}{SUFFIX}"

@@ -38,11 +38,11 @@ def number(picture: Image) -> int:
 
 
 def read(path: Path, part: Part | None = None) -> list[Image]:
-    with VideoReader(path, part) as video:
-        pictures = list(video.pictures())
-        assert all(p.shape == (video.size[1], video.size[0], 3) for p in pictures)
-        assert len(pictures) <= video.frames
-        return pictures
+    video = VideoReader(path, part)
+    pictures = list(video.pictures())
+    assert all(p.shape == (video.size[1], video.size[0], 3) for p in pictures)
+    assert len(pictures) <= video.frames
+    return pictures
 
 
 def refused(path: Path, part: Part | None = None) -> ClipError:
@@ -144,22 +144,22 @@ def test_a_part_is_cut_at_its_frames(tmp_path: Path) -> None:
 def test_long_clips_are_cut_and_say_so(tmp_path: Path) -> None:
     times = [Fraction(i) for i in range(70)]  # a picture a second is the fewest
     path = encode(tmp_path / "l.mp4", map(numbered, range(70)), times=times)
-    with VideoReader(path) as video:
-        assert video.cropped_sec > 69 and video.frames == 60 * FPS
-        assert sum(1 for _ in video.pictures()) == 60 * FPS
+    video = VideoReader(path)
+    assert video.cropped_sec > 69 and video.frames == 60 * FPS
+    assert sum(1 for _ in video.pictures()) == 60 * FPS
 
 
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     path = encode(tmp_path / "s.mp4", map(numbered, range(15)), aspect=Fraction(4, 3))
-    with VideoReader(path) as video:
-        assert video.size == (170, 96) and video.stored_size == SIZE
+    video = VideoReader(path)
+    assert video.size == (170, 96) and video.stored_size == SIZE
 
 
 def test_large_clips_are_scaled_and_say_so(tmp_path: Path) -> None:
     path = encode(tmp_path / "4k.mp4", [numbered(0, (3840, 2160))] * 13)
-    with VideoReader(path) as video:
-        assert video.size == (1920, 1080) and video.notes == ["scaled"]
-        assert next(video.pictures()).shape == (1080, 1920, 3)
+    video = VideoReader(path)
+    assert video.size == (1920, 1080) and video.notes == ["scaled"]
+    assert next(video.pictures()).shape == (1080, 1920, 3)
 
 
 def test_odd_sizes_lose_a_line_and_no_sharpness(tmp_path: Path) -> None:
@@ -199,9 +199,9 @@ def test_high_dynamic_range_looks_as_meant(tmp_path: Path, curve: str, trc: int)
     picture[:, :64], picture[:, 64:] = round(255 * grey), round(255 * white)
     tags = {"color_trc": trc, "color_primaries": 9, "colorspace": 9}
     path = encode(tmp_path / "h.mp4", [picture] * 13, "libx265", pixels="yuv420p10le", tags=tags)
-    with VideoReader(path) as video:
-        assert video.notes == ["hdr"]
-        seen = next(video.pictures()).astype(int)
+    video = VideoReader(path)
+    assert video.notes == ["hdr"]
+    seen = next(video.pictures()).astype(int)
     assert np.ptp(seen, axis=2).max() <= 3
     assert 90 <= seen[48, 20].mean() <= 125 and 220 <= seen[48, 110].mean() <= 240
 
@@ -278,6 +278,13 @@ def test_sound_alone(tmp_path: Path) -> None:
             container.mux(stream.encode(silence))
         container.mux(stream.encode())
     assert refused(path).code == "no_pictures"
+
+
+def test_pictures_that_cannot_be_decoded(tmp_path: Path) -> None:
+    path = encode(tmp_path / "x.mp4", map(numbered, range(30)))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz1").replace(b"avcC", b"zzzC"))
+    error = refused(path)
+    assert error.code in ("damaged", "not_a_video") and "MP4 (H.264)" in error.en
 
 
 @pytest.mark.parametrize("count", [1, 12])

@@ -78,41 +78,42 @@ def build_clip(
     tell = on_progress or (lambda share, step: None)
     target = target_folder(request)
     check_consent(request)
-    with VideoReader(path, request.part) as video:
-        tell(0.01, "models")
-        models = obtain_models(request.models, lambda share: tell(0.01 + 0.06 * share, "models"))
-        tell(0.07, "frames")
-        width, height = video.size
-        needed = round(video.frames * width * height * PIXEL_BYTES)
-        with half_made(target, needed) as folder:
-            tracker = Tracker(FaceReader(models), video.size)
-            with PictureWriter(folder) as writer:
-                for picture in video.pictures():
-                    writer.write(picture)
-                    if not tracker.see(picture):
-                        break
-                    share = min(1.0, len(tracker.track.points) / video.frames)
-                    tell(0.07 + 0.85 * share, "frames")
-            tell(0.92, "motion")
-            check_face_is_there(tracker.track, video.first_frame)
-            raw = without_slips(filled(tracker.track.points))
-            seen = Seen(tracker.track, raw, smoothed(raw), video.first_frame)
-            advice = _notes(video) + check_track(seen)
-            idle, idle_advice = idle_passage(seen.points, request.idle, video.first_frame)
-            advice += idle_advice
-            if request.strict and advice:
-                raise ClipError(advice[0].code, advice[0].en, advice[0].zh)
-            loop = best_loop(seen.points, seen.track) if request.loop == "auto" else request.loop
-            tell(0.97, "files")
-            _write_faces(folder / FACES, seen, request.as_published)
-            data = _description(request, seen, loop, idle)
-            (folder / "avatar.toml").write_text(toml(data), encoding="utf-8")
-            size = writer.bytes + sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
+    video = VideoReader(path, request.part)
+    tell(0.01, "models")
+    models = obtain_models(request.models, lambda share: tell(0.01 + 0.06 * share, "models"))
+    tell(0.07, "frames")
+    width, height = video.size
+    needed = round(video.frames * width * height * PIXEL_BYTES)
+    with half_made(target, needed) as folder:
+        tracker = Tracker(FaceReader(models), video.size)
+        with PictureWriter(folder) as writer:
+            for picture in video.pictures():
+                writer.write(picture)
+                if not tracker.see(picture):
+                    break
+                share = min(1.0, len(tracker.track.points) / video.frames)
+                tell(0.07 + 0.85 * share, "frames")
+        tell(0.92, "motion")
+        check_face_is_there(tracker.track, video.first_frame)
+        raw = without_slips(filled(tracker.track.points))
+        seen = Seen(tracker.track, raw, smoothed(raw), video.first_frame)
+        advice = check_track(seen)
+        idle, idle_advice = idle_passage(seen.points, request.idle, video.first_frame)
+        advice += idle_advice
+        if request.strict and advice:
+            raise ClipError(advice[0].code, advice[0].en, advice[0].zh)
+        loop = best_loop(seen.points, seen.track) if request.loop == "auto" else request.loop
+        tell(0.97, "files")
+        _write_faces(folder / FACES, seen, request.as_published)
+        data = _description(request, seen, loop, idle)
+        (folder / "avatar.toml").write_text(toml(data), encoding="utf-8")
+        size = writer.bytes + sum(f.stat().st_size for f in folder.iterdir() if f.is_file())
     tell(1.0, "files")
-    return ClipBuilt(target, advice, video.size, len(raw), loop, idle, size)
+    return ClipBuilt(target, _notes(video) + advice, video.size, len(raw), loop, idle, size)
 
 
 def _notes(video: VideoReader) -> list[Advice]:
+    """What was done to the pictures: worth saying, and no reason to refuse a clip."""
     width, height = video.size
     stored = f"{video.stored_size[0]}×{video.stored_size[1]}"
     found = []

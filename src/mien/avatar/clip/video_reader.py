@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import av
 from av.container import InputContainer
@@ -19,7 +18,7 @@ from av.video.stream import VideoStream
 
 from mien.avatar.clip.errors import ClipError
 from mien.avatar.clip.resampled import resampled
-from mien.avatar.clip.upright import Upright
+from mien.avatar.clip.upright import MOST_PIXELS, Upright
 from mien.media.tick import FPS, Image
 
 SHORTEST_SEC = 0.5
@@ -45,7 +44,7 @@ class Part:
 
 
 class VideoReader:
-    """One opened clip; use it as a context manager.
+    """One clip's file.
 
     size: width, height of the pictures. stored_size: as in the file. codec: its name. seconds: of
     what will be read, as the file says; 0 when it does not say. first_frame: number of the first
@@ -64,35 +63,19 @@ class VideoReader:
                     "文件是空的（0 字节）；请重新复制或导出视频。",
                 )
         self._path = path
-        self._container = _opened(path)
-        try:
-            self._stream = _video_stream(self._container)
-            _in_this_thread(self._stream)
-            self.codec = self._stream.codec_context.name
-            self._upright = self._first_look()
-            self.size = self._upright.size
-            self.stored_size = self._upright.stored_size
-            whole = _seconds(self._container, self._stream)
-            self._check_part(part, whole)
-            self._part = part or Part(0.0, USUAL_SEC)
-            self.cropped_sec = whole if part is None and whole > USUAL_SEC + 0.02 else 0.0
-            self._whole = whole
-            self.seconds = max(0.0, min(whole, self._part.end) - self._part.start)
-            self.first_frame = round(self._part.start * FPS)
-        except BaseException:
-            self._container.close()
-            raise
-
-    def __enter__(self) -> VideoReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._container.close()
+        with _opened(path) as container:
+            stream = _video_stream(container)
+            self.codec = stream.codec_context.name
+            self._origin, self._upright = _first_look(container, stream)
+            self._index = stream.index
+            self._rate = float(stream.average_rate or stream.guessed_rate or FPS)
+            self._whole = _seconds(container, stream)
+        _check_part(part, self._whole)
+        self._part = part or Part(0.0, USUAL_SEC)
+        self.size, self.stored_size = self._upright.size, self._upright.stored_size
+        self.seconds = max(0.0, min(self._whole, self._part.end) - self._part.start)
+        self.first_frame = round(self._part.start * FPS)
+        self.cropped_sec = self._whole if part is None and self._whole > USUAL_SEC + 0.02 else 0.0
 
     @property
     def notes(self) -> list[str]:
@@ -106,10 +89,10 @@ class VideoReader:
         return max(1, math.ceil(seconds * FPS))
 
     def pictures(self) -> Iterator[Image]:
-        """uint8[H, W, 3] RGB, 25 a second: of each instant the picture nearest to it. Two in a
-        row can be the same array; it is the caller's only to read.
+        """uint8[H, W, 3] RGB, 25 a second: of each instant the picture nearest to it. Reads the
+        file anew each time.
 
-        Raises ClipError: "damaged", "too_short".
+        Raises ClipError: "damaged", "frozen", "too_short".
         """
         count = 0
         most = round((self._part.end - self._part.start) * FPS)
@@ -126,7 +109,7 @@ class VideoReader:
 
     def _decoded(self) -> Iterator[tuple[float, float, av.VideoFrame]]:
         """Time, duration (both seconds) and picture, ascending; begins just before the part."""
-        rate = float(self._stream.average_rate or self._stream.guessed_rate or FPS)
+        rate = self._rate
         start, end = self._origin + self._part.start, self._origin + self._part.end
         last = -math.inf
         good = False
@@ -154,7 +137,7 @@ class VideoReader:
         """Opened anew: the first look has consumed the beginning, and not every file can seek."""
         seen = self._origin
         with _opened(self._path) as container:
-            stream = container.streams[self._stream.index]
+            stream = container.streams[self._index]
             assert isinstance(stream, VideoStream)
             _in_this_thread(stream)
             if start > self._origin and stream.time_base is not None:
@@ -167,32 +150,37 @@ class VideoReader:
             except av.FFmpegError as error:
                 raise _damaged(seen - self._origin, self._whole) from error
 
-    def _first_look(self) -> Upright:
-        """What the first picture says of size, turn and colour."""
-        try:
-            for frame in self._container.decode(self._stream):
-                self._origin = frame.time or 0.0
-                return Upright.of(frame, self._stream)
-        except (av.FFmpegError, ValueError) as error:
-            raise _damaged(0.0, 0.0) from error
-        raise _no_pictures()
 
-    def _check_part(self, part: Part | None, whole: float) -> None:
-        if whole and whole < SHORTEST_SEC:
-            raise _too_short(whole)
-        if part is None:
-            return
-        length = min(part.end, whole or part.end) - part.start
-        if part.start < 0 or not SHORTEST_SEC <= length <= LONGEST_SEC:
-            raise ClipError(
-                "bad_part",
-                f"The part {part.start:g}-{part.end:g} s cannot be used: it must lie in the clip"
-                + (f" (which is {whole:.1f} s long)" if whole else "")
-                + f" and be {SHORTEST_SEC:g} to {LONGEST_SEC:g} s long.",
-                f"无法使用 {part.start:g}-{part.end:g} 秒这一段：它必须在视频之内"
-                + (f"（视频长 {whole:.1f} 秒）" if whole else "")
-                + f"，长度为 {SHORTEST_SEC:g} 到 {LONGEST_SEC:g} 秒。",
-            )
+def _first_look(container: InputContainer, stream: VideoStream) -> tuple[float, Upright]:
+    """When the first picture is shown, and what it says of size, turn and colour."""
+    _in_this_thread(stream)
+    context = stream.codec_context
+    try:
+        if context.width * context.height <= MOST_PIXELS:
+            for frame in container.decode(stream):
+                return frame.time or 0.0, Upright.of(frame, stream)
+    except (av.FFmpegError, ValueError) as error:
+        raise _damaged(0.0, 0.0) from error
+    raise _damaged(0.0, 0.0)
+
+
+def _check_part(part: Part | None, whole: float) -> None:
+    """whole: seconds of the clip, 0 where that is not known."""
+    if whole and whole < SHORTEST_SEC:
+        raise _too_short(whole)
+    if part is None:
+        return
+    length = min(part.end, whole or part.end) - part.start
+    if part.start < 0 or not SHORTEST_SEC <= length <= LONGEST_SEC:
+        raise ClipError(
+            "bad_part",
+            f"The part {part.start:g}-{part.end:g} s cannot be used: it must lie in the clip"
+            + (f" (which is {whole:.1f} s long)" if whole else "")
+            + f" and be {SHORTEST_SEC:g} to {LONGEST_SEC:g} s long.",
+            f"无法使用 {part.start:g}-{part.end:g} 秒这一段：它必须在视频之内"
+            + (f"（视频长 {whole:.1f} 秒）" if whole else "")
+            + f"，长度为 {SHORTEST_SEC:g} 到 {LONGEST_SEC:g} 秒。",
+        )
 
 
 def _opened(path: Path) -> InputContainer:
@@ -221,7 +209,7 @@ def _in_this_thread(stream: VideoStream) -> None:
 def _video_stream(container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
-        raise _no_pictures()
+        raise _no_pictures() if container.streams.audio else _damaged(0.0, 0.0)
     usual = [s for s in streams if s.disposition & Disposition.default]
     stream = (usual or streams)[0]
     if stream.codec_context is None:
@@ -261,11 +249,18 @@ def _damaged(at: float, whole: float) -> ClipError:
     of_zh = f"（全长 {whole:.1f} 秒）" if whole else ""
     keep = f" or use what is intact with --part 0-{at - 0.1:.1f}" if at > SHORTEST_SEC + 0.1 else ""
     keep_zh = f"，或用 --part 0-{at - 0.1:.1f} 只使用完好的部分" if keep else ""
+    if at <= 0:
+        return ClipError(
+            "damaged",
+            "None of the clip's pictures can be read: it is damaged, or coded in a way that is not "
+            "known here. Export it again, as MP4 (H.264) for instance.",
+            "视频画面无法读取：文件已损坏，或编码无法识别。请重新导出，例如导出为 MP4（H.264）。",
+        )
     return ClipError(
         "damaged",
-        f"The clip is damaged or incomplete: its pictures end at {max(at, 0):.2f} s{of_en}. Export "
+        f"The clip is damaged or incomplete: its pictures end at {at:.2f} s{of_en}. Export "
         f"or copy it again{keep}.",
-        f"视频已损坏或不完整：画面只到 {max(at, 0):.2f} 秒{of_zh}。请重新导出或复制{keep_zh}。",
+        f"视频已损坏或不完整：画面只到 {at:.2f} 秒{of_zh}。请重新导出或复制{keep_zh}。",
     )
 
 

@@ -77,6 +77,8 @@ def test_the_table_has_a_line_for_each_row(result: dict) -> None:
 def test_a_way_that_fails_is_named_and_the_others_go_on(monkeypatch) -> None:
     ways = [("openvino", "fp16", "cpu"), ("openvino", "fp32", "cpu")]
     monkeypatch.setattr(lipsync, "_ways", lambda libraries: iter(ways))
+    lower = ({"window": (48, 0, 96), "cached": True}, "lower")
+    monkeypatch.setattr(lipsync, "_cases", lambda network: iter([lower]))
     found = lipsync._measure(lambda share: None, (96,), 0.1, (), 2, 1, None)
     assert [(s["precision"], s["backend"]) for s in found["skipped"]] == [("fp16", "openvino")]
     assert "fp16" in found["skipped"][0]["why"]

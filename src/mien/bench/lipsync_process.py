@@ -145,8 +145,25 @@ def _loaded(
     checkpoint: Checkpoint, window: Window, task: Task, samples: dict[str, NDArray[Any]]
 ) -> Backend:
     choice = Choice(task["backend"], task["precision"], task["device"], task["threads"])  # type: ignore[arg-type]
+    folder = _quantised(checkpoint, window, choice, task, samples)
+    if choice.backend != "openvino":
+        return backends.load(checkpoint, window, choice, folder)
+    from mien.lipsync.wav2lip import openvino_backend
+
+    # Its models are of one batch size each: only the one that is measured need be made.
+    return openvino_backend.load(checkpoint, window, choice, folder, (task["batch"],))
+
+
+def _quantised(
+    checkpoint: Checkpoint,
+    window: Window,
+    choice: Choice,
+    task: Task,
+    samples: dict[str, NDArray[Any]],
+) -> Path | None:
+    """Folder of what int8 needs, made by samples that nothing is compared on."""
     if choice.precision != "int8":
-        return backends.load(checkpoint, window, choice)
+        return None
     # OpenVINO's ranges hold for all windows from the same row; ONNX Runtime's are in its graphs.
     which = str(window.top) if choice.backend == "openvino" else window.key
     folder = Path(task["outputs"]) / which
@@ -154,7 +171,7 @@ def _loaded(
         folder.mkdir()
         given = samples["quantise_faces"], samples["quantise_mels"], folder
         _QUANTISERS[choice.backend]()(checkpoint, window, *given, threads=choice.threads)
-    return backends.load(checkpoint, window, choice, folder)
+    return folder
 
 
 def _openvino() -> Quantise:

@@ -53,11 +53,16 @@ def has_bf16() -> bool:
 
 
 def load(
-    checkpoint: Checkpoint, window: Window, choice: Choice, quantised: Path | None = None
+    checkpoint: Checkpoint,
+    window: Window,
+    choice: Choice,
+    quantised: Path | None = None,
+    batch_sizes: tuple[int, ...] = BATCH_SIZES,
 ) -> OpenVinoBackend:
     """The network, ready to run.
 
     quantised: folder of what int8 needs; None = where ``mien models optimize`` puts it.
+    batch_sizes: ascending.
     Raises:
         BackendError: what is missing or wrong, and what to do about it.
     """
@@ -73,7 +78,7 @@ def load(
     quantisation = None
     if choice.precision == "int8":
         quantisation = _quantisation(checkpoint, window, choice, quantised)
-    return OpenVinoBackend(checkpoint, window, choice, quantisation)
+    return OpenVinoBackend(checkpoint, window, choice, quantisation, batch_sizes)
 
 
 def _quantisation(

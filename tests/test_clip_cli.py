@@ -100,9 +100,9 @@ def test_chinese_users_read_chinese(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    encode(tmp_path / "nobody.mp4", [wall()] * 60)
-    result = create("nobody.mp4", RIGHT)
-    assert result.exit_code == 2 and "前 2 秒没有找到人脸" in words(result)
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    result = create("empty.mp4", RIGHT)
+    assert result.exit_code == 2 and "文件是空的" in words(result)
 
 
 def test_help_teaches_what_a_good_clip_is() -> None:

@@ -43,6 +43,7 @@ runner = CliRunner()
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, elsewhere and empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(frames_module, "cache_folder", lambda: tmp_path / "cache")
     return tmp_path / "cache"
 

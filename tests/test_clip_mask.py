@@ -8,7 +8,7 @@ import pytest
 
 import clip_folder
 from mien.avatar.clip.mask import GRID, edge_fade, masks
-from mien.avatar.clip.points import JAW, LIPS, NOSE_BASE
+from mien.avatar.clip.points import JAW, LIPS, MOUTH_CORNERS, NOSE_BASE
 
 BOXES = clip_folder.boxes()
 LANDMARKS = clip_folder.landmarks()
@@ -46,6 +46,17 @@ def test_all_of_the_lips_and_nothing_of_the_nose(turn: float) -> None:
 def test_nothing_at_the_ears_and_little_at_the_jaws_corners() -> None:
     assert max(shown(n) for n in (234, 93, 132, 454, 323, 361)) == 0
     assert max(shown(n) for n in JAW[:6] + JAW[-6:]) < 0.3
+
+
+def test_a_round_mouth_leaves_room_for_a_broad_one() -> None:
+    """Filmed saying "oo" in one picture, the lips may be painted saying "ee" in it."""
+    points = np.repeat(LANDMARKS[:1], 2, 0)
+    middle = points[1, list(LIPS)].mean(0)
+    points[1, list(LIPS)] = middle + (points[1, list(LIPS)] - middle) * (0.6, 1)
+    broad, narrow = masks(np.repeat(BOXES[:1], 2, 0), points)
+    for corner in MOUTH_CORNERS:
+        assert value(narrow, BOXES[0], LANDMARKS[0, corner]) > 0.9
+    assert np.abs(broad.astype(int) - narrow).mean() < 2, "it does not breathe with filmed speech"
 
 
 def test_the_chin_is_within() -> None:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.avatar.clip.points import JAW, LEFT_EYE, LIPS, NOSE_BASE, RIGHT_EYE
+from mien.avatar.clip.points import JAW, LEFT_EYE, LIPS, MOUTH_CORNERS, NOSE_BASE, RIGHT_EYE
 
 Floats = NDArray[np.float32]
 Grid = NDArray[np.uint8]
@@ -39,9 +39,15 @@ def masks(boxes: Floats, landmarks: Floats) -> Grid:
     """uint8[N, 64, 64], 0 … 255, how much of a painted face shows at each place of the box.
 
     boxes: float32[N, 4] left, top, right, bottom; landmarks: float32[N, 468, 2], same pixels.
-    0 above the nose's base and at the box's border.
+    0 above the nose's base and at the box's border. A painted mouth may be broad where the filmed
+    one is round: every mask is as broad as the broadest mouth of all frames.
     """
-    return np.stack([_mask(box, points) for box, points in zip(boxes, landmarks, strict=True)])
+    corners = landmarks[:, MOUTH_CORNERS]
+    breadths = np.hypot(*(corners[:, 1] - corners[:, 0]).T) / (boxes[:, 2] - boxes[:, 0])
+    broadest = float(breadths.max())
+    return np.stack(
+        [_mask(box, points, broadest) for box, points in zip(boxes, landmarks, strict=True)]
+    )
 
 
 @lru_cache(maxsize=16)  # an engine has one place
@@ -74,7 +80,8 @@ def _smooth(t: Floats) -> Floats:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def _mask(box: Floats, points: Floats) -> Grid:
+def _mask(box: Floats, points: Floats, broadest: float) -> Grid:
+    """broadest: from corner to corner, as a share of the box's width."""
     at = (points - box[:2]) / (box[2:] - box[:2])
     lips = at[list(LIPS)]
     middle = (lips.min(0) + lips.max(0)) / 2
@@ -85,8 +92,12 @@ def _mask(box: Floats, points: Floats) -> Grid:
 
     chin = jaw[CHIN_POINTS]
     cheeks = jaw[jaw @ down > middle @ down]
+    corners = at[list(MOUTH_CORNERS)]
+    breadth = (corners[1] - corners[0]) / max(float(np.hypot(*(corners[1] - corners[0]))), 1e-6)
+    ends = corners.mean(0) + 0.5 * broadest * np.stack([-breadth, breadth])
+    mouth = np.concatenate([lips, ends])
     full = np.concatenate(
-        [middle + LIPS_GROWN * (lips - middle), middle + CHIN_FULL * (chin - middle)]
+        [middle + LIPS_GROWN * (mouth - middle), middle + CHIN_FULL * (chin - middle)]
     )
     outer = np.concatenate(
         [

@@ -16,9 +16,8 @@ from mien.lipsync.wav2lip.backends import Wanted, best
 from mien.lipsync.wav2lip.cache_file import CacheError
 from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
 from mien.lipsync.wav2lip.engine import Wav2Lip, open_wav2lip
-from mien.models.catalogue import catalogue
 from mien.models.errors import ModelError
-from mien.models.store import find, installed_for, missing
+from mien.models.store import chosen
 
 OnProgress = Callable[[float], None]
 
@@ -87,13 +86,7 @@ class Mouths:
 
     def _weights(self) -> Path:
         """Raises ModelError."""
-        wanted = self.section.weights
-        if wanted == "auto":
-            here = installed_for("wav2lip")
-            if not here:
-                raise missing(catalogue()["wav2lip"])
-            return here[0].path
-        return find(wanted) if wanted in catalogue() else Path(wanted).expanduser()
+        return chosen("wav2lip", self.section.weights)
 
     def _open(self) -> Wav2Lip:
         section = self.section

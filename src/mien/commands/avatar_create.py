@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -12,16 +11,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from mien.commands.bar import progress_bar
+from mien.commands.words import chinese, refused
+from mien.commands.words import errors as console
 
 if TYPE_CHECKING:
     from mien.avatar.clip.build import ClipBuilt
     from mien.avatar.photo import Built
 
-console = Console(stderr=True, highlight=False)
 
 STEPS = {
     "models": "face models (36 MB, once)",
@@ -159,13 +158,13 @@ def create(
             clip: dict[str, Any] = {"loop": loop.value, "as_published": as_published}
             built = _from_clip(file, {**common, **clip}, part, idle)
     except PhotoError as error:
-        raise _refused(error.zh if _chinese() else error.en) from None
+        raise refused(error) from None
     except OSError as error:
-        raise _refused(f"{error.filename or file}: {error.strerror or error}") from None
+        raise refused(f"{error.filename or file}: {error.strerror or error}") from None
     finally:
         signal.signal(signal.SIGTERM, before)
     for advice in built.advice:
-        console.print(f"[yellow]![/] {escape(advice.zh if _chinese() else advice.en)}")
+        console.print(f"[yellow]![/] {escape(advice.zh if chinese() else advice.en)}")
     took = time.perf_counter() - started
     console.print(f"[green]{built.path}[/] in {took:.1f} s: mien run --avatar {common['name']}")
     from mien.avatar.clip.build import ClipBuilt
@@ -214,9 +213,9 @@ def _seconds(option: str, text: str) -> tuple[float, float] | None:
     except ValueError:
         span = (0.0, 0.0)
     if not dash or not 0 <= span[0] < span[1]:
-        raise _refused(
+        raise refused(
             f"{option} 需要“起-止”秒数，例如 2.0-6.5，而不是 {text!r}。"
-            if _chinese()
+            if chinese()
             else f"{option} takes seconds as from-to, such as 2.0-6.5, not {text!r}."
         )
     return span
@@ -226,9 +225,9 @@ def _only_for_clips(part: str, idle: str, loop: str, as_published: bool) -> None
     given = {"--part": part, "--idle": idle, "--as-published": as_published}
     given["--loop"] = loop if loop != LoopChoice.auto else ""
     for option in (o for o, value in given.items() if value):
-        raise _refused(
+        raise refused(
             f"{option} 只用于视频，这是一张照片。"
-            if _chinese()
+            if chinese()
             else f"{option} is for clips, and this is a photo."
         )
 
@@ -261,7 +260,7 @@ def _prepare(name: str, cache: str) -> None:
         bar = progress.add_task(STEPS["features"], total=1.0)
         problem = prepare(name, lambda share: progress.update(bar, completed=share))
     if problem is not None:
-        said = problem.zh if _chinese() else problem.en
+        said = problem.zh if chinese() else problem.en
         console.print(f"[yellow]![/] {escape(said)}")
 
 
@@ -273,19 +272,9 @@ def _write_sheet(folder: Path, file: Path) -> None:
 
     picture = contact_sheet(load_avatar(folder))
     if not cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-        raise _refused(f"{file} could not be written; end its name in .png or .jpg")
+        raise refused(f"{file} could not be written; end its name in .png or .jpg")
     console.print(f"[green]{file}[/]")
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
-
-
-def _chinese() -> bool:
-    names = (os.environ.get(key, "") for key in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return next((name for name in names if name), "").startswith("zh")
-
-
-def _refused(message: str) -> typer.Exit:
-    console.print(f"[bold red]mien:[/] {escape(message)}")
-    return typer.Exit(2)

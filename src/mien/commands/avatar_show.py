@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
+
+from mien.commands.words import errors as console
+from mien.commands.words import refused
 
 if TYPE_CHECKING:
     from mien.avatar.atlas import AtlasAvatar
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from mien.language import Language
     from mien.media.tick import Image
 
-console = Console(stderr=True, highlight=False)
 
 # Closed lips, wide and round vowels, lip to teeth, in both languages.
 SENTENCES: dict[Language, str] = {
@@ -79,7 +80,7 @@ def show(
         pixels = _size(size) if size else natural_size(name) or SHEET_SIZE
         avatar = load_avatar(name, pixels, Background.parse(background, blur))
     except (AvatarError, BackgroundError, ValueError) as error:
-        raise _refused(str(error)) from None
+        raise refused(str(error)) from None
     quiet_logs(False)
     strips = []
     if speak and not isinstance(avatar, ClipAvatar):  # a clip's mouths need an engine's weights
@@ -90,7 +91,7 @@ def show(
     except cv2.error:
         done = False
     if not done:
-        raise _refused(f"{sheet} could not be written; end its name in .png or .jpg")
+        raise refused(f"{sheet} could not be written; end its name in .png or .jpg")
     console.print(f"[green]{escape(str(sheet))}[/]: {picture.shape[1]}×{picture.shape[0]} pixels")
 
 
@@ -130,8 +131,3 @@ def _size(text: str) -> tuple[int, int]:
     if not width.isdecimal() or not height.isdecimal():
         raise ValueError(f"size {text!r} must be width x height, such as 720x1280")
     return int(width), int(height)
-
-
-def _refused(message: str) -> typer.Exit:
-    console.print(f"[bold red]mien:[/] {escape(message)}")
-    return typer.Exit(2)

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from mien.commands.bar import progress_bar
 from mien.commands.words import errors as console
+from mien.commands.words import refused
 
 if TYPE_CHECKING:
     from mien.avatar.clip.package import ClipPackage
@@ -54,17 +55,18 @@ def optimize(
     from mien.lipsync.wav2lip.optimize import make, makeable
     from mien.lipsync.wav2lip.window import FULL, LOWER
     from mien.models.errors import ModelError
+    from mien.models.store import chosen
     from mien.tts.voice import VoiceError
 
     if engine != "wav2lip":
-        raise _refused(f"{engine!r} cannot be optimized; wav2lip can be")
+        raise refused(f"{engine!r} cannot be optimized; wav2lip can be")
     if decode not in ("lower", "full"):
-        raise _refused(f"--decode is lower or full, not {decode!r}")
+        raise refused(f"--decode is lower or full, not {decode!r}")
     try:
         choices = makeable(backend)
         with progress_bar(console) as progress:
             bar = progress.add_task("weights", total=len(choices) + 0.2)
-            checkpoint = read_checkpoint(_file(weights))
+            checkpoint = read_checkpoint(chosen("wav2lip", weights))
             window = {"lower": LOWER, "full": FULL}[decode](checkpoint.architecture)
             progress.update(bar, advance=0.1, description="faces and speech")
             samples = _samples(checkpoint.architecture.size, calibrate)
@@ -83,28 +85,15 @@ def optimize(
                     f"({choice.device}, {made.size_bytes / 1e6:.0f} MB, {made.seconds:.0f} s)"
                 )
     except (ModelError, AvatarError, BackendError, CheckpointError, VoiceError) as error:
-        raise _refused(str(error)) from None
+        raise refused(str(error)) from None
     except OSError as error:
-        raise _refused(f"{error.filename or 'cache'}: {error.strerror or error}") from None
+        raise refused(f"{error.filename or 'cache'}: {error.strerror or error}") from None
     except KeyboardInterrupt:
         console.print(
             "Interrupted; what was finished is kept, what was not is gone. "
             "已中断：已完成的保留，未完成的已清除。"
         )
         raise typer.Exit(130) from None
-
-
-def _file(wanted: str) -> Path:
-    """The checkpoint's file. Raises ModelError with the command that fetches one."""
-    from mien.models.catalogue import catalogue
-    from mien.models.store import find, installed_for, missing
-
-    if wanted != "auto":
-        return find(wanted) if wanted in catalogue() else Path(wanted).expanduser()
-    here = installed_for("wav2lip")
-    if not here:
-        raise missing(catalogue()["wav2lip"])
-    return here[0].path
 
 
 def _samples(size: int, avatar: str | None) -> Samples:
@@ -133,8 +122,3 @@ def _clip(avatar: str) -> ClipPackage:
         clips = [name for name, found in known.items() if found.kind == "clip"]
         raise AvatarError(f"there is no avatar {avatar!r}; clips: {', '.join(clips) or 'none'}")
     raise AvatarError(f"{avatar} is no clip; leave --calibrate out or name one that is")
-
-
-def _refused(message: str) -> typer.Exit:
-    console.print(f"[bold red]mien:[/] {escape(message)}")
-    return typer.Exit(2)

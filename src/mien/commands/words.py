@@ -25,8 +25,9 @@ def chinese() -> bool:
     return next((name for name in names if name), "").startswith("zh")
 
 
-def refused(error: Said) -> typer.Exit:
+def refused(error: Said | str) -> typer.Exit:
     """Print why; raise what is returned."""
-    words = escape(error.zh if chinese() else error.en)
-    errors.print(f"[bold red]mien:[/] {words}", soft_wrap=True)  # commands in it can be copied
+    words = error if isinstance(error, str) else error.zh if chinese() else error.en
+    # Without breaking lines, so that commands in it can be copied.
+    errors.print(f"[bold red]mien:[/] {escape(words)}", soft_wrap=True)
     return typer.Exit(2)

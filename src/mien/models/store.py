@@ -102,6 +102,20 @@ def find(name: str) -> Path:
     return found.path
 
 
+def chosen(engine: str, wanted: str) -> Path:
+    """The file that ``engine`` shall load.
+
+    wanted: a model's name, a path, or "auto": the recommended one of those that are here. Raises
+    ModelError "model_missing" with the command that fetches one.
+    """
+    if wanted != "auto":
+        return find(wanted) if wanted in catalogue() else Path(wanted).expanduser()
+    here = installed_for(engine)
+    if not here:
+        raise missing(next(m for m in catalogue().values() if m.engine == engine))
+    return here[0].path
+
+
 def missing(wanted: Model) -> ModelError:
     """What to say where ``wanted`` is needed and not here."""
     command = f"mien models pull {wanted.name}"

@@ -130,6 +130,14 @@ def test_features_kept_in_a_larger_array_are_taken_as_they_lie() -> None:
     np.testing.assert_allclose(painted, inside(fp32().window, wanted[:1]), atol=2e-5, rtol=0)
 
 
+def test_features_of_another_back_end_are_refused() -> None:
+    features = np.zeros((2, feature_values(fp32())), np.float32)
+    mels = np.zeros((2, 80, 16), np.float32)
+    for wrong in (features[:1], features[:, :-1], features.astype(np.uint8)):
+        with pytest.raises(ValueError, match="expected float32"):
+            fp32().decode(mels, wrong)
+
+
 # -- less than 32 bits -------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def calibrated(
     network = checkpoint.architecture
     names = quantised_names(network)
     model = decoder_model(network, fold(network, checkpoint.state), window, 1, observed=names)
-    request = exact.compiled(model)
+    request = exact.compiled(model).create_infer_request()
     seen = {name: Observer() for name in names}
     parts = feature_parts(window)
     sums = {part.reader: Observer() for part in parts if part.summed}

@@ -216,7 +216,7 @@ class Runner:
         self._output = self._request.get_output_tensor(0).data
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any]:
-        """inputs: of the model's shapes and dtypes, else ValueError. Returns an array of its own."""
+        """inputs: of the model's shapes and dtypes, or ValueError. Returns an array of its own."""
         for memory, array in zip(self._inputs, inputs, strict=True):
             if (array.shape, array.dtype) != (memory.shape, memory.dtype):
                 raise ValueError(

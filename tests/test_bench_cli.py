@@ -16,7 +16,8 @@ runner = CliRunner()
 
 
 @pytest.mark.parametrize(
-    "command", ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme"]
+    "command",
+    ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme", "lipsync"],
 )
 def test_help_says_what_is_measured(command: str) -> None:
     result = runner.invoke(bench_app, [command, "--help"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 _FIGURES = {
@@ -11,7 +12,6 @@ _FIGURES = {
     "ms_best": "best",
     "cpu_ms_per_frame": "CPU",
     "ratio": "ratio",
-    "ratio_best": "of best",
     "psnr_db": "dB",
 }
 
@@ -19,11 +19,12 @@ _FIGURES = {
 def lipsync_table(result: dict[str, Any]) -> Table:
     """What :func:`~mien.bench.lipsync.run_lipsync` found, a line per way of running."""
     batch = result["rows"][0]["batch"]
-    table = Table(title=f"Wav2Lip, ms per picture, batch {batch}, {result['threads']} threads")
+    title = f"Wav2Lip, ms per picture, batch {batch}, {result['threads']} threads"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("px", "back end", "", "cached", "window"):
         table.add_column(name, no_wrap=True)
     for name in _FIGURES.values():
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in result["rows"]:
         on = "" if row["device"] == "cpu" else f" ({row['device']})"
         table.add_row(

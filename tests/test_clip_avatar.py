@@ -29,6 +29,7 @@ from mien.avatar.library import (
     list_avatars,
     load_avatar,
     natural_size,
+    pictures_bytes,
 )
 from mien.cli import app
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest, MouthShape
@@ -306,6 +307,8 @@ def own(tmp_path: Path, filmed_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_library_finds_it_and_loads_it_once(own: Path) -> None:
     avatar = load_avatar("filmed")
     assert isinstance(avatar, ClipAvatar) and avatar.size == clip_folder.SIZE
+    assert pictures_bytes("filmed", (64, 48)) == len(avatar.package) * 64 * 48 * 3
+    assert pictures_bytes("mei", (64, 48)) == 0
     assert load_avatar(own / "filmed") is avatar is load_avatar("filmed", clip_folder.SIZE)
     square = load_avatar("filmed", (256, 256))
     assert square is not avatar and square.size == (256, 256)

@@ -19,7 +19,10 @@ from mien.lipsync.wav2lip.engine import Wav2Lip, open_wav2lip
 from mien.models.errors import ModelError
 from mien.models.store import chosen
 
-OnProgress = Callable[[float], None]
+OnProgress = Callable[[float, str], None]
+
+
+PLACES = {"disk": "on the disk", "ram": "in memory", "none": "in memory"}
 
 
 class MouthError(ValueError):
@@ -39,7 +42,8 @@ class Mouths:
         """The engine that moves ``avatar``'s mouth.
 
         Takes a second or two the first time, and for a clip seen for the first time some 20 ms per
-        picture of it: not for the event loop. on_progress: called with the share 0…1 of that.
+        picture of it: not for the event loop. on_progress: called with the share 0…1 of that, and
+        what is made and how large it will be.
 
         Raises:
             MouthError: weights or a library are missing or wrong; ModelError: they are not pulled.
@@ -48,10 +52,16 @@ class Mouths:
             if not isinstance(avatar, ClipAvatar):
                 self._viseme = self._viseme or VisemeLipSync()
                 return self._viseme
-            self._wav2lip = self._wav2lip or self._open()
+            wav2lip = self._wav2lip = self._wav2lip or self._open()
+        cache, tell = self.section.cache, on_progress or (lambda share, what: None)
+        size = wav2lip.cache_bytes(len(avatar.package), cache)
+        what = f"the face, once: {size / 1e6:.0f} MB {PLACES[cache]}"
         try:
-            return self._wav2lip.lipsync(
-                avatar.package, self.section.cache, owner=avatar.name, on_progress=on_progress
+            return wav2lip.lipsync(
+                avatar.package,
+                cache,
+                owner=avatar.name,
+                on_progress=lambda share: tell(share, what),
             )
         except (BackendError, CacheError) as error:
             raise MouthError(f"avatar {avatar.name!r}: {error}") from error

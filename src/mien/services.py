@@ -16,7 +16,7 @@ from mien.avatar.background import Background
 from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
 from mien.avatar.contract import Avatar
 from mien.avatar.errors import AvatarError
-from mien.avatar.library import load_avatar, natural_size
+from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.config import ConfigError, LipSyncSection, Settings
 from mien.conversation import Cast
 from mien.language import Language
@@ -24,7 +24,7 @@ from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
-from mien.mouths import Mouths
+from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
@@ -39,8 +39,8 @@ AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 Player = tuple[Avatar, LipSync]
 # A clip is shown in its own size up to this: twice the pixels cost twice the encoding.
 LARGEST_SIDE = 1280
-OnProgress = Callable[[float], None]
-PREPARING = "preparing the face, once"  # what takes long the first time a clip is shown
+# Of what takes long the first time a clip is shown: the share 0…1, and what is being made.
+OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,14 @@ def make_player(
     """An avatar and its mouth. Raises AvatarError naming the avatars there are, MouthError."""
     if name in AVATARS:
         return AVATARS[name]()
-    tell = on_progress or (lambda share: None)
-    avatar = load_avatar(
-        name, size, background, clip_style(mouths.section), lambda share: tell(share / 3)
-    )
-    lipsync = mouths.of(avatar, lambda share: tell((1 + 2 * share) / 3))
+    tell = on_progress or (lambda share, what: None)
+
+    def pictures(share: float) -> None:
+        megabytes = pictures_bytes(name, size) / 1e6
+        tell(share / 3, f"the pictures, once: {megabytes:.0f} MB {PLACES[mouths.section.cache]}")
+
+    avatar = load_avatar(name, size, background, clip_style(mouths.section), pictures)
+    lipsync = mouths.of(avatar, lambda share, what: tell((1 + 2 * share) / 3, what))
     if isinstance(avatar, ClipAvatar):
         return avatar.matched_to(lipsync), lipsync
     return avatar, lipsync
@@ -170,7 +173,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Make everything shared and end it on leaving.
 
-    on_progress: called with 0…1 from another thread while a clip's face is prepared, once.
+    on_progress: called from another thread while a clip is prepared, once.
 
     Raises:
         ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError,

@@ -88,6 +88,13 @@ def natural_size(name_or_path: str | Path) -> tuple[int, int] | None:
     return clip_size(Folder(folder, data)) if data.get("kind") == "clip" else None
 
 
+def pictures_bytes(name_or_path: str | Path, size: tuple[int, int]) -> int:
+    """What a cache of a clip's pictures takes, shown as ``size``; 0 for an avatar that is drawn."""
+    data = read_toml(_find(name_or_path))
+    count = data.get("clip", {}).get("frames", 0)
+    return int(count) * size[0] * size[1] * 3
+
+
 def delete_avatar(folder: Path) -> None:
     """Delete the person in ``folder``, or a link to it, and what is cached. Raises OSError."""
     with contextlib.suppress(AvatarError):  # of a broken one nothing was ever shown

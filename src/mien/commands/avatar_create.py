@@ -258,7 +258,9 @@ def _prepare(name: str, cache: str) -> None:
         return
     with progress_bar(console) as progress:
         bar = progress.add_task(STEPS["features"], total=1.0)
-        problem = prepare(name, lambda share: progress.update(bar, completed=share))
+        problem = prepare(
+            name, lambda share, what: progress.update(bar, completed=share, description=what)
+        )
     if problem is not None:
         said = problem.zh if chinese() else problem.en
         console.print(f"[yellow]![/] {escape(said)}")

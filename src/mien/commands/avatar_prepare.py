@@ -7,12 +7,13 @@ from collections.abc import Callable
 from mien.avatar.photo.checks import Advice
 
 
-def prepare(name: str, on_progress: Callable[[float], None]) -> Advice | None:
+def prepare(name: str, on_progress: Callable[[float, str], None]) -> Advice | None:
     """Puts onto the disk what does not depend on sound, for the settings that are in force here:
     the clip's pictures in the size they are shown in, and each frame's features of the network.
 
-    name: of one of the user's avatars, a clip. on_progress: called with 0…1. Returns why it could
-    not be done, if so; the avatar is good all the same, and the first run will say it again.
+    name: of one of the user's avatars, a clip. on_progress: called with 0…1 and what is made.
+    Returns why it could not be done, if so; the avatar is good all the same, and the first run will
+    say it again.
     """
     from mien.avatar.background import Background
     from mien.avatar.errors import AvatarError

@@ -22,8 +22,13 @@ def progress_bar(console: Console) -> Progress:
 
 
 @contextmanager
-def bar_if_slow(console: Console, text: str) -> Iterator[Callable[[float], None]]:
-    """For work that is done once and then kept: a bar appears with the first share 0…1 told."""
+def bar_if_slow(console: Console) -> Iterator[Callable[[float, str], None]]:
+    """For work that is done once and then kept: a bar appears with the first share 0…1 told, and
+    says what is being made."""
     with progress_bar(console) as progress:
-        bar = progress.add_task(text, total=1.0, visible=False)
-        yield lambda share: progress.update(bar, completed=share, visible=True)
+        bar = progress.add_task("", total=1.0, visible=False)
+
+        def tell(share: float, what: str) -> None:
+            progress.update(bar, completed=share, description=what, visible=True)
+
+        yield tell

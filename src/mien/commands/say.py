@@ -15,7 +15,7 @@ from mien.config import Settings
 from mien.language import detect_language
 from mien.media.recipe import recipe_for
 from mien.say import speak_file, speak_text, write_file
-from mien.services import PREPARING, open_services
+from mien.services import open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -60,7 +60,7 @@ async def _say(
     settings: Settings, text: str, sound: Path | None, output: Path, transparent: bool
 ) -> float:
     async with AsyncExitStack() as stack:
-        with bar_if_slow(console, PREPARING) as preparing:
+        with bar_if_slow(console) as preparing:
             services = await stack.enter_async_context(open_services(settings, preparing))
         with progress_bar(console) as progress:
             bar = progress.add_task(output.name, total=1.0)

@@ -18,7 +18,7 @@ from mien.commands.bar import bar_if_slow
 from mien.config import Settings
 from mien.server.access import is_loopback
 from mien.server.app import create_app
-from mien.services import PREPARING, Services, open_services
+from mien.services import Services, open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -65,7 +65,7 @@ async def _serve(
 ) -> None:
     try:
         async with AsyncExitStack() as stack:
-            with bar_if_slow(console, PREPARING) as on_progress:
+            with bar_if_slow(console) as on_progress:
                 services = await stack.enter_async_context(open_services(settings, on_progress))
             await _serve_with(settings, services, listener, address, open_page)
     except ValueError as error:  # what is wrong with the settings, in words

@@ -33,6 +33,6 @@ def lipsync_table(result: dict[str, Any]) -> Table:
             row["precision"],
             "yes" if row["cached"] else "no",
             row["window"],
-            *("-" if row[key] is None else str(row[key]) for key in _FIGURES),
+            *("-" if row[key] is None else f"{row[key]:.1f}" for key in _FIGURES),
         )
     return table

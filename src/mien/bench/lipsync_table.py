@@ -9,7 +9,6 @@ from rich.table import Table
 
 _FIGURES = {
     "ms_per_frame": "median",
-    "ms_best": "best",
     "cpu_ms_per_frame": "CPU",
     "ratio": "ratio",
     "psnr_db": "dB",

@@ -16,7 +16,7 @@ from mien.lipsync.wav2lip.backend import (
     in_batches,
 )
 from mien.lipsync.wav2lip.backends import Wanted, available, best, load_best
-from mien.lipsync.wav2lip.window import LOWER
+from mien.lipsync.wav2lip.window import MOUTH
 from moving_faces import MovingFaces, Watched, small
 from wav2lip_seeded import golden, seeded
 
@@ -126,7 +126,7 @@ def test_int8_is_taken_only_when_it_was_made_and_is_good(psnr_db: float, taken: 
     checkpoint = seeded(96)
     wanted = Wanted(backend=int8[0].backend, device="cpu")
     assert best(checkpoint, wanted).precision != "int8"
-    folder = artefact_folder(checkpoint, LOWER(checkpoint.architecture), int8[0])
+    folder = artefact_folder(checkpoint, MOUTH(checkpoint.architecture), int8[0])
     folder.mkdir(parents=True)
     write_figures(folder, {"psnr_db": psnr_db})
     assert (best(checkpoint, wanted).precision == "int8") is taken
@@ -137,7 +137,7 @@ def test_what_is_asked_for_by_name_is_loaded() -> None:
     checkpoint = seeded(96)
     wanted = Wanted("onnxruntime", "fp32", "cpu", threads=1)
     assert best(checkpoint, wanted) == Choice("onnxruntime", "fp32", "cpu", 1)
-    backend = load_best(checkpoint, LOWER(checkpoint.architecture), wanted)
+    backend = load_best(checkpoint, MOUTH(checkpoint.architecture), wanted)
     assert backend.choice == Choice("onnxruntime", "fp32", "cpu", 1)
     backend.close()
 
@@ -152,7 +152,7 @@ def test_what_is_not_there_is_an_error_that_tells_what_is() -> None:
 def test_what_is_not_recommended_here_may_be_asked_for() -> None:
     """The library itself says whether it can do it."""
     checkpoint = seeded(96)
-    window, wanted = LOWER(checkpoint.architecture), Wanted("onnxruntime", "fp16", threads=1)
+    window, wanted = MOUTH(checkpoint.architecture), Wanted("onnxruntime", "fp16", threads=1)
     load_best(checkpoint, window, wanted).close()  # computes in float32: only for checking
     with pytest.raises(BackendError, match="ONNX Runtime runs no bf16 network on cpu; choose"):
         load_best(checkpoint, window, Wanted("onnxruntime", "bf16"))
@@ -162,7 +162,7 @@ def test_the_next_best_is_taken_when_the_best_does_not_load(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     checkpoint = seeded(96)
-    window, wanted = LOWER(checkpoint.architecture), Wanted("onnxruntime", device="cpu", threads=1)
+    window, wanted = MOUTH(checkpoint.architecture), Wanted("onnxruntime", device="cpu", threads=1)
     int8 = Choice("onnxruntime", "int8")
     folder = artefact_folder(checkpoint, window, int8)
     folder.mkdir(parents=True)

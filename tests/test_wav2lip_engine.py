@@ -266,7 +266,9 @@ def test_the_usual_back_end_agrees(cache: Cache) -> None:
     checkpoint, asked = seeded(96), requests(voice(7, 0.2))
     with Wav2Lip(small_shared(), checkpoint.sha256) as engine:
         expected = patches(engine.lipsync(MovingFaces(FRAMES), "ram").render(asked))
-    with open_wav2lip(checkpoint, backend="openvino", precision="fp32", threads=1) as engine:
+    with open_wav2lip(
+        checkpoint, backend="openvino", precision="fp32", threads=1, decode="lower"
+    ) as engine:
         lipsync = engine.lipsync(MovingFaces(FRAMES), cache)
         assert levels_apart(patches(lipsync.render(asked)), expected) <= 1
 

@@ -15,12 +15,12 @@ from mien.lipsync.wav2lip import backends
 from mien.lipsync.wav2lip.artefacts import artefact_folder, cache_folder, figures
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.optimize import Made, Samples, make, makeable
-from mien.lipsync.wav2lip.window import LOWER
+from mien.lipsync.wav2lip.window import MOUTH
 from wav2lip_seeded import architecture, seeded
 
 pytest.importorskip("onnx", reason="needs onnx: pip install 'mien[wav2lip]'")
 
-WINDOW = LOWER(architecture(96))
+WINDOW = MOUTH(architecture(96))
 FP32 = Choice("onnxruntime", "fp32")
 INT8 = Choice("onnxruntime", "int8")
 
@@ -149,7 +149,7 @@ def test_the_command_makes_and_says_what_it_made(tmp_path, filmed_folder):
         (["wav2lip"], "mien models pull wav2lip"),
         (["wav2lip", "--backend", "torch"], "nothing to make for torch"),
         (["musetalk"], "wav2lip can be"),
-        (["wav2lip", "--decode", "upper"], "lower or full"),
+        (["wav2lip", "--decode", "upper"], "mouth, lower, full"),
         (["wav2lip", "--weights", "/nowhere.pth"], "nowhere.pth"),
     ],
 )

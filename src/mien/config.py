@@ -56,9 +56,10 @@ class LipSyncSection(Section):
 
     weights: a pulled model's name, the path of a checkpoint, or "auto": the best that is there.
     backend, precision, device: "auto" takes the fastest good one of this machine. threads: of a
-    CPU, 0 = all. cache: where what does not depend on sound is kept. decode: "full" paints the
-    whole face, as published. paste: "published" is the hard rectangle of the original code, to
-    compare with. sharpen: 0…1. enhancer: an ONNX face restorer's path.
+    CPU, 0 = all. cache: where what does not depend on sound is kept. decode: "mouth" paints what
+    the paste shows, "lower" half the face, "full" all of it, as published. paste: "published" is
+    the hard rectangle of the original code, to compare with. sharpen: 0…1. enhancer: an ONNX face
+    restorer's path.
     """
 
     weights: str = "auto"
@@ -67,7 +68,7 @@ class LipSyncSection(Section):
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     threads: int = Field(default=0, ge=0, le=256)
     cache: Literal["none", "ram", "disk"] = "disk"
-    decode: Literal["lower", "full"] = "lower"
+    decode: Literal["mouth", "lower", "full"] = "mouth"
     paste: Literal["soft", "published"] = "soft"
     sharpen: float = Field(default=0.3, ge=0, le=1)
     enhancer: Path | None = None

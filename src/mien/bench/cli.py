@@ -292,7 +292,7 @@ def lipsync(
     Needs no server and no weights. All ways of running the network take turns, each in a process
     of its own, so their ratios hold on a busy machine too. The ratio is to plain PyTorch in
     float32, as everybody runs it; PSNR is against float32. cached: faces are encoded beforehand.
-    Windows of the face: full, its lower half, the middle three quarters of that. Loading takes
+    Windows of the face: full, its lower half, the mouth that is shown. Loading takes
     half a minute for 96 pixels and two for 256.
     """
     from mien.bench.lipsync import LipsyncError, run_lipsync

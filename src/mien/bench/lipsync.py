@@ -29,7 +29,7 @@ from mien.lipsync.wav2lip.architecture import ARCHITECTURES, Architecture
 from mien.lipsync.wav2lip.backend import Choice, usable_cores
 from mien.lipsync.wav2lip.checkpoint import Checkpoint, checkpoint_of
 from mien.lipsync.wav2lip.weights import seeded_state
-from mien.lipsync.wav2lip.window import FULL, LOWER, Window
+from mien.lipsync.wav2lip.window import FULL, LOWER, MOUTH
 from mien.media.tick import FPS
 
 EAGERS = (EAGER, EAGER_PASSIVE)
@@ -59,7 +59,7 @@ async def run_lipsync(
     libraries: only these back ends. threads: 0 = as many as there are cores. checkpoint: its size
     is then the only one; None = seeded weights.
     rows: one per way of running: size, backend, precision, device, batch, cached (faces encoded
-    before), window ("full", "lower", "middle": of the lower half the middle three quarters),
+    before), window ("full", "lower", "mouth": below the nose, without the outer eighths),
     ms_per_frame and cpu_ms_per_frame (medians), ms_best, ratio, ratio_best and ratio_cpu (how many
     times slower the eager run is; None without it), psnr_db (against float32, None for that itself)
     and, on a GPU, frames_per_sec and streams_25fps. skipped: what could not be run, and why.
@@ -249,13 +249,11 @@ def _has_torch() -> bool:
 
 
 def _cases(network: Architecture) -> Iterator[tuple[Case, str]]:
-    size = network.size
-    middle = Window(network, size // 2, size // 8, size - size // 8)
     for window, name, cached in (
         (FULL(network), "full", False),
         (FULL(network), "full", True),
         (LOWER(network), "lower", True),
-        (middle, "middle", True),
+        (MOUTH(network), "mouth", True),
     ):
         columns = window.area.columns
         yield {"window": (window.top, columns.first, columns.end), "cached": cached}, name

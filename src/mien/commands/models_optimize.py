@@ -33,8 +33,8 @@ def optimize(
         ),
     ] = None,
     decode: Annotated[
-        str, typer.Option(help="lower or full, as in lipsync.decode. 下半脸或整脸")
-    ] = "lower",
+        str, typer.Option(help="mouth, lower or full, as in lipsync.decode. 嘴部、下半脸或整脸")
+    ] = "mouth",
     threads: Annotated[int, typer.Option(min=0, help="0 = as many as there are cores.")] = 0,
 ) -> None:
     """Make a model fast on this machine: 8-bit weights, graphs, TensorRT engines. 优化模型。
@@ -53,21 +53,21 @@ def optimize(
     from mien.lipsync.wav2lip.backend import BackendError, Choice
     from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
     from mien.lipsync.wav2lip.optimize import make, makeable
-    from mien.lipsync.wav2lip.window import FULL, LOWER
+    from mien.lipsync.wav2lip.window import WINDOWS, window_of
     from mien.models.errors import ModelError
     from mien.models.store import chosen
     from mien.tts.voice import VoiceError
 
     if engine != "wav2lip":
         raise refused(f"{engine!r} cannot be optimized; wav2lip can be")
-    if decode not in ("lower", "full"):
-        raise refused(f"--decode is lower or full, not {decode!r}")
+    if decode not in WINDOWS:
+        raise refused(f"--decode is {', '.join(WINDOWS)}, not {decode!r}")
     try:
         choices = makeable(backend)
         with progress_bar(console) as progress:
             bar = progress.add_task("weights", total=len(choices) + 0.2)
             checkpoint = read_checkpoint(chosen("wav2lip", weights))
-            window = {"lower": LOWER, "full": FULL}[decode](checkpoint.architecture)
+            window = window_of(checkpoint.architecture, decode)
             progress.update(bar, advance=0.1, description="faces and speech")
             samples = _samples(checkpoint.architecture.size, calibrate)
             progress.update(bar, advance=0.1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mien.lipsync.wav2lip.architecture import WAV2LIP, WAV2LIP_256
-from mien.lipsync.wav2lip.window import LOWER
+from mien.lipsync.wav2lip.window import MOUTH
 
 FLOAT_BYTES = 4  # of a value in fp32; 2 in bf16 and fp16, 1 in int8
 
@@ -13,7 +13,7 @@ def features_mb(frames: int, value_bytes: int = FLOAT_BYTES) -> tuple[float, flo
     mouth at rest as a picture."""
     found = []
     for architecture in (WAV2LIP, WAV2LIP_256):
-        window = LOWER(architecture)
+        window = MOUTH(architecture)
         rest = window.shape[0] * window.shape[1] * 3
         found.append(frames * (window.values * value_bytes + rest) / 1e6)
     return found[0], found[1]

@@ -19,7 +19,7 @@ from mien.lipsync.wav2lip.backend import (
     Precision,
 )
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
-from mien.lipsync.wav2lip.window import LOWER, Window
+from mien.lipsync.wav2lip.window import MOUTH, Window
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def best(
 ) -> Choice:
     """What :func:`load_best` tries first. Raises BackendError when nothing fits ``wanted``."""
     wanted = wanted or Wanted()
-    for choice in _candidates(checkpoint, window or LOWER(checkpoint.architecture), wanted):
+    for choice in _candidates(checkpoint, window or MOUTH(checkpoint.architecture), wanted):
         return choice
     raise _nothing(wanted)
 

@@ -20,7 +20,7 @@ from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.faces import Faces
 from mien.lipsync.wav2lip.features import Cache, Features, Layout, Progress, open_features
 from mien.lipsync.wav2lip.mel import CONTEXT, SAMPLE_RATE, mel_of_tick
-from mien.lipsync.wav2lip.window import FULL, LOWER, Window
+from mien.lipsync.wav2lip.window import Window, window_of
 
 # A GPU paints eight pictures in hardly more time than one; a CPU gains nothing from waiting.
 GATHER_GPU_MS = 4.0
@@ -177,18 +177,19 @@ def open_wav2lip(
     precision: str = "auto",
     device: str = "auto",
     threads: int = 0,
-    decode: str = "lower",
+    decode: str = "mouth",
     quantised: Path | None = None,
 ) -> Wav2Lip:
     """The engine on the best back end of this machine that the arguments leave open.
 
-    decode: "lower" paints the half of the face that speaks, "full" all of it, as published.
+    decode: "mouth" paints what a soft paste shows, "lower" the half of the face that speaks, "full"
+        all of it, as published.
     quantised: folder of a quantised network; None = the one ``mien models optimize`` made, if any.
 
     Raises:
         BackendError: nothing here fits; it says why not and what to install.
     """
-    window = (FULL if decode == "full" else LOWER)(checkpoint.architecture)
+    window = window_of(checkpoint.architecture, decode)
     wanted = backends.Wanted(backend, precision, device, threads)
     loaded = backends.load_best(checkpoint, window, wanted, quantised)
     return Wav2Lip(loaded, checkpoint.sha256)

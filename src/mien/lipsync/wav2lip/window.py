@@ -16,12 +16,16 @@ Rows and columns follow the same rules; rows always end at the picture's lower e
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from mien.lipsync.wav2lip.architecture import Architecture, Conv
+
+# Of the face's height. Where faces are boxed as the weights know them, masks of a soft paste begin
+# at 0.62 and lips at 0.68; a patch needs 0.08 to fade in.
+BELOW_NOSE = 0.552
 
 
 class Span(NamedTuple):
@@ -177,6 +181,27 @@ def FULL(architecture: Architecture) -> Window:
 def LOWER(architecture: Architecture) -> Window:
     """The half that the network is asked to paint; the upper one it was shown."""
     return Window(architecture, architecture.size // 2)
+
+
+def MOUTH(architecture: Architecture) -> Window:
+    """What a soft paste shows: below the nose, without the outer eighths. A fifth less work."""
+    size = architecture.size
+    return Window(architecture, round(BELOW_NOSE * size), size // 8, size - size // 8)
+
+
+def window_of(architecture: Architecture, name: str) -> Window:
+    """name: of ``WINDOWS``. Raises ValueError for another."""
+    try:
+        return WINDOWS[name](architecture)
+    except KeyError:
+        raise ValueError(f"the window {name!r} is none of {', '.join(WINDOWS)}") from None
+
+
+WINDOWS: dict[str, Callable[[Architecture], Window]] = {
+    "mouth": MOUTH,
+    "lower": LOWER,
+    "full": FULL,
+}
 
 
 def _sizes(blocks: tuple[tuple[Conv, ...], ...]) -> Iterator[int]:

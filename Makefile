@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Tests mostly wait for real time to pass; two at once fit two cores.
+# One worker for what happens in real time, the others for the rest; see tests/conftest.py.
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 
@@ -13,7 +13,7 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 lint: $(STAMP)           ## style and types
 	$(BIN)/ruff check .

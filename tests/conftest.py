@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +15,41 @@ from harness import Server, running_server
 
 # Before anything loads PyTorch: its waiting threads would take the cores from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+# Besides those that run a server: what they watch is the clock.
+REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers: whatever happens in real time happens in one of them, one after the
+    other, so that no two browsers fight over the cores; any other file goes where there is room."""
+    for item in items:
+        module = item.module  # type: ignore[attr-defined]
+        group = "real time" if _in_real_time(module) else module.__name__
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Computing leaves the cores to what happens in real time beside it."""
+    real_time = _in_real_time(item.module)  # type: ignore[attr-defined]
+    with contextlib.suppress(OSError):  # only root may take back what it gave
+        os.setpriority(os.PRIO_PROCESS, 0, 0 if real_time else 10 if os.geteuid() == 0 else 0)
+
+
+def _in_real_time(module: ModuleType) -> bool:
+    origins = {getattr(value, "__module__", "") for value in vars(module).values()}
+    return bool(origins & {"harness", "browser"}) or module.__name__ in REAL_TIME
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test file keeps in ``functools.cache`` goes with it: networks take gigabytes."""
+    yield
+    for value in vars(request.module).values():
+        if hasattr(value, "cache_clear") and value.__module__ == request.module.__name__:
+            value.cache_clear()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers: whatever happens in real time happens in one of them, one after the
     other, so that no two browsers fight over the cores; any other file goes where there is room."""

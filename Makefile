@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# One worker for what happens in real time, the others for the rest; see tests/conftest.py.
+# Tests that only compute run side by side; what happens in real time runs alone, after them.
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 
@@ -13,7 +13,8 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not real_time" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -m real_time $(ARGS) || [ $$? = 5 ]
 
 lint: $(STAMP)           ## style and types
 	$(BIN)/ruff check .

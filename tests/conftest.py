@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 from collections.abc import Iterator
@@ -17,25 +16,16 @@ from harness import Server, running_server
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-# Besides those that run a server: what they watch is the clock.
-REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks"}
+# Besides those that run a server or a browser: what they watch is the clock.
+REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks", "test_bench_cli"}
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers read the groups
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers: whatever happens in real time happens in one of them, one after the
-    other, so that no two browsers fight over the cores; any other file goes where there is room."""
+    """Mark what happens in real time: `make test` runs it alone, so that nothing fights it."""
     for item in items:
-        module = item.module  # type: ignore[attr-defined]
-        group = "real time" if _in_real_time(module) else module.__name__
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Computing leaves the cores to what happens in real time beside it."""
-    real_time = _in_real_time(item.module)  # type: ignore[attr-defined]
-    with contextlib.suppress(OSError):  # only root may take back what it gave
-        os.setpriority(os.PRIO_PROCESS, 0, 0 if real_time else 10 if os.geteuid() == 0 else 0)
+        if _in_real_time(item.module):  # type: ignore[attr-defined]
+            item.add_marker(pytest.mark.real_time)
 
 
 def _in_real_time(module: ModuleType) -> bool:

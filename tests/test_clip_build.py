@@ -155,7 +155,12 @@ def test_an_interrupted_command_leaves_nothing(tmp_path: Path, how: signal.Signa
     command = [sys.executable, "-m", "mien", "avatar", "create", str(clip()), "--name", "me"]
     command += ["--force", "--i-have-the-right-to-use-this-face"]
     with subprocess.Popen(
-        command, env=_environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        env=_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        # Jobs in the background of a script ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
         deadline = time.monotonic() + 60
         while not any(root.glob(".me-building-*/frames/00010.jpg")):

@@ -150,12 +150,15 @@ def make_player(
     if name in AVATARS:
         return AVATARS[name]()
     tell = on_progress or (lambda share, what: None)
-
-    def pictures(share: float) -> None:
-        megabytes = pictures_bytes(name, size) / 1e6
-        tell(share / 3, f"the pictures, once: {megabytes:.0f} MB {PLACES[mouths.section.cache]}")
-
-    avatar = load_avatar(name, size, background, clip_style(mouths.section), pictures)
+    place = PLACES[mouths.section.cache]
+    pictures = f"the pictures, once: {pictures_bytes(name, size) / 1e6:.0f} MB {place}"
+    avatar = load_avatar(
+        name,
+        size,
+        background,
+        clip_style(mouths.section),
+        lambda share: tell(share / 3, pictures),
+    )
     lipsync = mouths.of(avatar, lambda share, what: tell((1 + 2 * share) / 3, what))
     if isinstance(avatar, ClipAvatar):
         return avatar.matched_to(lipsync), lipsync

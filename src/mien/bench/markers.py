@@ -64,6 +64,9 @@ class MarkerVoice:
                 beginning = False
                 await asyncio.sleep(0)
 
+    async def check(self) -> None:
+        """It is always there."""
+
     async def aclose(self) -> None:
         """Nothing to end."""
 

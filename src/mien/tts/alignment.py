@@ -101,6 +101,9 @@ class AlignedVoice:
         if clause is not None:
             yield VoiceChunk(NO_SOUND, await asyncio.to_thread(clause.finish))
 
+    async def check(self) -> None:
+        await self._voice.check()
+
     async def aclose(self) -> None:
         await self._voice.aclose()
         await self._alignment.aclose()

@@ -168,6 +168,10 @@ class EspeakVoice:
         """
         await self._running()
 
+    async def check(self) -> None:
+        """See ``Voice.check``."""
+        await self._running()
+
     async def aclose(self) -> None:
         """End the worker. Works before the start and twice; speech under way fails."""
         self._closed = True

@@ -22,11 +22,13 @@ class VoiceError(Exception):
 
     retryable: True when the same call may succeed later (the service was busy, a process
         died); False when a person must change something first (not installed, bad key).
+    zh: the same in Chinese.
     """
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
+    def __init__(self, message: str, *, retryable: bool, zh: str | None = None) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.zh = zh or message
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,13 @@ class VoiceChunk:
         by listening come in later, mostly empty chunks at negative times, and replace what was
         told before of the time from the first of them on.
     words: those that begin within this chunk, timed likewise; empty when the voice gives none.
+    by: the name of the voice that said it, where several take turns (see ``FallbackVoice``).
     """
 
     pcm: Pcm
     phones: tuple[Phone, ...] | None = None
     words: tuple[SpokenWord, ...] = ()
+    by: str = ""
 
 
 class Voice(Protocol):
@@ -90,6 +94,15 @@ class Voice(Protocol):
 
         Raises:
             VoiceError: when it cannot be said; what was yielded before is valid speech.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Find out, without speaking and within 2 s, whether the voice could speak now.
+
+        Raises:
+            VoiceError: saying what is missing (a package, a model, a server, a key) and what
+                to do about it.
         """
         ...
 

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from mien.media.speech import Phone
 from mien.tts import espeak as espeak_module
 from mien.tts import espeak_worker as protocol
-from mien.tts.espeak import EspeakStyle, EspeakVoice
+from mien.tts.espeak import EspeakVoice
+from mien.tts.espeak_settings import EspeakSettings, EspeakStyle
 from mien.tts.espeak_timing import MAX_CHARACTERS, plan
 from mien.tts.voice import Run, SpokenWord, Voice, VoiceChunk, VoiceError
 
@@ -208,7 +209,7 @@ async def test_the_pause_after_a_clause_follows_its_punctuation(voice: EspeakVoi
     assert await pause(Run("zh", "喜欢"), Run("en", "music"), Run("zh", "。")) == pytest.approx(
         stop
     )
-    fast = EspeakVoice({"en": EspeakStyle("en-us+f3", rate=300)})
+    fast = EspeakVoice(settings=EspeakSettings(en=EspeakStyle("en-us+f3", rate=300)))
     last = (await say(fast, [Run("en", "Hello.")])).phones[-1]
     await fast.aclose()
     assert last.end - last.start == pytest.approx(stop / 2, abs=0.01)
@@ -521,7 +522,7 @@ def test_the_worker_ends_with_its_parent() -> None:
 async def test_styles(voice: EspeakVoice) -> None:
     with pytest.raises(ValueError, match="rate must be 80…450, not 20"):
         EspeakStyle("en-us", rate=20)
-    fast = EspeakVoice({"en": EspeakStyle("en-gb+f2", rate=300, pitch=80)})
+    fast = EspeakVoice(settings=EspeakSettings(en=EspeakStyle("en-gb+f2", rate=300, pitch=80)))
     assert len((await say(fast, EN)).pcm) < 0.7 * len((await say(voice, EN)).pcm)
     assert (await say(fast, ZH)).pcm.tobytes() == (await say(voice, ZH)).pcm.tobytes()
     await fast.aclose()
@@ -529,13 +530,13 @@ async def test_styles(voice: EspeakVoice) -> None:
 
 async def test_every_listed_language_is_a_voice(voice: EspeakVoice) -> None:
     for language in await voice.languages():
-        other = EspeakVoice({"en": EspeakStyle(language.code)})
+        other = EspeakVoice(settings=EspeakSettings(en=EspeakStyle(language.code)))
         other._worker = voice._worker  # one process will do
         await say(other, [Run("en", "1")])  # raises for a voice that is not there
 
 
 async def test_an_unknown_voice_is_named() -> None:
-    voice = EspeakVoice({"en": EspeakStyle("klingon-x")})
+    voice = EspeakVoice(settings=EspeakSettings(en=EspeakStyle("klingon-x")))
     with pytest.raises(VoiceError, match="klingon-x") as caught:
         await say(voice, EN)
     assert not caught.value.retryable

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mien.language import Language
@@ -104,8 +111,22 @@ class SessionsSection(Section):
     idle_sec: float = Field(default=10, ge=1)
 
 
+def _split(value: object) -> object:
+    """Names apart by commas, as command line and environment give them; one stays a string."""
+    if not isinstance(value, str) or "," not in value:
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+Voices = Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_split)]
+
+
 class Settings(BaseSettings):
-    """Everything that can be configured; ``MIEN_LLM__NAME=glm`` sets ``llm.name``."""
+    """Everything that can be configured; ``MIEN_LLM__NAME=glm`` sets ``llm.name``.
+
+    voice: who speaks; of several, the first that can. voices: a table for each voice that is set
+    up, see ``mien.voices``. lexicon: files that say how words are read.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="MIEN_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -118,7 +139,9 @@ class Settings(BaseSettings):
     avatar: str = "mei"
     background: str = "soft"
     background_blur: float = Field(default=0.0, ge=0, le=1)
-    voice: str = "espeak"
+    voice: Voices = "espeak"
+    voices: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    lexicon: list[Path] = []
     persona: str = "mei"
     faq: list[Path] = []
     greet: bool = True

@@ -17,7 +17,7 @@ from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
 from mien.avatar.contract import Avatar
 from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
-from mien.config import ConfigError, LipSyncSection, Settings
+from mien.config import LipSyncSection, Settings
 from mien.conversation import Cast
 from mien.language import Language
 from mien.lipsync.contract import LipSync
@@ -26,14 +26,13 @@ from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
 from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
-from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
 from mien.tts.voice import Voice
+from mien.voices import chain_of, make_voice
 
 # Drawing and encoding release the GIL; more threads than cores would only take turns.
 THREADS = max(2, min(8, os.cpu_count() or 2))
 
-VOICES: dict[str, Callable[[], Voice]] = {"espeak": EspeakVoice}
 # Avatars made by code, each with the mouth it needs; any other name is a folder's.
 AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 Player = tuple[Avatar, LipSync]
@@ -131,14 +130,6 @@ def needs_weights(settings: Settings) -> bool:
         return False
 
 
-def make_voice(name: str) -> Voice:
-    """Raises ConfigError naming the voices there are."""
-    try:
-        return VOICES[name]()
-    except KeyError:
-        raise ConfigError(f"unknown voice {name!r}; choose one of {', '.join(VOICES)}") from None
-
-
 def make_player(
     name: str,
     size: tuple[int, int],
@@ -189,7 +180,8 @@ async def open_services(
     background = Background.parse(settings.background, settings.background_blur)
     mouths = Mouths(settings.lipsync)
     alignment = ForcedAlignment()
-    voice = AlignedVoice(make_voice(settings.voice), alignment)
+    chain = chain_of(settings.voice, settings.voices)
+    voice = AlignedVoice(make_voice(*next(iter(chain.items()))), alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         size = picture_size(settings)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from utterance import Timed, Utterance, at_16k
 
 from mien.lipsync.viseme.looks import letters
-from mien.tts.espeak import EspeakStyle, EspeakVoice
+from mien.tts.espeak import EspeakVoice
+from mien.tts.espeak_settings import EspeakSettings, EspeakStyle
 from mien.tts.voice import Run, VoiceError
 
 
@@ -33,7 +34,7 @@ def espeak(texts: list[str], voice: str, seed: int, rate: tuple[int, int]) -> It
         style = EspeakStyle(
             voice, rng.randint(*rate), rng.randint(30, 75), rng.choice([40, 50, 70, 99])
         )
-        speaker = EspeakVoice({"en": style})
+        speaker = EspeakVoice(settings=EspeakSettings(en=style))
         sound: list[NDArray[np.int16]] = []
         phones: list[Timed] = []
         at = 0.0

@@ -18,6 +18,7 @@ from mien.bench.signals import MARK_SEC, find_beeps, mark
 from mien.bench.strip import Strip, write_strip
 from mien.lipsync.contract import Mouth, MouthRequest
 from mien.media.tick import TICK_SEC, Image, Pcm
+from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Run, SpokenWord, VoiceChunk
 
 # As espeak-ng's: both ways through the product's resamplers are part of what is measured.
@@ -33,13 +34,17 @@ PACE = {"zh": 0.2, "en": 0.07}
 HUM_HZ, HUM_LEVEL = 220.0, 0.05
 
 
+class MarkerSettings(VoiceSettings):
+    """Nothing of it can be set."""
+
+
 class MarkerVoice:
     """Hums for about as long as the text would take to say, a numbered beep every 0.8 s."""
 
-    name = "marker"
     sample_rate = VOICE_RATE
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "marker", settings: MarkerSettings | None = None) -> None:
+        self.name = name
         self._numbers = itertools.count()
 
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:

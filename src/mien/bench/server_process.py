@@ -24,12 +24,13 @@ from mien.bench.server import Kit
 from mien.config import Settings
 from mien.server.app import create_app
 from mien.services import Services, open_services
+from mien.voices import SERVICES, Service
 
 
 def _install_markers() -> None:
-    from mien.bench.markers import MarkerAvatar, MarkerLipSync, MarkerVoice
+    from mien.bench.markers import MarkerAvatar, MarkerLipSync
 
-    product.VOICES["marker"] = MarkerVoice
+    SERVICES["marker"] = Service("mien.bench.markers", "Marker", "beeps", "蜂鸣", plain=True)
     product.AVATARS["marker"] = lambda: (MarkerAvatar(), MarkerLipSync())
 
 

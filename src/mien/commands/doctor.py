@@ -8,7 +8,7 @@ import platform
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import metadata
 
@@ -18,14 +18,16 @@ from rich.table import Table
 
 from mien import __version__
 from mien.avatar.library import list_avatars, load_avatar
-from mien.config import Settings
+from mien.config import ConfigError, Settings
 from mien.lipsync.wav2lip.backends import Found, available
 from mien.llm import create_brain
 from mien.llm.presets import PRESETS
 from mien.mouths import Mouths
-from mien.services import VOICES, llm_settings, make_voice, needs_weights
+from mien.services import llm_settings, needs_weights
 from mien.tts.normalize import prepare
+from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Run
+from mien.voices import chain_of, make_voice
 
 LIBRARIES = ("pipecat-ai", "aiortc", "av", "opencv-python-headless", "numpy", "wetext", "fastapi")
 CODECS = (("libx264", "H.264 pictures"), ("libopus", "Opus sound"), ("aac", "AAC in files"))
@@ -51,7 +53,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything the settings would use."""
     findings = [_python(), *map(_library, LIBRARIES), *(_codec(*codec) for codec in CODECS)]
     findings += [_port(settings), _udp()]
-    findings += [_attempt(name, "voice", partial(_speak, name)) for name in VOICES]
+    findings += _voices(settings)
     findings += [_attempt(a.name, "avatar", partial(_look, a.name)) for a in list_avatars()]
     findings.append(_attempt("text normaliser", "library", _normalise))
     findings += [_wav2lip_weights(settings), *map(_wav2lip_library, available())]
@@ -128,9 +130,23 @@ def _udp() -> Finding:
     )
 
 
-def _speak(name: str) -> str:
+def _voices(settings: Settings) -> list[Finding]:
+    try:
+        chain = chain_of(settings.voice, settings.voices)
+    except ConfigError as error:
+        return [Finding("voice", "voice", False, why_not=str(error))]
+    found = [
+        replace(_attempt(name, "voice", partial(_speak, name, each)), needed=False)
+        for name, each in chain.items()
+    ]
+    able = any(finding.ready for finding in found)
+    why_not = None if able else "none of them can speak; see above"
+    return [*found, Finding("voices, in order", "voice", able, " → ".join(chain), why_not)]
+
+
+def _speak(name: str, settings: VoiceSettings) -> str:
     async def speak() -> float:
-        voice = make_voice(name)
+        voice = make_voice(name, settings)
         try:
             samples = 0
             async for chunk in voice.speak([Run("zh", "你好"), Run("en", "hello")]):

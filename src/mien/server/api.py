@@ -20,7 +20,8 @@ from mien.server.access import require_token
 from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session, Sessions
 from mien.server.uploads import MAX_CLIP_BYTES
-from mien.services import VOICES, Services
+from mien.services import Services
+from mien.voices import SERVICES
 
 MAX_TEXT = 2000
 
@@ -127,7 +128,7 @@ async def info(services: AnyServices, wardrobe: AnyWardrobe) -> dict[str, Any]:
 
 @router.get("/voices")
 async def voices() -> list[dict[str, Any]]:
-    return [{"name": name, "ready": True, "why_not": None} for name in VOICES]
+    return [{"name": name, "ready": True, "why_not": None} for name in SERVICES]
 
 
 @router.get("/sessions")
@@ -249,7 +250,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
             "label": {"en": brain.label_en, "zh": brain.label_zh},
             "connected": brain.connected,
         },
-        "voice": {"name": voice, "label": VOICE_LABELS.get(voice, {"en": voice, "zh": voice})},
+        "voice": {"name": voice, "label": {"en": voice, "zh": voice}},
         **look_of(session, wardrobe),
         "history": session.conversation.history,
     }

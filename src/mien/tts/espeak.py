@@ -12,12 +12,12 @@ import itertools
 import logging
 import struct
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mien.language import Language
 from mien.tts import espeak_worker as worker
+from mien.tts.espeak_settings import EspeakSettings
 from mien.tts.espeak_timing import Passage, PassageTimer, plan, spelled
 from mien.tts.voice import Run, VoiceChunk, VoiceError
 
@@ -33,34 +33,6 @@ _START_SEC = 20.0
 _STOP_SEC = 2.0
 # espeak-ng leaks about 2 kB each time it is loaded; 10 MB is where it starts afresh.
 _RETIRE_REQUESTS = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class EspeakStyle:
-    """How one language sounds.
-
-    voice: an espeak-ng voice, with "+" a variant: "f3" is a woman's timbre in any language.
-    rate: words per minute, 80…450.
-    pitch, range: of the voice and of its melody, 0…99.
-    """
-
-    voice: str
-    rate: int = 150
-    pitch: int = 50
-    range: int = 50
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("rate", 80, 450), ("pitch", 0, 99), ("range", 0, 99)):
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(f"{name} must be {low}…{high}, not {getattr(self, name)}")
-
-
-STYLES: Mapping[Language, EspeakStyle] = {
-    # With the default range the four tones span 4 semitones and are hard to tell apart; with
-    # 99 they span 10.
-    "zh": EspeakStyle("cmn+f3", range=99),
-    "en": EspeakStyle("en-us+f3"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +120,11 @@ class EspeakVoice:
     handed out: the same text gives the same samples, so that nothing is heard of it.
     """
 
-    name = "espeak"
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, styles: Mapping[Language, EspeakStyle] = STYLES) -> None:
-        self._styles = {**STYLES, **styles}
+    def __init__(self, name: str = "espeak", settings: EspeakSettings | None = None) -> None:
+        self.name = name
+        self._styles = (settings or EspeakSettings()).styles()
         self._worker: _Worker | None = None
         self._starting = asyncio.Lock()
         self._closed = False

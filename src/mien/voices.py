@@ -1,0 +1,113 @@
+"""Voices by name: the kinds there are, how each is set up, and several in a row.
+
+A voice is a table ``[voices.NAME]`` of mien.toml, a service by its own name with its usual
+settings, or a model of the catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import ValidationError
+
+from mien.config import ConfigError
+from mien.models.catalogue import catalogue
+from mien.tts.settings import VoiceSettings
+from mien.tts.voice import Voice
+
+LAST_RESORT = "espeak"
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A kind of voice; ``module`` has its classes ``{stem}Settings`` and ``{stem}Voice``.
+
+    They are imported when they are needed: most bring large libraries. en, zh: what people call
+    it. extra: of pip, that it needs. plain: its sound is left as it is, for measuring.
+    """
+
+    module: str
+    stem: str
+    en: str
+    zh: str
+    extra: str = ""
+    plain: bool = False
+
+    @property
+    def settings(self) -> type[VoiceSettings]:
+        found: type[VoiceSettings] = getattr(import_module(self.module), f"{self.stem}Settings")
+        return found
+
+    def voice(self, name: str, settings: VoiceSettings) -> Voice:
+        found: Voice = getattr(import_module(self.module), f"{self.stem}Voice")(name, settings)
+        return found
+
+
+SERVICES: dict[str, Service] = {
+    "espeak": Service("mien.tts.espeak", "Espeak", "eSpeak NG (built in)", "eSpeak NG（内置）"),
+}
+
+
+def voice_settings(name: str, tables: Tables) -> VoiceSettings:
+    """How the voice ``name`` is set up.
+
+    Raises ConfigError, naming the field and what may be chosen, where it is not.
+    """
+    table = tables.get(name)
+    if table is None:
+        table = _by_name(name)
+    service = table.get("service", name)
+    if service not in SERVICES:
+        wrong = f"unknown service {service!r}" if "service" in table else "not said"
+        raise ConfigError(f"voices.{name}.service: {wrong}; choose one of {', '.join(SERVICES)}")
+    settings = SERVICES[service].settings
+    try:
+        return settings.model_validate({**table, "service": service})
+    except ValidationError as error:
+        wrong = "; ".join(_wrong(name, fault, settings) for fault in error.errors())
+        raise ConfigError(f"wrong settings: {wrong}") from error
+
+
+def _by_name(name: str) -> Mapping[str, Any]:
+    """The table of a voice that has none."""
+    if name in SERVICES:
+        return {"service": name}
+    model = catalogue().get(name)
+    if model is not None and model.kind == "tts":
+        return {"service": model.engine, "model": name}
+    models = [model.name for model in catalogue().values() if model.kind == "tts"]
+    raise ConfigError(
+        f"unknown voice {name!r}; choose one of {', '.join([*SERVICES, *models])}, "
+        f"or describe it in mien.toml as [voices.{name}]"
+    )
+
+
+def _wrong(name: str, fault: Any, settings: type[VoiceSettings]) -> str:
+    field = ".".join(map(str, ("voices", name, *fault["loc"])))
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        fields = ", ".join(settings.model_fields)
+        return f"{field}: there is no such setting; choose one of {fields}"
+    return f"{field}: {fault['msg']}"
+
+
+def chain_of(wanted: str | list[str], tables: Tables) -> dict[str, VoiceSettings]:
+    """The voices to try, in order. One that is wanted alone gets espeak behind it.
+
+    Raises ConfigError as ``voice_settings`` does.
+    """
+    names = [wanted] if isinstance(wanted, str) else wanted
+    chain = {name: voice_settings(name, tables) for name in names}
+    service = chain[names[0]].service
+    if isinstance(wanted, str) and service != LAST_RESORT and not SERVICES[service].plain:
+        chain[LAST_RESORT] = voice_settings(LAST_RESORT, {})
+    return chain
+
+
+def make_voice(name: str, settings: VoiceSettings) -> Voice:
+    """The voice as its service makes it, in no chain."""
+    return SERVICES[settings.service].voice(name, settings)

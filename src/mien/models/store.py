@@ -102,6 +102,18 @@ def find(name: str) -> Path:
     return found.path
 
 
+def find_folder(name: str) -> Path:
+    """The model's folder, with all its files below it.
+
+    Raises ModelError: "unknown_model", or "model_missing" with the command that fetches it.
+    """
+    wanted = model(name)
+    found = installed(name)
+    if found is None:
+        raise missing(wanted)
+    return found.folder
+
+
 def chosen(engine: str, wanted: str) -> Path:
     """The file that ``engine`` shall load.
 
@@ -184,6 +196,8 @@ def incoming(wanted: Model) -> Path:
 
 def accepted(licence: Licence) -> bool:
     """Whether this licence, in the words it has now, was accepted here."""
+    if not licence.ask:
+        return True
     return _licences().get(licence.id, {}).get("text") == _fingerprint(licence)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from mien.language import Language
 from mien.media.speech import Phone
 from mien.media.tick import Pcm
+from mien.tts.cutting import cut
 from mien.tts.espeak_worker import WORD, Event
 from mien.tts.voice import Run, SpokenWord, VoiceChunk
 
@@ -68,7 +69,7 @@ def plan(runs: Sequence[Run]) -> list[list[Passage]]:
         text = "".join(_safe(c) for c in run.text)
         offset = 0
         while offset < len(text):
-            piece = text[offset : _cut(text, offset, MAX_CHARACTERS[run.language])]
+            piece = text[offset : cut(text, offset, MAX_CHARACTERS[run.language])]
             if any(c.isalnum() for c in piece):
                 found.append((index, run.language, offset, piece))
                 pauses.append(_pause(piece))
@@ -94,22 +95,6 @@ def _safe(character: str) -> str:
 
 
 _UNSPOKEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "So", "Zl", "Zp"})
-
-
-def _cut(text: str, begin: int, limit: int) -> int:
-    """Where to end a passage that begins at ``begin``: best at a sentence, else where one may."""
-    end = begin + limit
-    if len(text) <= end:
-        return len(text)
-    for marks in ("。！？!?", "，、；：—…,;:", ""):
-        for at in range(end, begin + limit // 4, -1):
-            before, after = text[at - 1], text[at]
-            # Latin punctuation ends something only before a space: 3.14, 12:30.
-            if before in marks if marks else before.isspace():
-                if before.isascii() and marks and not after.isspace():
-                    continue
-                return at
-    return end
 
 
 def _pause(text: str) -> float:

@@ -20,21 +20,13 @@ from mien.media.speech import Phone
 from mien.media.tick import Pcm
 from mien.tts.cutting import cut
 from mien.tts.espeak_worker import WORD, Event
+from mien.tts.pause import JOIN_SEC, pause_after
 from mien.tts.voice import Run, SpokenWord, VoiceChunk
 
 # The longest request: about 25 s of speech, so 60 ms of work for which others wait. Shorter
 # ones would cut sentences, whose melody falls at each cut.
 MAX_CHARACTERS: dict[Language, int] = {"zh": 100, "en": 300}
 
-# What espeak-ng itself leaves after these within a text at 150 words a minute. It leaves
-# nothing at the end of a text.
-_PAUSE_SEC = {
-    mark: seconds
-    for marks, seconds in (("，、,", 0.19), ("；;：:—…", 0.29), ("。.！!？?", 0.39))
-    for mark in marks
-}
-# Where a sentence goes on in another language. 0 clips the last sound, 50 ms is heard as a gap.
-_JOIN_SEC = 0.025
 _FADE_SEC = 0.005
 
 # Closures are 45 to 65 ms long at 80 to 200 words a minute.
@@ -72,9 +64,9 @@ def plan(runs: Sequence[Run]) -> list[list[Passage]]:
             piece = text[offset : cut(text, offset, MAX_CHARACTERS[run.language])]
             if any(c.isalnum() for c in piece):
                 found.append((index, run.language, offset, piece))
-                pauses.append(_pause(piece))
+                pauses.append(pause_after(piece))
             elif pauses:  # punctuation on its own lengthens the pause before it
-                pauses[-1] = max(pauses[-1], _pause(piece))
+                pauses[-1] = max(pauses[-1], pause_after(piece))
             offset += len(piece)
     requests: list[list[Passage]] = []
     room = 0.0
@@ -95,13 +87,6 @@ def _safe(character: str) -> str:
 
 
 _UNSPOKEN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "So", "Zl", "Zp"})
-
-
-def _pause(text: str) -> float:
-    at = len(text)
-    while at and not text[at - 1].isalnum():
-        at -= 1
-    return max((_PAUSE_SEC.get(c, 0.0) for c in text[at:]), default=0.0)
 
 
 def _ipa(name: str) -> str:
@@ -134,7 +119,7 @@ class PassageTimer:
         self._text = passage.text
         self._passage = passage
         self._rate = sample_rate
-        self._tail = round(sample_rate * max(passage.pause * pace, _JOIN_SEC))
+        self._tail = round(sample_rate * max(passage.pause * pace, JOIN_SEC))
         self._sound: Pcm = np.zeros(0, np.int16)  # from sample ``_base`` on
         self._base = 0
         self._phones: list[tuple[str, int]] = []  # symbol, first sample; the next one ends it

@@ -1,0 +1,1 @@
+"""Voices that other programs and services speak with, over HTTP."""

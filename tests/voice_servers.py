@@ -1,0 +1,544 @@
+"""Servers that speak the wire formats of speech servers, well or badly on purpose.
+
+    async with VoiceServer(gpt_sovits) as server:
+        voice = GptSovitsVoice("anna", GptSovitsSettings(url=server.url, ...))
+        ...
+        assert heard(pcm, 48_000) == spelled("你好")
+        server.fault = "cut"
+
+What they say are tones: 80 ms for every letter or character, of a pitch that tells which one, so
+that ``heard`` can tell from the sound what was said, in which order, and how often. ``spelled`` is
+what it must have heard.
+
+They are written on raw asyncio streams, like ``fake_openai``, because the faults that matter are
+below what a web framework lets one control. ``voice_server_thread`` runs one beside tests that
+have no event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import struct
+import threading
+import wave
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+LETTER_SEC = 0.08
+_PITCHES = 64
+_LOWEST_HZ, _STEP_HZ = 400.0, 50.0  # up to 3.55 kHz, which every rate here can carry
+
+FAULTS: dict[str, str] = {
+    "http_400": "status 400 with JSON",
+    "http_401": "status 401 with JSON",
+    "http_404": "status 404 with JSON",
+    "http_429": "status 429 with JSON",
+    "http_500": "status 500 with a page",
+    "http_503": "status 503 with a page",
+    "huge_error": "status 500 with 4 MB of text",
+    "redirect": "status 302 to elsewhere",
+    "error_in_200": "an error by the wire format's own custom, or JSON, with status 200",
+    "text_as_sound": "an error message as audio/wav",
+    "html_in_200": "a login page with status 200",
+    "slow": "no byte for `pause_sec`",
+    "stall": "half the sound, then nothing more, connection open",
+    "cut": "half the sound, then a reset",
+    "truncated": "half the sound, then the end of the connection without the end of the answer",
+    "close": "the connection ends without an answer",
+    "garbage": "random bytes by the name of sound",
+    "wrong_header": "a WAV header with impossible numbers",
+    "endless": "the sound again and again",
+    "empty": "a correct answer without a byte of sound",
+    "silence": "a second of zeros, as GPT-SoVITS sends when it has failed",
+    "odd": "the sound in pieces of 1, 3, 5, … bytes",
+}
+
+
+@dataclass
+class Asked:
+    """One request as it arrived, and how it ended."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    fields: dict[str, Any]
+    """of the JSON or form; files as bytes"""
+    text: str = ""
+    disconnected: bool = False  #: the client hung up before the answer was complete
+    finished: bool = False  #: the whole answer was sent
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer that is no speech."""
+
+    status: int
+    body: Any
+    content_type: str = "application/json"
+
+    @property
+    def data(self) -> bytes:
+        json_like = self.content_type == "application/json"
+        return (json.dumps(self.body) if json_like else str(self.body)).encode()
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What to say, and how the sound lies in the answer.
+
+    form: "wav" with lengths, "wav_stream" as servers begin it that do not know the length, "raw"
+    16-bit, "float" raw 32-bit, or what PyAV can encode: "mp3", "ogg", "flac", "aac".
+    whole: sent as one body with its length instead of in chunks.
+    """
+
+    text: str
+    rate: int
+    form: str = "wav"
+    content_type: str = "audio/wav"
+    whole: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+Dialect = Callable[[Asked], Speech | Reply]
+
+
+def spelled(text: str) -> list[int]:
+    """What ``heard`` hears of a text."""
+    return [ord(c) % _PITCHES for c in text if c.isalnum()]
+
+
+def heard(pcm: NDArray[np.int16], rate: int) -> list[int]:
+    """Which tones are in int16[n] mono, from its first sound on; half a tone is none."""
+    loud = np.flatnonzero(np.abs(pcm.astype(int)) > 1_000)
+    pcm = pcm[loud[0] : loud[-1]] if len(loud) else pcm[:0]
+    length = int(LETTER_SEC * rate)
+    edge = length // 8  # resampling rings where the pitch changes
+    found = []
+    for begin in range(0, len(pcm) - length // 2, length):
+        part = pcm[begin : begin + length].astype(float)[edge:-edge]
+        spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 8 * rate // 100))
+        hz = np.argmax(spectrum) * 100 / 8
+        found.append(round((hz - _LOWEST_HZ) / _STEP_HZ))
+    return found
+
+
+def tones(text: str, rate: int) -> NDArray[np.int16]:
+    """The text as int16[n] mono."""
+    at = np.arange(int(LETTER_SEC * rate)) / rate
+    pitches = [_LOWEST_HZ + _STEP_HZ * number for number in spelled(text)]
+    bursts = [12_000 * np.sin(2 * np.pi * hz * at + 0.3) for hz in pitches]
+    return np.concatenate([np.zeros(0), *bursts]).astype(np.int16)
+
+
+class VoiceServer:
+    """The server, as an async context manager on 127.0.0.1 and a free port.
+
+    fault: how the next requests for speech go wrong, see FAULTS; None: they do not.
+    hold: while set, answers stop after half their sound and go on when it is cleared with
+    ``release``; so a test can show that sound is heard before the server has sent it all.
+    """
+
+    def __init__(self, dialect: Dialect, fault: str | None = None) -> None:
+        self.dialect = dialect
+        self.fault = fault
+        self.pause_sec = 60.0
+        self.asked: list[Asked] = []
+        self._go = asyncio.Event()
+        self._go.set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> VoiceServer:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Listen, after ``stop`` again on the same port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.wait_closed()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def texts(self) -> list[str]:
+        """What it was asked to say, in order."""
+        return [asked.text for asked in self.asked if asked.text]
+
+    def hold(self) -> None:
+        self._go.clear()
+
+    def release(self) -> None:
+        self._go.set()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        asked: Asked | None = None
+        try:
+            while (asked := await _read(reader)) is not None:
+                self.asked.append(asked)
+                if not await self._answer_until_hangup(asked, reader, writer):
+                    break
+                asked.closed.set()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            if asked is not None:
+                asked.disconnected = True
+        except asyncio.CancelledError:
+            pass  # the test is over
+        finally:
+            if asked is not None:
+                asked.closed.set()
+            writer.close()
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+                await writer.wait_closed()
+            self._tasks.discard(task)
+
+    async def _answer_until_hangup(
+        self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Whether the connection can be used again."""
+        answer = asyncio.create_task(self._answer(asked, writer))
+        hangup = asyncio.create_task(_wait_for_eof(reader))
+        try:
+            await asyncio.wait({answer, hangup}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                asked.finished = True
+                return answer.result()
+            asked.disconnected = True
+            return False
+        finally:
+            for task in (answer, hangup):
+                task.cancel()
+            await asyncio.gather(answer, hangup, return_exceptions=True)
+
+    async def _answer(self, asked: Asked, writer: asyncio.StreamWriter) -> bool:
+        said = self.dialect(asked)
+        if isinstance(said, Reply):
+            await _send_whole(writer, said.status, said.content_type, said.data)
+            return True
+        asked.text = said.text
+        return await self._speak(said, writer)
+
+    async def _speak(self, speech: Speech, writer: asyncio.StreamWriter) -> bool:
+        fault = self.fault
+        if fault == "close":
+            return False
+        if fault == "slow":
+            await asyncio.sleep(self.pause_sec)
+        reply = _fault_reply(fault, self.dialect)
+        if reply is not None:
+            await _send_whole(writer, reply.status, reply.content_type, reply.data)
+            return True
+        body = _body(speech, fault)
+        if speech.whole and fault in (None, "wrong_header", "garbage", "silence", "odd"):
+            await _send_whole(writer, 200, speech.content_type, body, speech.headers)
+            return True
+        await _begin_chunks(writer, speech)
+        async for part in self._parts(body, fault):
+            await _send_chunk(writer, part)
+        if fault == "stall":
+            await asyncio.Event().wait()
+        if fault == "cut":
+            await asyncio.sleep(0.05)  # let the client read what was sent before the reset
+            writer.transport.abort()
+            return False
+        if fault == "truncated":
+            return False
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+    async def _parts(self, body: bytes, fault: str | None) -> AsyncIterator[bytes]:
+        half = len(body) // 2
+        if fault == "odd":
+            at, step = 0, 1
+            while at < len(body):
+                yield body[at : at + step]
+                at, step = at + step, step + 2
+            return
+        if fault == "endless":
+            while True:
+                yield body
+        if body:
+            yield body[:half]
+        if fault in ("stall", "cut", "truncated"):
+            return
+        await self._go.wait()
+        if body:
+            yield body[half:]
+
+
+def _fault_reply(fault: str | None, dialect: Dialect) -> Reply | None:
+    if fault == "error_in_200":
+        custom: Reply | None = getattr(dialect, "error_in_200", None)
+        return custom or Reply(200, {"message": "made to fail"})
+    if fault == "html_in_200":
+        return Reply(200, "<html><body>Log in first</body></html>", "text/html")
+    if fault == "text_as_sound":
+        return Reply(200, "error: made to fail", "audio/wav")
+    if fault == "huge_error":
+        return Reply(500, "made to fail " * 300_000, "text/plain")
+    if fault == "redirect":
+        return Reply(302, "elsewhere", "text/plain")
+    if fault is not None and fault.startswith("http_"):
+        status = int(fault[5:])
+        if status >= 500:
+            page = "<html><title>made to fail</title><script>x()</script></html>"
+            return Reply(status, page, "text/html")
+        return Reply(status, {"message": "made to fail"})
+    return None
+
+
+def _body(speech: Speech, fault: str | None) -> bytes:
+    if fault == "empty":
+        return b""
+    if fault == "garbage":
+        return np.random.default_rng(5).bytes(20_000)
+    if fault == "silence":
+        pcm = np.zeros(16_000, np.int16)
+        return encoded(pcm, 16_000, speech.form)
+    data = encoded(tones(speech.text, speech.rate), speech.rate, speech.form)
+    if fault == "wrong_header":
+        wrong = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 99, 3, 0, 0, 16)
+        return wrong + b"data\xff\xff\xff\xff" + data
+    return data
+
+
+def encoded(pcm: NDArray[np.int16], rate: int, form: str) -> bytes:
+    """int16[n] mono as the bytes of one of ``Speech``'s forms."""
+    if form == "raw":
+        return pcm.astype("<i2").tobytes()
+    if form == "float":
+        return (pcm / 32768).astype("<f4").tobytes()
+    if form in ("wav", "wav_stream"):
+        file = io.BytesIO()
+        with wave.open(file, "wb") as sound:
+            sound.setnchannels(1)
+            sound.setsampwidth(2)
+            sound.setframerate(rate)
+            # The header alone, with lengths of zero, is how GPT-SoVITS and fish-speech begin.
+            sound.writeframes(b"" if form == "wav_stream" else pcm.astype("<i2").tobytes())
+        return file.getvalue() + (pcm.astype("<i2").tobytes() if form == "wav_stream" else b"")
+    return _compressed(pcm, rate, form)
+
+
+def _compressed(pcm: NDArray[np.int16], rate: int, form: str) -> bytes:
+    import av
+
+    codecs = {"mp3": "libmp3lame", "ogg": "libopus", "flac": "flac", "aac": "aac"}
+    container = {"aac": "adts"}.get(form, form)
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream: Any = output.add_stream(codecs[form], rate=48_000 if form == "ogg" else rate)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(
+            format=stream.format.name,
+            layout="mono",
+            rate=stream.rate,
+            frame_size=stream.codec_context.frame_size or 1152,
+        )
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            output.mux(stream.encode(piece))
+        output.mux(stream.encode(None))
+    return file.getvalue()
+
+
+async def _wait_for_eof(reader: asyncio.StreamReader) -> None:
+    # Reading would notice as well, but could take the first byte of the next request.
+    while not reader.at_eof():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+async def _read(reader: asyncio.StreamReader) -> Asked | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+    if "chunked" in headers.get("transfer-encoding", ""):
+        body = b""
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readline()
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    parts = urlsplit(target)
+    fields = _fields(headers.get("content-type", ""), body)
+    return Asked(method, parts.path, dict(parse_qsl(parts.query)), headers, fields)
+
+
+def _fields(content_type: str, body: bytes) -> dict[str, Any]:
+    if not body:
+        return {}
+    if content_type.startswith("application/json"):
+        return dict(json.loads(body))
+    if content_type.startswith("multipart/form-data"):
+        head = f"Content-Type: {content_type}\r\n\r\n".encode()
+        found: dict[str, Any] = {}
+        for part in BytesParser().parsebytes(head + body).get_payload():  # type: ignore[union-attr]
+            name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
+            payload = part.get_payload(decode=True)  # type: ignore[union-attr]
+            is_file = part.get_filename() is not None  # type: ignore[union-attr]
+            found[str(name)] = payload if is_file else payload.decode()  # type: ignore[union-attr]
+        return found
+    return dict(parse_qsl(body.decode()))
+
+
+async def _send_whole(
+    writer: asyncio.StreamWriter,
+    status: int,
+    content_type: str,
+    data: bytes,
+    headers: Sequence[tuple[str, str]] = (),
+) -> None:
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    head = (
+        f"HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {len(data)}\r\n{more}\r\n"
+    )
+    writer.write(head.encode() + data)
+    await writer.drain()
+
+
+async def _begin_chunks(writer: asyncio.StreamWriter, speech: Speech) -> None:
+    more = "".join(f"{name}: {value}\r\n" for name, value in speech.headers)
+    kind = f"Content-Type: {speech.content_type}\r\n" if speech.content_type else ""
+    writer.write(f"HTTP/1.1 200 OK\r\n{kind}Transfer-Encoding: chunked\r\n{more}\r\n".encode())
+    await writer.drain()
+
+
+async def _send_chunk(writer: asyncio.StreamWriter, part: bytes) -> None:
+    if part:
+        writer.write(b"%x\r\n%s\r\n" % (len(part), part))
+        await writer.drain()
+        await asyncio.sleep(0)  # one write, one TCP segment, as far as possible
+
+
+# The wire formats. Each checks what the real server checks.
+
+
+def gpt_sovits(asked: Asked) -> Speech | Reply:
+    """api_v2.py as of 2025: streaming_mode 0 … 3."""
+    return _gpt_sovits(asked, modes=(0, 1, 2, 3))
+
+
+def gpt_sovits_bool(asked: Asked) -> Speech | Reply:
+    """api_v2.py of 2024, for which streaming_mode is a boolean."""
+    return _gpt_sovits(asked, modes=(0, 1))
+
+
+def _gpt_sovits(asked: Asked, modes: Sequence[int]) -> Speech | Reply:
+    if asked.path == "/openapi.json":
+        return Reply(200, {"paths": {"/tts": {}, "/control": {}}})
+    if asked.path != "/tts":
+        return Reply(404, {"detail": "Not Found"})
+    given = {**asked.query, **asked.fields}
+    for name in ("ref_audio_path", "text", "text_lang", "prompt_lang"):
+        if not given.get(name):
+            return Reply(400, {"message": f"{name} is required"})
+    if given["ref_audio_path"] == "missing.wav":
+        return Reply(400, {"message": "tts failed", "Exception": "missing.wav not exists"})
+    mode = int(given.get("streaming_mode", 0))
+    if mode not in modes:
+        wrong = {"loc": ["body", "streaming_mode"], "msg": "Input should be a valid boolean"}
+        return Reply(422, {"detail": [wrong]})
+    if given.get("media_type") == "raw":
+        return Speech(given["text"], 32_000, "raw", "audio/raw", whole=not mode)
+    form = "wav_stream" if mode else "wav"
+    return Speech(given["text"], 32_000, form, whole=not mode)
+
+
+def gpt_sovits_v1(asked: Asked) -> Speech | Reply:
+    """The old api.py."""
+    if asked.path == "/openapi.json":
+        return Reply(200, {"paths": {"/": {}, "/change_refer": {}}})
+    given = {**asked.query, **asked.fields}
+    if not given.get("text") or not given.get("text_language"):
+        return Reply(400, {"code": 400, "message": "no text"})
+    return Speech(given["text"], 32_000)
+
+
+def openai_speech(asked: Asked) -> Speech | Reply:
+    """``/v1/audio/speech``; the voice "wav-only" is a server that knows no pcm, "liar" one that
+    sends MP3 whatever is asked, "odd-rate" one that says its rate in the answer."""
+    if asked.headers.get("authorization") == "Bearer wrong":
+        return Reply(401, {"error": {"message": "Incorrect API key provided"}})
+    if asked.path == "/v1/models":
+        return Reply(200, {"data": [{"id": "tts-1"}]})
+    if asked.path != "/v1/audio/speech":
+        return Reply(404, {"error": {"message": f"no {asked.path}"}})
+    voice, wanted = asked.fields.get("voice"), asked.fields.get("response_format", "mp3")
+    if not asked.fields.get("model") or not asked.fields.get("input"):
+        return Reply(400, {"error": {"message": "model and input are required"}})
+    if (voice == "wav-only" and wanted != "wav") or (voice == "mp3-only" and wanted != "mp3"):
+        return Reply(400, {"error": {"message": f"response_format {wanted} is not supported"}})
+    text = asked.fields["input"]
+    if voice == "liar" or wanted == "mp3":
+        return Speech(text, 24_000, "mp3", "audio/mpeg")
+    if wanted in ("flac", "aac"):
+        return Speech(text, 24_000, wanted, f"audio/{wanted}")
+    if wanted == "opus":
+        return Speech(text, 24_000, "ogg", "audio/ogg")
+    if wanted == "wav":
+        return Speech(text, 24_000, "wav_stream")
+    if voice == "odd-rate":
+        return Speech(text, 16_000, "raw", "audio/pcm", headers=(("X-Sample-Rate", "16000"),))
+    return Speech(text, 24_000, "raw", "audio/pcm")
+
+
+Name = Literal["gpt-sovits", "openai-speech"]
+
+
+@contextlib.contextmanager
+def voice_server_thread(dialect: Dialect) -> Iterator[VoiceServer]:
+    """A server in a thread of its own; set its ``fault`` from anywhere."""
+    ready = threading.Event()
+    box: dict[str, Any] = {}
+
+    async def serve() -> None:
+        async with VoiceServer(dialect) as server:
+            box.update(server=server, loop=asyncio.get_running_loop(), end=asyncio.Event())
+            ready.set()
+            await box["end"].wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="voice server")
+    thread.start()
+    try:
+        assert ready.wait(10), "the voice server does not start"
+        yield box["server"]
+    finally:
+        box["loop"].call_soon_threadsafe(box["end"].set)
+        thread.join(10)

@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Tests that only compute run side by side; what happens in real time runs alone, after them.
+# Tests that only compute run side by side; what happens in real time comes after them, with one
+# browser at a time.
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 
@@ -14,7 +15,7 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not real_time" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -m real_time $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m real_time $(ARGS) || [ $$? = 5 ]
 
 lint: $(STAMP)           ## style and types
 	$(BIN)/ruff check .

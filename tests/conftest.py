@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from clip_folder import write_clip
 from drawn_avatar import write_avatar
@@ -22,7 +23,7 @@ REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks", 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what happens in real time: `make test` runs it alone, so that nothing fights it."""
+    """Mark what happens in real time: `make test` runs it apart, so that nothing fights it."""
     for item in items:
         if _in_real_time(item.module):  # type: ignore[attr-defined]
             item.add_marker(pytest.mark.real_time)
@@ -31,6 +32,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _in_real_time(module: ModuleType) -> bool:
     origins = {getattr(value, "__module__", "") for value in vars(module).values()}
     return bool(origins & {"harness", "browser"}) or module.__name__ in REAL_TIME
+
+
+class TwoLanes(LoadScopeScheduling):
+    """What waits more than it computes: a browser and a server side by side, never two browsers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if "/test_browser" in nodeid else "server"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoLanes | None:
+    return TwoLanes(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from mien.lipsync.wav2lip.architecture import WAV2LIP, WAV2LIP_256
-from mien.lipsync.wav2lip.archive_tensor import StoredTensor
 from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
+from mien.weights.tensor import StoredTensor
 from wav2lip_seeded import seeded
 
 NO_TORCH = "writing PyTorch's files needs PyTorch: pip install 'mien[torch]'"

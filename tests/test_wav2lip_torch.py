@@ -15,12 +15,12 @@ import torch
 
 from mien.lipsync.wav2lip import torch_backend
 from mien.lipsync.wav2lip.backend import Backend, BackendError, Choice
-from mien.lipsync.wav2lip.machine import gpu_count
 from mien.lipsync.wav2lip.torch_cpu import CpuBackend
 from mien.lipsync.wav2lip.torch_cuda import CudaBackend
 from mien.lipsync.wav2lip.torch_layers import PackedLayer
 from mien.lipsync.wav2lip.torch_network import reference_module
 from mien.lipsync.wav2lip.window import FULL, LOWER, Window
+from mien.machine import gpu_count
 from wav2lip_seeded import architecture, golden, seeded
 
 FP32, BF16 = Choice("torch", "fp32", threads=2), Choice("torch", "bf16", threads=2)

@@ -26,10 +26,11 @@ from mien.bench.lipsync_process import EAGER, EAGER_PASSIVE, Case, Task
 from mien.bench.lipsync_samples import sample_faces, sample_mels
 from mien.lipsync.wav2lip import backends
 from mien.lipsync.wav2lip.architecture import ARCHITECTURES, Architecture
-from mien.lipsync.wav2lip.backend import Choice, usable_cores
+from mien.lipsync.wav2lip.backend import Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint, checkpoint_of
 from mien.lipsync.wav2lip.weights import seeded_state
 from mien.lipsync.wav2lip.window import FULL, LOWER, MOUTH
+from mien.machine import usable_cores
 from mien.media.tick import FPS
 
 EAGERS = (EAGER, EAGER_PASSIVE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mien.machine import usable_cores
 
 if TYPE_CHECKING:
     from mien.lipsync.wav2lip.architecture import Architecture
@@ -89,13 +90,6 @@ class Backend(Protocol):
     def close(self) -> None:
         """Give memory and threads back; nothing may be called after it."""
         ...
-
-
-def usable_cores() -> int:
-    """Cores this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 # -- batches of the sizes there are ------------------------------------------------------

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.lipsync.wav2lip.architecture import WAV2LIP, WAV2LIP_256, Architecture
-from mien.lipsync.wav2lip.archive import open_archive
-from mien.lipsync.wav2lip.archive_tensor import CheckpointError, StoredTensor
 from mien.lipsync.wav2lip.weights import State
+from mien.weights.archive import open_archive
+from mien.weights.tensor import CheckpointError, StoredTensor
 
 __all__ = ["Checkpoint", "CheckpointError", "checkpoint_of", "read_checkpoint"]
 

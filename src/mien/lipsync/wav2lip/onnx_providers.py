@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mien.lipsync.wav2lip.backend import BackendError, Choice, Device
-from mien.lipsync.wav2lip.machine import gpu_count
 from mien.lipsync.wav2lip.window import Window
+from mien.machine import gpu_count
 
 PROVIDERS: dict[Device, str] = {
     "cpu": "CPUExecutionProvider",

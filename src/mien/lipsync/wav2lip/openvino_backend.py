@@ -14,10 +14,10 @@ from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.artefacts import artefact_folder
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
-from mien.lipsync.wav2lip.machine import bf16_pays
 from mien.lipsync.wav2lip.quantize import Quantisation
 from mien.lipsync.wav2lip.weights import fold
 from mien.lipsync.wav2lip.window import Window
+from mien.machine import bf16_pays
 
 QUANTISATION_FILE = "openvino.json"
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip.backend import Backend, BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
-from mien.lipsync.wav2lip.machine import bf16_pays, gpu_count
 from mien.lipsync.wav2lip.window import Window
+from mien.machine import bf16_pays, gpu_count
 
 _INSTALL = "pip install 'mien[torch]'"
 
@@ -40,7 +40,7 @@ def _why_no_cuda() -> str:
     # Loading PyTorch takes a second and 200 MB, so not without a GPU.
     if not gpu_count():
         return "no NVIDIA GPU answers here"
-    from mien.lipsync.wav2lip.passive_torch import torch
+    from mien.passive_torch import torch
 
     if not torch.cuda.is_available():
         return f"PyTorch {torch.__version__} cannot use the GPU here"

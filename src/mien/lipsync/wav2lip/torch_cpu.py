@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
-from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.torch_backend import as_writable
 from mien.lipsync.wav2lip.torch_layers import Decoder, Encoder, PackedLayer, PlainLayer
 from mien.lipsync.wav2lip.weights import fold
 from mien.lipsync.wav2lip.window import Window
+from mien.passive_torch import torch
 
 BATCH_SIZES = (1, 2, 4, 8)
 

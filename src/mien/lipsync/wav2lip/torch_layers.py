@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip.architecture import Conv
-from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.subpixel import shuffled_weights
 from mien.lipsync.wav2lip.weights import Folded
 from mien.lipsync.wav2lip.window import Area, Window
+from mien.passive_torch import torch
 
 Layer = Callable[[torch.Tensor], torch.Tensor]
 MakeLayer = Callable[[Conv, NDArray[np.float32], NDArray[np.float32]], Layer]

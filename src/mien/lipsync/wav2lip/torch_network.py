@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from mien.lipsync.wav2lip.architecture import Architecture, Conv
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
-from mien.lipsync.wav2lip.passive_torch import torch
 from mien.lipsync.wav2lip.weights import NORM_EPS
+from mien.passive_torch import torch
 
 
 class Block(torch.nn.Module):

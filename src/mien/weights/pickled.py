@@ -16,7 +16,7 @@ from io import BytesIO
 from mmap import mmap
 from typing import IO, Any, TypeVar, cast
 
-from mien.lipsync.wav2lip.archive_tensor import CheckpointError
+from mien.weights.tensor import CheckpointError
 
 T = TypeVar("T")
 

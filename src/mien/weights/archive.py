@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 
-from mien.lipsync.wav2lip.archive_tensor import CheckpointError, StoredTensor
-from mien.lipsync.wav2lip.archive_torch import MAX_BYTES, legacy_tensors, zip_tensors
+from mien.weights.tensor import CheckpointError, StoredTensor
+from mien.weights.torch_archive import MAX_BYTES, legacy_tensors, zip_tensors
 
 _SAFETENSORS_KINDS = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf2"}
 
@@ -45,7 +45,9 @@ def _looked_at(path: Path) -> tuple[int, bytes]:
     if not size:
         raise CheckpointError("it is empty (0 bytes); get it again")
     if size > MAX_BYTES:
-        raise CheckpointError(f"it has {size / 1e9:.1f} GB; no checkpoint of Wav2Lip is so large")
+        raise CheckpointError(
+            f"it has {size / 1e9:.1f} GB; no checkpoint that is known here is so large"
+        )
     return size, head
 
 
@@ -73,7 +75,7 @@ def _safetensors(path: Path) -> Iterator[Mapping[str, StoredTensor]]:
         import safetensors
     except ImportError as error:
         raise CheckpointError(
-            "it is a .safetensors file; to read it: pip install 'mien[wav2lip]'"
+            "it is a .safetensors file; to read it: pip install safetensors"
         ) from error
     try:
         entries = safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]

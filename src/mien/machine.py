@@ -1,12 +1,20 @@
-"""What this machine has that decides how the network runs best."""
+"""What this machine has that decides how networks run best."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
 from functools import cache
 from pathlib import Path
+
+
+def usable_cores() -> int:
+    """Cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @cache

@@ -12,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mien.lipsync.wav2lip.archive_pickle import Module, Tensor, read_pickle
-from mien.lipsync.wav2lip.archive_tensor import CheckpointError, StoredTensor
+from mien.weights.pickled import Module, Tensor, read_pickle
+from mien.weights.tensor import CheckpointError, StoredTensor
 
 MAX_BYTES = 2 << 30
-"""Of a file. The largest official one has 436 MB, most of it the state of an optimizer."""
+"""Of a file. The largest official one of Wav2Lip has 436 MB, one of Bert-VITS2 0.9 GB, most of it
+the state of an optimizer."""
 
 MAX_DESCRIPTION = 64 << 20
 """Bytes of the pickle in a zip archive; that of an official checkpoint takes 0.2 MB."""
@@ -164,7 +165,8 @@ def _named_tensors(value: Any) -> dict[str, Tensor]:
     if isinstance(value, Module):
         return dict(_module_tensors(value))
     if isinstance(value, dict):
-        state = value.get("state_dict", value)
+        wrapped = (value[name] for name in ("state_dict", "model") if name in value)
+        state = next(wrapped, value)
         if isinstance(state, dict):
             tensors = {key: item for key, item in state.items() if isinstance(item, Tensor)}
             if tensors:

@@ -1,0 +1,67 @@
+"""Decoding a sentence piece by piece, so that it is heard before it is finished.
+
+The decoder hears some frames around those it makes sound of. A piece is decoded together with that
+many frames of its neighbours, whose sound is thrown away: pieces then fit together as if the whole
+sentence had been decoded at once. At its ends there is nothing to hear, as there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mien.tts.bert_vits2.backend import Latents, Slab
+
+OVERLAP = 12
+"""Frames on either side. What is left of the difference is 1e-6 of the sound; with 8 it is 3e-5,
+with 4 it is 2e-3."""
+
+FIRST = 20
+"""Frames of the first piece (0.23 s): heard at once, and long enough to compute the next."""
+
+LARGEST = 96
+"""Frames of a later piece (1.1 s). Neighbours cost 8 frames' work per piece, so that larger ones
+gain little; an interruption waits for the piece that is being decoded."""
+
+GROWTH = 1.5
+"""How much longer each piece is than the one before. Playback does not starve as long as a piece
+is ready when those before it have been heard: at 20, 30, 45, 67, 96 frames it is, on anything that
+decodes 1.3 times faster than real time; equal pieces would cost more than they play."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames ``begin`` to ``stop`` of a sentence, and how many beside them are heard, too."""
+
+    begin: int
+    stop: int
+    left: int
+    right: int
+
+    def of(self, latents: Latents) -> Slab:
+        """What a back end decodes for this piece."""
+        z = latents.z[:, self.begin - self.left : self.stop + self.right]
+        return Slab(z, latents.speaker, self.left, self.right)
+
+
+def plan(
+    frames: int,
+    first: int = FIRST,
+    size: int = LARGEST,
+    overlap: int = OVERLAP,
+    growth: float = GROWTH,
+) -> list[Piece]:
+    """Pieces that make up a sentence of so many frames, in order.
+
+    first, size: frames of the first piece, and at most of the later ones. What would be left at
+    the end, shorter than the overlap, is added to the last piece.
+    """
+    if min(first, size) < 1 or overlap < 0 or growth < 1:
+        raise ValueError(f"pieces of {first} to {size} frames, {overlap} around them")
+    pieces, begin, length = [], 0, float(min(first, size))
+    while begin < frames:
+        stop = begin + int(length)
+        if frames - stop < overlap:
+            stop = frames
+        pieces.append(Piece(begin, stop, min(overlap, begin), min(overlap, frames - stop)))
+        begin, length = stop, min(length * growth, size)
+    return pieces

@@ -18,15 +18,13 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from mien.language import Language
-from mien.media.speech import Phone, SpeechChunk, Word
+from mien.media.speech import Phone, SpeechChunk
 from mien.media.tick import Event, Pcm
 from mien.performer import Performer
 from mien.tts.alignment import NO_SOUND, ClauseAlignment, ForcedAlignment
 from mien.tts.clauses import ClauseFrame, GestureFrame
+from mien.tts.pace import paced_words
 from mien.tts.service import SpeechFrame
-
-# Where a voice gives no times, captions move at a usual pace (characters per second).
-CJK_PER_SEC, LATIN_PER_SEC = 4.5, 14.0
 
 
 @dataclass
@@ -121,7 +119,7 @@ class Stage(FrameProcessor):
         """A foreign voice: its words are timed by a usual pace, its phones by listening."""
         self._sound(frame)
         begins = not self._open
-        words = _paced_words(self._text) if begins else ()
+        words = paced_words(self._text) if begins else ()
         self._open = True
         self._performer.say(
             SpeechChunk(
@@ -175,22 +173,3 @@ def _pcm(frame: TTSAudioRawFrame) -> Pcm:
     if frame.num_channels > 1:
         pcm = pcm.reshape(-1, frame.num_channels).mean(axis=1).astype(np.int16)
     return pcm
-
-
-def _paced_words(text: str) -> tuple[Word, ...]:
-    words: list[Word] = []
-    at, begin = 0.0, 0
-    for position, character in enumerate(text):
-        cjk = "\u2e80" <= character <= "\u9fff" or "\uac00" <= character <= "\ud7af"
-        if cjk or character.isspace():
-            if begin < position:
-                length = (position - begin) / LATIN_PER_SEC
-                words.append(Word(begin, position, at, at + length))
-                at += length
-            begin = position + 1
-        if cjk:
-            words.append(Word(position, position + 1, at, at + 1 / CJK_PER_SEC))
-            at += 1 / CJK_PER_SEC
-    if begin < len(text):
-        words.append(Word(begin, len(text), at, at + (len(text) - begin) / LATIN_PER_SEC))
-    return tuple(words)

@@ -27,9 +27,9 @@ _BIQUADS = (
 # The high pass rings below 1e-8 after this time, so that a transform may wrap around behind it.
 _RINGING = SAMPLE_RATE // 8
 
-# What is heard of a voice in a minute says how loud it is; what lies further back is forgotten,
-# so that a changed voice is noticed.
-_REMEMBERED_BLOCKS = 600
+# Half a minute of a voice says how loud it is. What lies further back is forgotten, so that a
+# voice that was changed is noticed.
+_REMEMBERED_BLOCKS = 300
 
 
 @lru_cache(maxsize=8)
@@ -77,7 +77,7 @@ def _power(lufs: float) -> float:
 
 
 class LoudnessMeter:
-    """How loud a voice is, from the last minute of what it said."""
+    """How loud a voice is, from the last half minute of what it said."""
 
     def __init__(self, expected: float | None = None, blocks: int = 0) -> None:
         """expected: LUFS it is taken for until it is heard; counts as ``blocks`` of speech."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -69,17 +68,16 @@ class ClauseTimes:
         """Those of the last sound, cut where the clause ends; the pause behind it is a phone."""
         before = self._last
         self._words = deque(replace(w, start=min(w.start, end + lead)) for w in self._words)
-        given, words = self.give(lead, 0.0, math.nextafter(end, math.inf))
+        given, words = self.give(lead, 0.0, end + _SAME_SEC)
         words = tuple(replace(word, end=min(word.end, end)) for word in words)
         phones = [p for p in given or () if p.start < end]
         last = phones.pop() if phones else before
         if last is not None:
-            silent = not last.symbol
-            phones.append(replace(last, end=end if silent else min(last.end, end)))
-            if not silent and last.end < end - _SAME_SEC:
-                phones.append(Phone("", last.end, end))
-        if phones == [before]:
-            phones = []
+            ended = replace(last, end=min(last.end, end) if last.symbol else end)
+            if ended != before:  # else it was told, and rightly
+                phones.append(ended)
+            if ended.end < end - _SAME_SEC:
+                phones.append(Phone("", ended.end, end))
         return self._told(phones, words, begin)
 
     def _told(self, phones: Iterable[Phone], words: Iterable[SpokenWord], begin: float) -> Told:

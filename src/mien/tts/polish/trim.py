@@ -14,7 +14,7 @@ FRAME = SAMPLE_RATE // 400
 
 # What goes before the first sound: a weak onset ([h], [f]) begins below what counts as sound.
 # With the frame in which it rises above, no more than 20 ms.
-_LEAD_FRAMES = 7
+_LEAD_FRAMES = 6
 # Held back, to fade out where a voice breaks off in the middle of a wave.
 _FADE_FRAMES = 2
 _FADE_SAMPLES = _FADE_FRAMES * FRAME

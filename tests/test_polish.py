@@ -244,11 +244,11 @@ async def test_gain_is_limited_and_never_raises_silence_to_speech() -> None:
 
 
 async def test_gain_moves_slowly_once_a_voice_is_known() -> None:
-    source = Scripted([VoiceChunk(tone(6, RATE, 0.1))], RATE)
+    source = Scripted([VoiceChunk(tone(6, RATE, 0.2))], RATE)
     voice = Polished(source)
     await say(voice)
     peaks = [np.abs((await say(voice)).pcm).max()]
-    source.chunks = [VoiceChunk(tone(6, RATE, 0.03))]
+    source.chunks = [VoiceChunk(tone(6, RATE, 0.06))]
     for _ in range(18):
         peaks.append(np.abs((await say(voice)).pcm).max())
     steps = 20 * np.log10(np.array(peaks[2:]) / np.array(peaks[1:-1]))

@@ -6,36 +6,28 @@
         assert heard(pcm, 48_000) == spelled("你好")
         server.fault = "cut"
 
-What they say are tones: 80 ms for every letter or character, of a pitch that tells which one, so
-that ``heard`` can tell from the sound what was said, in which order, and how often. ``spelled`` is
-what it must have heard.
-
-They are written on raw asyncio streams, like ``fake_openai``, because the faults that matter are
-below what a web framework lets one control. ``voice_server_thread`` runs one beside tests that
-have no event loop.
+The formats are in ``voice_dialects``, what they say and how to hear it in ``tones``. The server is
+written on raw asyncio streams, like ``fake_openai``, because the faults that matter are below what
+a web framework lets one control. ``voice_server_thread`` runs one beside tests that have no event
+loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import json
 import struct
 import threading
-import wave
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator, Sequence
 from email.parser import BytesParser
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
-LETTER_SEC = 0.08
-_PITCHES = 64
-_LOWEST_HZ, _STEP_HZ = 400.0, 50.0  # up to 3.55 kHz, which every rate here can carry
+from tones import encoded, tones
+from voice_dialects import ERRORS_IN_200, Asked, Dialect, Reply, Speech
 
 FAULTS: dict[str, str] = {
     "http_400": "status 400 with JSON",
@@ -63,90 +55,12 @@ FAULTS: dict[str, str] = {
 }
 
 
-@dataclass
-class Asked:
-    """One request as it arrived, and how it ended."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    fields: dict[str, Any]
-    """of the JSON or form; files as bytes"""
-    text: str = ""
-    disconnected: bool = False  #: the client hung up before the answer was complete
-    finished: bool = False  #: the whole answer was sent
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer that is no speech."""
-
-    status: int
-    body: Any
-    content_type: str = "application/json"
-
-    @property
-    def data(self) -> bytes:
-        json_like = self.content_type == "application/json"
-        return (json.dumps(self.body) if json_like else str(self.body)).encode()
-
-
-@dataclass(frozen=True)
-class Speech:
-    """What to say, and how the sound lies in the answer.
-
-    form: "wav" with lengths, "wav_stream" as servers begin it that do not know the length, "raw"
-    16-bit, "float" raw 32-bit, or what PyAV can encode: "mp3", "ogg", "flac", "aac".
-    whole: sent as one body with its length instead of in chunks.
-    """
-
-    text: str
-    rate: int
-    form: str = "wav"
-    content_type: str = "audio/wav"
-    whole: bool = False
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-Dialect = Callable[[Asked], Speech | Reply]
-
-
-def spelled(text: str) -> list[int]:
-    """What ``heard`` hears of a text."""
-    return [ord(c) % _PITCHES for c in text if c.isalnum()]
-
-
-def heard(pcm: NDArray[np.int16], rate: int) -> list[int]:
-    """Which tones are in int16[n] mono, from its first sound on; half a tone is none."""
-    loud = np.flatnonzero(np.abs(pcm.astype(int)) > 1_000)
-    pcm = pcm[loud[0] : loud[-1]] if len(loud) else pcm[:0]
-    length = int(LETTER_SEC * rate)
-    edge = length // 8  # resampling rings where the pitch changes
-    found = []
-    for begin in range(0, len(pcm) - length // 2, length):
-        part = pcm[begin : begin + length].astype(float)[edge:-edge]
-        spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 8 * rate // 100))
-        hz = np.argmax(spectrum) * 100 / 8
-        found.append(round((hz - _LOWEST_HZ) / _STEP_HZ))
-    return found
-
-
-def tones(text: str, rate: int) -> NDArray[np.int16]:
-    """The text as int16[n] mono."""
-    at = np.arange(int(LETTER_SEC * rate)) / rate
-    pitches = [_LOWEST_HZ + _STEP_HZ * number for number in spelled(text)]
-    bursts = [12_000 * np.sin(2 * np.pi * hz * at + 0.3) for hz in pitches]
-    return np.concatenate([np.zeros(0), *bursts]).astype(np.int16)
-
-
 class VoiceServer:
     """The server, as an async context manager on 127.0.0.1 and a free port.
 
     fault: how the next requests for speech go wrong, see FAULTS; None: they do not.
-    hold: while set, answers stop after half their sound and go on when it is cleared with
-    ``release``; so a test can show that sound is heard before the server has sent it all.
+    After ``hold``, answers stop when half their sound is sent, and go on with ``release``; so a
+    test can show that sound is heard before the server has sent it all.
     """
 
     def __init__(self, dialect: Dialect, fault: str | None = None) -> None:
@@ -169,6 +83,7 @@ class VoiceServer:
 
     async def start(self) -> None:
         """Listen, after ``stop`` again on the same port."""
+        self._loop = asyncio.get_running_loop()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
 
@@ -196,7 +111,7 @@ class VoiceServer:
         self._go.clear()
 
     def release(self) -> None:
-        self._go.set()
+        self._loop.call_soon_threadsafe(self._go.set)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -299,8 +214,7 @@ class VoiceServer:
 
 def _fault_reply(fault: str | None, dialect: Dialect) -> Reply | None:
     if fault == "error_in_200":
-        custom: Reply | None = getattr(dialect, "error_in_200", None)
-        return custom or Reply(200, {"message": "made to fail"})
+        return ERRORS_IN_200.get(dialect, Reply(200, {"message": "made to fail"}))
     if fault == "html_in_200":
         return Reply(200, "<html><body>Log in first</body></html>", "text/html")
     if fault == "text_as_sound":
@@ -331,47 +245,6 @@ def _body(speech: Speech, fault: str | None) -> bytes:
         wrong = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 99, 3, 0, 0, 16)
         return wrong + b"data\xff\xff\xff\xff" + data
     return data
-
-
-def encoded(pcm: NDArray[np.int16], rate: int, form: str) -> bytes:
-    """int16[n] mono as the bytes of one of ``Speech``'s forms."""
-    if form == "raw":
-        return pcm.astype("<i2").tobytes()
-    if form == "float":
-        return (pcm / 32768).astype("<f4").tobytes()
-    if form in ("wav", "wav_stream"):
-        file = io.BytesIO()
-        with wave.open(file, "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(rate)
-            # The header alone, with lengths of zero, is how GPT-SoVITS and fish-speech begin.
-            sound.writeframes(b"" if form == "wav_stream" else pcm.astype("<i2").tobytes())
-        return file.getvalue() + (pcm.astype("<i2").tobytes() if form == "wav_stream" else b"")
-    return _compressed(pcm, rate, form)
-
-
-def _compressed(pcm: NDArray[np.int16], rate: int, form: str) -> bytes:
-    import av
-
-    codecs = {"mp3": "libmp3lame", "ogg": "libopus", "flac": "flac", "aac": "aac"}
-    container = {"aac": "adts"}.get(form, form)
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream: Any = output.add_stream(codecs[form], rate=48_000 if form == "ogg" else rate)
-        stream.layout = "mono"
-        frame = av.AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = rate
-        resampler = av.AudioResampler(
-            format=stream.format.name,
-            layout="mono",
-            rate=stream.rate,
-            frame_size=stream.codec_context.frame_size or 1152,
-        )
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
-            output.mux(stream.encode(piece))
-        output.mux(stream.encode(None))
-    return file.getvalue()
 
 
 async def _wait_for_eof(reader: asyncio.StreamReader) -> None:
@@ -445,81 +318,6 @@ async def _send_chunk(writer: asyncio.StreamWriter, part: bytes) -> None:
         writer.write(b"%x\r\n%s\r\n" % (len(part), part))
         await writer.drain()
         await asyncio.sleep(0)  # one write, one TCP segment, as far as possible
-
-
-# The wire formats. Each checks what the real server checks.
-
-
-def gpt_sovits(asked: Asked) -> Speech | Reply:
-    """api_v2.py as of 2025: streaming_mode 0 … 3."""
-    return _gpt_sovits(asked, modes=(0, 1, 2, 3))
-
-
-def gpt_sovits_bool(asked: Asked) -> Speech | Reply:
-    """api_v2.py of 2024, for which streaming_mode is a boolean."""
-    return _gpt_sovits(asked, modes=(0, 1))
-
-
-def _gpt_sovits(asked: Asked, modes: Sequence[int]) -> Speech | Reply:
-    if asked.path == "/openapi.json":
-        return Reply(200, {"paths": {"/tts": {}, "/control": {}}})
-    if asked.path != "/tts":
-        return Reply(404, {"detail": "Not Found"})
-    given = {**asked.query, **asked.fields}
-    for name in ("ref_audio_path", "text", "text_lang", "prompt_lang"):
-        if not given.get(name):
-            return Reply(400, {"message": f"{name} is required"})
-    if given["ref_audio_path"] == "missing.wav":
-        return Reply(400, {"message": "tts failed", "Exception": "missing.wav not exists"})
-    mode = int(given.get("streaming_mode", 0))
-    if mode not in modes:
-        wrong = {"loc": ["body", "streaming_mode"], "msg": "Input should be a valid boolean"}
-        return Reply(422, {"detail": [wrong]})
-    if given.get("media_type") == "raw":
-        return Speech(given["text"], 32_000, "raw", "audio/raw", whole=not mode)
-    form = "wav_stream" if mode else "wav"
-    return Speech(given["text"], 32_000, form, whole=not mode)
-
-
-def gpt_sovits_v1(asked: Asked) -> Speech | Reply:
-    """The old api.py."""
-    if asked.path == "/openapi.json":
-        return Reply(200, {"paths": {"/": {}, "/change_refer": {}}})
-    given = {**asked.query, **asked.fields}
-    if not given.get("text") or not given.get("text_language"):
-        return Reply(400, {"code": 400, "message": "no text"})
-    return Speech(given["text"], 32_000)
-
-
-def openai_speech(asked: Asked) -> Speech | Reply:
-    """``/v1/audio/speech``; the voice "wav-only" is a server that knows no pcm, "liar" one that
-    sends MP3 whatever is asked, "odd-rate" one that says its rate in the answer."""
-    if asked.headers.get("authorization") == "Bearer wrong":
-        return Reply(401, {"error": {"message": "Incorrect API key provided"}})
-    if asked.path == "/v1/models":
-        return Reply(200, {"data": [{"id": "tts-1"}]})
-    if asked.path != "/v1/audio/speech":
-        return Reply(404, {"error": {"message": f"no {asked.path}"}})
-    voice, wanted = asked.fields.get("voice"), asked.fields.get("response_format", "mp3")
-    if not asked.fields.get("model") or not asked.fields.get("input"):
-        return Reply(400, {"error": {"message": "model and input are required"}})
-    if (voice == "wav-only" and wanted != "wav") or (voice == "mp3-only" and wanted != "mp3"):
-        return Reply(400, {"error": {"message": f"response_format {wanted} is not supported"}})
-    text = asked.fields["input"]
-    if voice == "liar" or wanted == "mp3":
-        return Speech(text, 24_000, "mp3", "audio/mpeg")
-    if wanted in ("flac", "aac"):
-        return Speech(text, 24_000, wanted, f"audio/{wanted}")
-    if wanted == "opus":
-        return Speech(text, 24_000, "ogg", "audio/ogg")
-    if wanted == "wav":
-        return Speech(text, 24_000, "wav_stream")
-    if voice == "odd-rate":
-        return Speech(text, 16_000, "raw", "audio/pcm", headers=(("X-Sample-Rate", "16000"),))
-    return Speech(text, 24_000, "raw", "audio/pcm")
-
-
-Name = Literal["gpt-sovits", "openai-speech"]
 
 
 @contextlib.contextmanager

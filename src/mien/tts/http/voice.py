@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from mien.language import Language, detect_language
+from mien.language import Language
 from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.tts.http import failure
 from mien.tts.http.client import SpeechServer
@@ -64,20 +64,22 @@ class HttpVoiceSettings(VoiceSettings):
 
 @dataclass(frozen=True)
 class Passage:
-    """What one request asks for. languages: those that occur in the text, each once, in order."""
+    """What one request asks for: runs that have something to pronounce, at least one."""
 
-    text: str
-    languages: tuple[Language, ...]
+    runs: tuple[Run, ...]
 
     @property
-    def language(self) -> Language:
-        """The one it is mainly in."""
-        if len(self.languages) == 1:
-            return self.languages[0]
-        return detect_language(self.text)
+    def text(self) -> str:
+        return " ".join(run.text.strip() for run in self.runs)
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """Those that occur, each once, in order."""
+        return tuple(dict.fromkeys(run.language for run in self.runs))
 
     @property
     def longest_sec(self) -> float:
+        """More sound than this is a mistake."""
         return _LONGEST_START_SEC + _LONGEST_SEC_PER_CHARACTER * len(self.text)
 
 
@@ -106,8 +108,9 @@ class HttpVoice:
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. No phone or word times."""
         self.require()
-        for passage in self.passages(runs):
-            async with aclosing(self.say(passage)) as pieces:
+        spoken = tuple(run for run in runs if _pronounceable(run.text))
+        if spoken:
+            async with aclosing(self.say(Passage(spoken))) as pieces:
                 async for pcm in pieces:
                     yield VoiceChunk(pcm)
 
@@ -123,12 +126,9 @@ class HttpVoice:
     def require(self) -> None:
         """Raise a VoiceError if a setting is missing without which nothing can be said."""
 
-    def passages(self, runs: Sequence[Run]) -> list[Passage]:
-        """How the clause is divided into requests; as a whole unless a service says otherwise."""
-        return together(runs)
-
     def say(self, passage: Passage) -> AsyncGenerator[Pcm, None]:
-        """Ask for it and give int16[n] at 48 kHz as it comes; VoiceError if it does not."""
+        """Ask for the clause, in one request if the server can, and give int16[n] at 48 kHz as it
+        comes; VoiceError if it does not."""
         raise NotImplementedError
 
     async def inspect(self) -> None:
@@ -146,20 +146,6 @@ class HttpVoice:
             return
         if isinstance(paths, Mapping) and path not in paths:
             raise failure.another_server(self.service, self._server.url, path, hint, hint_zh)
-
-
-def together(runs: Sequence[Run]) -> list[Passage]:
-    """The whole clause as one passage; none if there is nothing to pronounce."""
-    spoken = [run for run in runs if _pronounceable(run.text)]
-    if not spoken:
-        return []
-    text = " ".join(run.text.strip() for run in runs if run.text.strip())
-    return [Passage(text, tuple(dict.fromkeys(run.language for run in spoken)))]
-
-
-def one_by_one(runs: Sequence[Run]) -> list[Passage]:
-    """A passage for every run that has something to pronounce."""
-    return [Passage(r.text.strip(), (r.language,)) for r in runs if _pronounceable(r.text)]
 
 
 def _pronounceable(text: str) -> bool:

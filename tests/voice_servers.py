@@ -68,6 +68,8 @@ class VoiceServer:
         self.fault = fault
         self.pause_sec = 60.0
         self.asked: list[Asked] = []
+        self.asked_to_speak = asyncio.Event()
+        """Set with the first request for speech."""
         self._go = asyncio.Event()
         self._go.set()
         self._server: asyncio.Server | None = None
@@ -161,6 +163,7 @@ class VoiceServer:
             await _send_whole(writer, said.status, said.content_type, said.data)
             return True
         asked.text = said.text
+        self.asked_to_speak.set()
         return await self._speak(said, writer)
 
     async def _speak(self, speech: Speech, writer: asyncio.StreamWriter) -> bool:

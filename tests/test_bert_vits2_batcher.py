@@ -9,11 +9,13 @@ from mien.tts.bert_vits2.batcher import Batcher, Job
 from mien.tts.bert_vits2.streaming import plan
 
 NOTHING = np.zeros(0, np.int64)
+SYMBOLS = np.zeros(30, np.int64)
 FRAME_SEC = 0.01
 
 
-def job(asked: float) -> Job:
-    return Job(Sentence(NOTHING, NOTHING, NOTHING), asked, lambda answer: None)
+def job(asked: float, symbols: int = 30) -> Job:
+    ids = np.resize(SYMBOLS, symbols)
+    return Job(Sentence(ids, ids, ids), asked, lambda answer: None)
 
 
 def prepared(asked: float, frames: int = 200) -> Job:
@@ -51,6 +53,14 @@ def test_latents_of_all_that_wait_are_one_batch_oldest_first() -> None:
     assert batcher.next(8, 8) == [first, second, third]
     assert batcher.next(2, 8) == [first, second]
     assert len(batcher) == 3, "they stay until they are done"
+
+
+def test_a_sentence_does_not_wait_for_the_latents_of_a_much_longer_one() -> None:
+    short, long, other = job(1.0, 20), job(2.0, 41), job(3.0, 40)
+    assert of(short, long, other).next(8, 8) == [short, other]
+    assert of(long, short).next(8, 8) == [short]
+    short.due = 9.0
+    assert of(short, long, other).next(8, 8) == [long, other, short], "a shorter one may come along"
 
 
 def test_who_has_heard_nothing_goes_before_who_still_has_something_to_hear() -> None:

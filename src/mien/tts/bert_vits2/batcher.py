@@ -98,4 +98,8 @@ class Batcher:
             return []
         first = ordered[0]
         alike = [job for job in ordered if job.step == first.step]
-        return alike[: sentences if first.latents is None else pieces]
+        if first.latents is not None:
+            return alike[:pieces]
+        # A batch takes as long as its longest; the first must not wait for a much longer one.
+        longest = 2 * len(first.sentence.ids)
+        return [job for job in alike if len(job.sentence.ids) <= longest][:sentences]

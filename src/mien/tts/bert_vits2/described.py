@@ -19,6 +19,8 @@ from mien.tts.voice import VoiceError
 
 # As many names as fit into a message.
 SHOWN_SPEAKERS = 12
+CODES = 10
+"""Emotions that 2.1 knows by number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +99,13 @@ def _emotion(wanted: int | Path | None, variant: Variant) -> NDArray[np.float32]
             f"{variant.name} 版模型不支持情感设置；请删去 emotion",
         )
     if isinstance(wanted, int):
-        if variant.emotion == "vector1024":
+        codes = CODES if variant.emotion == "vector1024" else 0
+        if wanted < codes:
             return wanted
+        numbered = (f", or 0 to {codes - 1}", f"，或 0 到 {codes - 1}") if codes else ("", "")
         raise _wrong(
-            f"an emotion of this model is a .npy file with {width} numbers, not a number",
-            f"该模型的 emotion 应为含 {width} 个数的 .npy 文件，而不是编号",
+            f"an emotion of this model is a .npy file with {width} numbers{numbered[0]}",
+            f"该模型的 emotion 应为含 {width} 个数的 .npy 文件{numbered[1]}",
         )
     return _vector(wanted.expanduser(), width)
 
@@ -114,17 +118,14 @@ def _vector(path: Path, width: int) -> NDArray[np.float32]:
             f"emotion {path}: it cannot be read as a .npy file ({error})",
             f"emotion {path}：无法作为 .npy 文件读取（{error}）",
         ) from error
-    vector = np.asarray(found, np.float32).reshape(-1) if _numbers(found) else np.zeros(0)
+    numbers = isinstance(found, np.ndarray) and found.dtype.kind in "fiu"
+    vector = found.astype(np.float32).reshape(-1) if numbers else np.zeros(0, np.float32)
     if vector.shape != (width,) or not np.isfinite(vector).all():
         raise _wrong(
             f"emotion {path}: it must hold {width} numbers, see docs/bert-vits2.md",
             f"emotion {path}：必须包含 {width} 个数，见 docs/bert-vits2.md",
         )
     return vector
-
-
-def _numbers(found: object) -> bool:
-    return isinstance(found, np.ndarray) and found.dtype.kind in "fiu"
 
 
 def _wrong(en: str, zh: str) -> VoiceError:

@@ -45,8 +45,9 @@ class Pace:
     pieces: int = 8
 
 
-# A CPU computes two at once no sooner than one after the other; whoever is first would only wait.
-ON_CPU = Pace(sentences=1, pieces=1)
+# On a CPU two pieces at once take as long as one after the other (0.35 s and 0.18 s of a core), and
+# whoever is first would only wait. Latents of four take 30 % less than four times those of one.
+ON_CPU = Pace(sentences=4, pieces=1)
 ON_GPU = Pace()
 
 

@@ -98,13 +98,20 @@ def _ipa(name: str) -> str:
     return _MANDARIN.get(symbol, symbol) + ("ʰ" if aspirated else "")
 
 
-def spelled(word: str, language: Language) -> list[str]:
-    """IPA symbols of a word as the worker spells it, e.g. "b_ˈeɪ_b_i"; [] for a language mark."""
+def spelled(word: str, language: Language, stress: bool = False) -> list[str]:
+    """IPA symbols of a word as the worker spells it, e.g. "b_ˈeɪ_b_i"; [] for a language mark.
+
+    stress: keep its marks, "ˈ" and "ˌ".
+    """
     if "(" in word:  # "(en)h_ə_l_ˈoʊ(cmn)": the language changes and changes back
         word = re.sub(r"\([^()]*\)", "", word)
     # A Mandarin vowel ends with its tone; the third is spelled as the vowel that "3" stands for.
     tone = "12345ɜ" if language == "zh" else ""
-    return [symbol for name in word.split("_") if (symbol := _ipa(name.rstrip(tone)))]
+    return [
+        (name[0] if stress and name[0] in "ˈˌ" else "") + symbol
+        for name in word.split("_")
+        if (symbol := _ipa(name.rstrip(tone)))
+    ]
 
 
 class PassageTimer:

@@ -92,6 +92,7 @@ async def test_a_question_is_answered_in_sound_picture_and_captions(
             "first_packet",
         ]
         assert list(stages.values()) == sorted(stages.values())
+        await events.first("state", state="idle")
         states = [message["state"] for message in events.of("state")]
         assert states == ["thinking", "speaking", "idle"]
         assert fake.requests[0].messages[-1] == {"role": "user", "content": "Who are you?"}

@@ -49,6 +49,7 @@ class Cast:
 
     brain: a new pipecat processor for this conversation, LLMContextFrame in, LLM text out; it
         brings its own system prompt and bounds the history it sends.
+    about_voice: what the page is told of the voice of that name when it begins to speak.
     """
 
     avatar: Avatar
@@ -59,6 +60,7 @@ class Cast:
     executor: Executor
     video: VideoSettings = field(default_factory=VideoSettings)
     alignment: ForcedAlignment | None = None
+    about_voice: Callable[[str], Message] = lambda name: {"name": name}
 
 
 @dataclass(slots=True)
@@ -79,6 +81,7 @@ class Conversation:
         events: what happens, as messages for the page.
         program: the encoded performance, for outputs.
         history: [{role, text, turn, complete}], what was really said and heard.
+        speaker: the name of the voice that spoke last.
     """
 
     def __init__(self, cast: Cast, *, clock: Clock | None = None, seed: int = 0) -> None:
@@ -86,6 +89,8 @@ class Conversation:
         self.events = EventHub()
         self.history: list[Message] = []
         self.state = "idle"
+        self.speaker = cast.voice.name
+        self._about_voice = cast.about_voice
         self.on_trace: Callable[[Trace], None] = lambda trace: None
         self._turn: Turn | None = None
         self._turns = 0
@@ -109,7 +114,7 @@ class Conversation:
             [
                 cast.brain,
                 ClauseProcessor(self._stamp),
-                VoiceService(cast.voice, cast.language),
+                VoiceService(cast.voice, cast.language, self._on_speaker),
                 Stage(self.performer, self._stamp, cast.alignment, cast.language),
             ]
         )
@@ -259,6 +264,11 @@ class Conversation:
             )
         self._publish("turn", turn, text=heard.text, complete=complete)
         self._set_state("idle")
+
+    def _on_speaker(self, name: str) -> None:
+        """Another voice speaks than before."""
+        self.speaker = name
+        self.events.publish({"type": "voice", **self._about_voice(name)})
 
     async def _on_error(self, worker: PipelineWorker, frame: ErrorFrame) -> None:
         problem = problem_of(frame)

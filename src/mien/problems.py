@@ -55,7 +55,7 @@ def problem_of(frame: ErrorFrame) -> Problem:
         return Problem(
             "voice_failed",
             f"The voice could not say a sentence: {frame.error}",
-            f"语音合成出错：{frame.error}",
+            f"语音合成出错：{frame.zh or frame.error}",
             status=502,
             retryable=frame.retryable,
             stage="tts",

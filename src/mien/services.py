@@ -19,16 +19,18 @@ from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.config import LipSyncSection, Settings
 from mien.conversation import Cast
+from mien.events import Message
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.encoders import VideoSettings
 from mien.media.webrtc import WebRtcSettings
 from mien.mouths import PLACES, Mouths
-from mien.tts.alignment import AlignedVoice, ForcedAlignment
+from mien.tts.alignment import ForcedAlignment
+from mien.tts.fallback import FallbackVoice
 from mien.tts.normalize import prepare
-from mien.tts.voice import Voice
-from mien.voices import chain_of, make_voice
+from mien.tts.voice import Run
+from mien.voices import chain_of, label, open_chain
 
 # Drawing and encoding release the GIL; more threads than cores would only take turns.
 THREADS = max(2, min(8, os.cpu_count() or 2))
@@ -38,6 +40,8 @@ AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 Player = tuple[Avatar, LipSync]
 # A clip is shown in its own size up to this: twice the pixels cost twice the encoding.
 LARGEST_SIDE = 1280
+# A large model read from a slow disk; a voice that takes longer is passed over for the time being.
+WARM_UP_SEC = 180.0
 # Of what takes long the first time a clip is shown: the share 0…1, and what is being made.
 OnProgress = Callable[[float, str], None]
 
@@ -50,7 +54,7 @@ class Services:
     avatar: Avatar
     lipsync: LipSync
     mouths: Mouths
-    voice: Voice
+    voice: FallbackVoice
     alignment: ForcedAlignment
     persona: Persona
     brain: BrainInfo
@@ -73,6 +77,7 @@ class Services:
             avatar=avatar,
             lipsync=lipsync,
             voice=self.voice,
+            about_voice=self.about_voice,
             alignment=self.alignment,
             brain=create_brain(
                 self.settings.llm.name,
@@ -84,6 +89,19 @@ class Services:
             executor=self.executor,
             video=video_settings(self.settings),
         )
+
+    def about_voice(self, name: str) -> Message:
+        """Who speaks, as the page is told; ``why`` says why it is not the one that is wanted."""
+        services = {each.voice.name: each.settings.service for each in self.voice.members}
+        wanted = self.voice.name
+        error = None if name == wanted else self.voice.why_not(wanted)
+        return {
+            "name": name,
+            "label": label(name, services[name]),
+            "wanted": wanted,
+            "wanted_label": label(wanted, services[wanted]),
+            "why": error and {"en": str(error), "zh": error.zh},
+        }
 
     @property
     def webrtc(self) -> WebRtcSettings:
@@ -180,8 +198,7 @@ async def open_services(
     background = Background.parse(settings.background, settings.background_blur)
     mouths = Mouths(settings.lipsync)
     alignment = ForcedAlignment()
-    chain = chain_of(settings.voice, settings.voices)
-    voice = AlignedVoice(make_voice(*next(iter(chain.items()))), alignment)
+    voice = open_chain(chain_of(settings.voice, settings.voices), alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         size = picture_size(settings)
@@ -212,10 +229,10 @@ async def open_services(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-async def _warm_up(voice: Voice) -> None:
-    """Load what is loaded lazily, so that the first visitor does not wait for it."""
-    prepared = await asyncio.to_thread(prepare, "你好，hello 123。", "zh")
-    from mien.tts.voice import Run
+async def _warm_up(voice: FallbackVoice) -> None:
+    """Load what is loaded lazily, so that the first visitor does not wait for it.
 
-    async for _ in voice.speak([Run(run.language, run.text) for run in prepared.runs]):
-        pass
+    It also tells how loud each voice is.
+    """
+    prepared = await asyncio.to_thread(prepare, "你好，hello 123。", "zh")
+    await voice.warm_up([Run(run.language, run.text) for run in prepared.runs], WARM_UP_SEC)

@@ -15,12 +15,17 @@ from pydantic import ValidationError
 
 from mien.config import ConfigError
 from mien.models.catalogue import catalogue
+from mien.tts.alignment import AlignedVoice, ForcedAlignment
+from mien.tts.fallback import FallbackVoice
+from mien.tts.polish import Levels, Polished, level_key
 from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Voice
 
 LAST_RESORT = "espeak"
 
 Tables = Mapping[str, Mapping[str, Any]]
+Text = dict[str, str]
+"""In both languages of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,16 @@ class Service:
 
 SERVICES: dict[str, Service] = {
     "espeak": Service("mien.tts.espeak", "Espeak", "eSpeak NG (built in)", "eSpeak NG（内置）"),
+    "gpt-sovits": Service("mien.tts.http.gpt_sovits", "GptSovits", "GPT-SoVITS", "GPT-SoVITS"),
+    "bert-vits2-http": Service(
+        "mien.tts.http.bert_vits2_http", "BertVits2Http", "Bert-VITS2 server", "Bert-VITS2 服务"
+    ),
+    "cosyvoice": Service("mien.tts.http.cosyvoice", "CosyVoice", "CosyVoice", "CosyVoice"),
+    "fish-speech": Service("mien.tts.http.fish_speech", "FishSpeech", "fish-speech", "fish-speech"),
+    "openai-speech": Service(
+        "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音"
+    ),
+    "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
 }
 
 
@@ -111,3 +126,28 @@ def chain_of(wanted: str | list[str], tables: Tables) -> dict[str, VoiceSettings
 def make_voice(name: str, settings: VoiceSettings) -> Voice:
     """The voice as its service makes it, in no chain."""
     return SERVICES[settings.service].voice(name, settings)
+
+
+def open_chain(chain: Mapping[str, VoiceSettings], alignment: ForcedAlignment) -> FallbackVoice:
+    """The voices of ``chain_of`` as one that does not fail: polished, with phone times.
+
+    Owns ``alignment``: closes it.
+    """
+    levels = Levels()
+    members: list[tuple[Voice, VoiceSettings]] = []
+    for name, settings in chain.items():
+        voice = make_voice(name, settings)
+        if not SERVICES[settings.service].plain:
+            loudness = None if settings.loudness == "off" else settings.loudness
+            key = level_key(name, settings)
+            voice = Polished(voice, loudness, settings.speed, levels, key)
+        members.append((AlignedVoice(voice, alignment), settings))
+    return FallbackVoice(members)
+
+
+def label(name: str, service: str) -> Text:
+    """What people call a voice."""
+    kind = SERVICES[service]
+    if name == service:
+        return {"en": kind.en, "zh": kind.zh}
+    return {"en": f"{name} ({kind.en})", "zh": f"{name}（{kind.zh}）"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -34,15 +34,24 @@ class SpeechFrame(TTSAudioRawFrame):
 
 @dataclass
 class VoiceErrorFrame(ErrorFrame):
-    """A clause could not be spoken. ``retryable``: the next one may well be."""
+    """A clause could not be spoken. ``retryable``: the next one may well be. zh: in Chinese."""
 
     retryable: bool = True
+    zh: str = ""
 
 
 class VoiceService(TTSService):
-    """Speaks clauses with a :class:`Voice`, captions mapped back to the text as written."""
+    """Speaks clauses with a :class:`Voice`, captions mapped back to the text as written.
 
-    def __init__(self, voice: Voice, language: Language) -> None:
+    on_speaker: called with a voice's name when it speaks and another one did before.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        language: Language,
+        on_speaker: Callable[[str], None] = lambda name: None,
+    ) -> None:
         super().__init__(
             sample_rate=voice.sample_rate,
             push_start_frame=True,
@@ -53,6 +62,8 @@ class VoiceService(TTSService):
         )
         self._voice = voice
         self._default_language = language
+        self._speaker = voice.name
+        self._on_speaker = on_speaker
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         # Off the loop: normalising a clause takes milliseconds that other sessions' sound needs.
@@ -62,10 +73,16 @@ class VoiceService(TTSService):
                 runs = [Run(run.language, run.text) for run in prepared.runs]
                 async with aclosing(self._voice.speak(runs)) as chunks:
                     async for chunk in chunks:
+                        self._notice(chunk)
                         yield self._frame(text, context_id, chunk, prepared)
         except VoiceError as error:
-            yield VoiceErrorFrame(str(error), retryable=error.retryable)
+            yield VoiceErrorFrame(str(error), retryable=error.retryable, zh=error.zh)
         yield SpeechFrame(b"", self._voice.sample_rate, 1, context_id, text, last=True)
+
+    def _notice(self, chunk: VoiceChunk) -> None:
+        if chunk.by and chunk.by != self._speaker:
+            self._speaker = chunk.by
+            self._on_speaker(chunk.by)
 
     def _frame(
         self, text: str, context_id: str, chunk: VoiceChunk, prepared: Prepared

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from mien.models.catalogue import ModelFile
-from mien.models.download import Downloaded, Patience, download
+from mien.models.download import download
 from mien.models.errors import ModelError
+from mien.models.transfer import Downloaded, Patience
 from model_server import PAGE, POINTER, ModelServer, model_server
 
 DATA = random.Random(4).randbytes(1_500_000)

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.models import store
+from mien.models import consent, store
 from mien.models.catalogue import Licence, Model, ModelFile, catalogue, model
-from mien.models.download import Patience
 from mien.models.errors import ModelError
-from mien.models.pull import pull, pull_from
+from mien.models.given import pull_from
+from mien.models.pull import pull
 from mien.models.sources import addresses
+from mien.models.transfer import Patience
+from mien.models.verify import verify
 from model_server import PAGE, ModelServer, model_server
 from wav2lip_seeded import seeded
 
@@ -132,26 +134,26 @@ def test_nothing_is_fetched_before_the_licence_is_accepted(server: ModelServer) 
     with pytest.raises(ModelError, match="i-accept-the-licence") as caught:
         pull(wanted)
     assert code(caught) == "licence" and server.ways["/a.onnx"].asked == []
-    store.accept(LICENCE)
-    assert store.accepted(LICENCE)
-    assert not store.accepted(replace(LICENCE, en="Pay me.")), "other words were not accepted"
+    consent.accept(LICENCE)
+    assert consent.accepted(LICENCE)
+    assert not consent.accepted(replace(LICENCE, en="Pay me.")), "other words were not accepted"
     record = json.loads((store.store_folder() / "licences.json").read_text())["free"]
     assert record["url"] == LICENCE.url and record["at"] and record["by"]
 
 
 def test_a_model_comes_with_a_record(server: ModelServer, folder: Path) -> None:
     wanted = two_files(server)
-    store.accept(LICENCE)
+    consent.accept(LICENCE)
     told: list[tuple[int, int | None]] = []
-    got = pull(wanted, on_progress=lambda done, total, host: told.append((done, total)))
+    got = pull(wanted, on_progress=lambda progress: told.append((progress.done, progress.total)))
     assert told[-1] == (600_000, 600_000) and [d for d, _ in told] == sorted(d for d, _ in told)
     assert got.path == folder / "small" / "a.onnx" and got.path.read_bytes() == DATA
     assert (folder / "small" / "b.onnx").read_bytes() == DATA[::-1]
     assert store.installed("small") == got
     assert all(file.known and file.source.startswith(server.url) for file in got.files)
-    assert store.verify(got) is None
+    assert verify(got) is None
     (folder / "small" / "b.onnx").write_bytes(b"\0" + DATA[-2::-1])
-    assert "b.onnx" in (store.verify(got) or "")
+    assert "b.onnx" in (verify(got) or "")
     (folder / "small" / "b.onnx").write_bytes(b"short")
     assert store.installed("small") is None, "half a model is none"
 
@@ -160,7 +162,7 @@ def test_an_interrupted_model_goes_on_at_the_file_it_was_at(
     server: ModelServer, folder: Path
 ) -> None:
     wanted = two_files(server)
-    store.accept(LICENCE)
+    consent.accept(LICENCE)
     server.ways["/b.onnx"].status = 404
     with pytest.raises(ModelError, match=r"b\.onnx") as caught:
         pull(wanted, patience=HASTY)
@@ -173,7 +175,7 @@ def test_an_interrupted_model_goes_on_at_the_file_it_was_at(
 
 def test_two_pulls_of_one_model_do_not_meet(server: ModelServer) -> None:
     wanted = two_files(server)
-    store.accept(LICENCE)
+    consent.accept(LICENCE)
     server.ways["/a.onnx"].chunk_sec = 0.2
     begun = threading.Event()
     first = threading.Thread(
@@ -190,7 +192,7 @@ def test_two_pulls_of_one_model_do_not_meet(server: ModelServer) -> None:
 
 def test_a_seeded_checkpoint_is_taken_from_a_file(seeded_file: Path, folder: Path) -> None:
     wanted = model("wav2lip")
-    store.accept(wanted.licence)
+    consent.accept(wanted.licence)
     with pytest.raises(ModelError, match="mien models pull wav2lip`") as caught:
         store.find("wav2lip")
     assert code(caught) == "model_missing" and store.installed_for("wav2lip") == []
@@ -205,8 +207,8 @@ def test_a_seeded_checkpoint_is_taken_from_a_file(seeded_file: Path, folder: Pat
 def test_what_is_no_such_network_is_refused_and_not_kept(
     seeded_file: Path, folder: Path, tmp_path: Path
 ) -> None:
-    store.accept(model("wav2lip").licence)
-    store.accept(model("wav2lip256").licence)
+    consent.accept(model("wav2lip").licence)
+    consent.accept(model("wav2lip256").licence)
     pull_from(model("wav2lip"), seeded_file)
     half = tmp_path / "half.safetensors"
     half.write_bytes(seeded_file.read_bytes()[:1_000_000])
@@ -227,7 +229,7 @@ def test_what_is_no_such_network_is_refused_and_not_kept(
     assert code(caught) == "no_such_file"
     assert store.installed("wav2lip256") is None
     kept = store.installed("wav2lip")
-    assert kept is not None and store.verify(kept) is None, "the one that was here still is"
+    assert kept is not None and verify(kept) is None, "the one that was here still is"
     left = [path for path in (folder / ".incoming").rglob("*") if path.is_file()]
     assert {path.name for path in left} <= {".lock"}
 
@@ -236,7 +238,7 @@ def test_a_fetched_file_of_another_network_is_not_kept(
     server: ModelServer, folder: Path, seeded_file: Path
 ) -> None:
     wanted = model("wav2lip256")
-    store.accept(wanted.licence)
+    consent.accept(wanted.licence)
     url = server.add("/seeded", data=seeded_file.read_bytes())
     file = ModelFile("wav2lip256.safetensors", (url,))
     with pytest.raises(ModelError, match="its network is wav2lip,") as caught:
@@ -251,6 +253,6 @@ def test_a_store_someone_wrote_into_is_read_with_care(folder: Path) -> None:
         (folder / "wav2lip" / "record.json").write_text(record)
         (folder / "licences.json").write_text(record)
         assert store.installed("wav2lip") is None
-        assert not store.accepted(model("wav2lip").licence)
-    store.accept(LICENCE)
-    assert store.accepted(LICENCE)
+        assert not consent.accepted(model("wav2lip").licence)
+    consent.accept(LICENCE)
+    assert consent.accepted(LICENCE)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from mien.commands.bar import progress_bar
+from mien.commands.models_list import list_
 from mien.commands.models_optimize import optimize
+from mien.commands.models_prune import prune
 from mien.commands.models_pull import pull
-from mien.commands.words import chinese, refused
+from mien.commands.words import refused
 
 if TYPE_CHECKING:
     from mien.models.store import Installed
@@ -22,76 +21,13 @@ if TYPE_CHECKING:
 errors = Console(stderr=True, highlight=False)
 
 models_app = typer.Typer(
-    help="Models that are fetched, not shipped: list, pull, optimize, verify. 模型管理。",
+    help="Models that are fetched, not shipped: lips, voices and what they need. 模型管理。\n\n"
+    "list says what there is and what is here, pull brings one, verify and prune look after them.",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model. size: bytes, as it is here or as it will be; None where nobody says.
-    why_not: what fetches it; None when it is here. sha256, source: of the file that is here."""
-
-    name: str
-    kind: str
-    ready: bool
-    purpose: str
-    licence: str
-    non_commercial: bool
-    size: int | None
-    path: str | None = None
-    sha256: str | None = None
-    source: str | None = None
-    why_not: str | None = None
-
-
-@models_app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts.")] = False,
-) -> None:
-    """Every model there is, and whether it is here. 列出所有模型。"""
-    from mien.models.store import store_folder
-
-    entries = _entries()
-    if as_json:
-        print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
-        return
-    table = Table(caption=f"They lie in {escape(str(store_folder()))}", caption_justify="left")
-    for column in ("", "name", "for", "licence", "MB", "file / how to get it"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("name", "MB"))
-    for entry in entries:
-        table.add_row(
-            "[green]✓[/]" if entry.ready else "–",
-            entry.name,
-            escape(entry.purpose),
-            escape(entry.licence),
-            f"{entry.size / 1e6:.0f}" if entry.size else "?",
-            escape(entry.path or f"mien models pull {entry.name}"),
-        )
-    Console().print(table)
-
-
-def _entries() -> list[Entry]:
-    from mien.models.catalogue import catalogue
-    from mien.models.store import installed, missing
-
-    entries = []
-    for model in catalogue().values():
-        found, licence = installed(model.name), model.licence
-        about = (model.zh if chinese() else model.en, licence.name, licence.non_commercial)
-        if found is None:
-            why = missing(model)
-            words = why.zh if chinese() else why.en
-            entries.append(Entry(model.name, model.kind, False, *about, model.size, why_not=words))
-        else:
-            file = found.files[0]
-            size = sum(kept.size for kept in found.files)
-            where = (str(found.path), file.sha256, file.source)
-            entries.append(Entry(model.name, model.kind, True, *about, size, *where))
-    return entries
-
-
+models_app.command("list")(list_)
 models_app.command()(pull)
 models_app.command()(optimize)
 
@@ -99,10 +35,21 @@ models_app.command()(optimize)
 @models_app.command()
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="All that are here if left out.")
+        list[str] | None,
+        typer.Argument(help="All that are here if left out. 不填则校验全部已安装的模型"),
     ] = None,
 ) -> None:
-    """Read every byte of the models that are here: are they as they came? 校验模型。"""
+    """Read every byte of the models that are here: are they as they came? 校验模型。
+
+    Also of what was unpacked from an archive. The exit status is 1 where one is not.
+    逐字节检查，包括解压出的文件；有损坏时退出状态为 1。
+
+    [bold]Examples[/]
+
+      mien models verify
+
+      mien models verify matcha-icefall-zh-en
+    """
     from mien.models.catalogue import model
     from mien.models.errors import ModelError
     from mien.models.store import all_installed, installed
@@ -124,7 +71,8 @@ def verify(
 def _sound(name: str, here: Installed | None) -> bool:
     """Check one model and print what was found."""
     from mien.models.catalogue import model
-    from mien.models.store import missing, verify
+    from mien.models.store import missing
+    from mien.models.verify import verify
 
     if here is None:
         print(f"✗ {missing(model(name)).en}")
@@ -140,12 +88,20 @@ def _sound(name: str, here: Installed | None) -> bool:
     return True
 
 
+models_app.command()(prune)
+
+
 @models_app.command()
 def delete(
     name: Annotated[str, typer.Argument(help="Of a model, as the list has it. 模型名称")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. 不再询问")] = False,
 ) -> None:
-    """Delete a model, also one that is half fetched. 删除模型。"""
+    """Delete a model, also one that is half fetched. 删除模型。
+
+    [bold]Examples[/]
+
+      mien models delete wav2lip256
+    """
     from mien.models.catalogue import model
     from mien.models.errors import ModelError
     from mien.models.store import delete as forget

@@ -10,6 +10,7 @@ from mien.models.errors import ModelError
 
 HUGGING_FACE = "https://huggingface.co"
 HF_MIRROR = "https://hf-mirror.com"
+GITHUB = "https://github.com"
 
 # Names for --mirror, each with the host it stands for.
 MIRRORS = {
@@ -24,17 +25,18 @@ MIRRORS = {
 def addresses(sources: Iterable[str], mirror: str | None = None) -> list[str]:
     """Every address of a file, best first.
 
-    mirror: a name of ``MIRRORS``, whose addresses come first; or the address of a server with
-    Hugging Face's paths, which is asked first. $HF_ENDPOINT does the same as such an address.
+    mirror: a name of ``MIRRORS``, whose addresses come first; or the address of a server that is
+    asked first: one with Hugging Face's paths, as $HF_ENDPOINT names it too, or with GitHub's,
+    which ends in github.com (https://proxy.example/https://github.com).
 
     Raises ModelError "unknown_mirror".
     """
-    endpoints = [HUGGING_FACE, HF_MIRROR]
+    endpoints, hubs = [HUGGING_FACE, HF_MIRROR], [GITHUB]
     if endpoint := os.environ.get("HF_ENDPOINT", "").strip():
         endpoints.insert(0, endpoint)
     wanted = None
     if mirror is not None and mirror.startswith(("http://", "https://")):
-        endpoints.insert(0, mirror)
+        (hubs if mirror.rstrip("/").endswith("github.com") else endpoints).insert(0, mirror)
         wanted = _host(mirror)
     elif mirror is not None:
         wanted = MIRRORS.get(mirror)
@@ -44,8 +46,11 @@ def addresses(sources: Iterable[str], mirror: str | None = None) -> list[str]:
         wanted = _host(endpoint)
     found = []
     for source in sources:
-        path = source.removeprefix(HUGGING_FACE)
-        same = [source] if path == source else [e.rstrip("/") + path for e in endpoints]
+        same = [source]
+        for home, servers in ((HUGGING_FACE, endpoints), (GITHUB, hubs)):
+            if source.startswith(home + "/"):
+                path = source.removeprefix(home)
+                same = [server.rstrip("/") + path for server in servers]
         found += [url for url in same if url not in found]
     return sorted(found, key=lambda url: urlsplit(url).netloc != wanted)
 
@@ -64,7 +69,7 @@ def _unknown(mirror: str) -> ModelError:
     return ModelError(
         "unknown_mirror",
         f"There is no mirror {mirror!r}; there are {known}, or give an address (https://…) that "
-        "has Hugging Face's paths.",
+        "has Hugging Face's or GitHub's paths.",
         f"没有名为 {mirror!r} 的镜像；可选：{known}，"
-        "或给出与 Hugging Face 路径相同的地址（https://…）。",
+        "或给出与 Hugging Face 或 GitHub 路径相同的地址（https://…）。",
     )

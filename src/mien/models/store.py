@@ -1,46 +1,45 @@
 """Where models lie: a folder each, with a record of where its files came from.
 
 models/
-  licences.json          which licences were accepted, when and by whom
+  licences.json          which licences were accepted, when and by whom (consent.py)
   wav2lip/
     record.json          files, sizes, SHA-256, source
     wav2lip.pth
-  .incoming/wav2lip/     what is being fetched
+  .incoming/wav2lip/     what is being fetched, unpacked or replaced
 """
 
 from __future__ import annotations
 
-import getpass
-import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
-from mien.models.catalogue import Licence, Model, ModelFile, catalogue, model
+from mien.models.catalogue import Model, ModelFile, catalogue, model
 from mien.models.errors import ModelError
+from mien.models.lock import locked
+from mien.models.write import write_json
 
 FOLDER_VARIABLE = "MIEN_MODELS"
 RECORD = "record.json"
-LICENCES = "licences.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file as it lay when it came. size: bytes. known: whether its SHA-256 is the catalogue's."""
+    """A file as it lay when it came. name: below the model's folder, with "/". size: bytes. known:
+    whether its SHA-256, or that of the ``archive`` it was in, is the catalogue's."""
 
     name: str
     size: int
     sha256: str
     known: bool
     source: str
+    archive: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,110 +137,56 @@ def missing(wanted: Model) -> ModelError:
     )
 
 
-def keep(
-    wanted: Model,
-    files: list[tuple[Path, KeptFile]],
-) -> Installed:
-    """Move checked files into place, each at once, and record them. An older one is replaced."""
-    folder = store_folder() / wanted.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, file in files:
-        os.replace(path, folder / file.name)
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    kept = tuple(file for _, file in files)
-    write_json(folder / RECORD, {"since": since, "files": [asdict(file) for file in kept]})
-    names = {RECORD, *(file.name for file in kept)}
-    for old in folder.iterdir():
-        if old.is_file() and old.name not in names:
-            old.unlink()  # the same model under another file's name
-    return Installed(wanted.name, folder, kept, since)
+def keep(wanted: Model, whole: Path, files: list[KeptFile]) -> Installed:
+    """Make the folder ``whole``, which has checked ``files``, the model; an older one goes.
 
-
-def verify(found: Installed, on_progress: Callable[[float], None] | None = None) -> str | None:
-    """Reads every byte. None when all is as it came, else what is wrong, in English.
-
-    on_progress: called with the share 0…1 that is done.
+    Raises OSError, and then the older one is still there.
     """
-    tell = on_progress or (lambda share: None)
-    total, done = sum(file.size for file in found.files), 0
-    for file in found.files:
-        digest = hashlib.sha256()
-        try:
-            with open(found.folder / file.name, "rb") as opened:
-                while chunk := opened.read(1 << 20):
-                    digest.update(chunk)
-                    done += len(chunk)
-                    tell(min(1.0, done / total))
-        except OSError as error:
-            return f"{file.name}: {error.strerror or error}"
-        if digest.hexdigest() != file.sha256:
-            return f"{file.name} has changed since it came (its SHA-256 is {digest.hexdigest()})"
-    return None
+    folder, old = store_folder() / wanted.name, incoming(wanted) / "old"
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(whole / RECORD, {"since": since, "files": [asdict(file) for file in files]})
+    restore(wanted)
+    if os.path.lexists(folder):
+        folder.replace(old)
+    try:
+        whole.replace(folder)
+    except OSError:
+        restore(wanted)
+        raise
+    _remove(old)
+    return Installed(wanted.name, folder, tuple(files), since)
+
+
+def restore(wanted: Model) -> None:
+    """After a process was killed between the two halves of ``keep``: the older one is back."""
+    folder, old = store_folder() / wanted.name, incoming(wanted) / "old"
+    if os.path.lexists(old):
+        if os.path.lexists(folder):
+            _remove(old)
+        else:
+            old.replace(folder)
 
 
 def delete(name: str) -> None:
-    """Forget the model and what was being fetched of it. Raises ModelError "unknown_model"."""
+    """Forget the model and what was being fetched of it. Raises ModelError "unknown_model"; "busy"
+    while a process fetches it."""
     wanted = model(name)
-    for folder in (store_folder() / wanted.name, incoming(wanted)):
-        if folder.is_symlink():
-            folder.unlink()  # what it points to is not ours
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
+    if incoming(wanted).is_dir():
+        with locked(incoming(wanted) / LOCK, name):
+            _remove(incoming(wanted))
+    _remove(store_folder() / wanted.name)
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()  # what it points to is not ours
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def incoming(wanted: Model) -> Path:
     """Where its files lie while they are fetched; on the same disk as the store."""
     return store_folder() / ".incoming" / wanted.name
-
-
-def accepted(licence: Licence) -> bool:
-    """Whether this licence, in the words it has now, was accepted here."""
-    if not licence.ask:
-        return True
-    return _licences().get(licence.id, {}).get("text") == _fingerprint(licence)
-
-
-def accept(licence: Licence) -> None:
-    """Record that the user of this computer accepts the licence."""
-    entry = {
-        "name": licence.name,
-        "url": licence.url,
-        "text": _fingerprint(licence),
-        "by": _who(),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    store_folder().mkdir(parents=True, exist_ok=True)
-    write_json(store_folder() / LICENCES, {**_licences(), licence.id: entry})
-
-
-def _licences() -> dict[str, dict[str, str]]:
-    try:
-        found = json.loads((store_folder() / LICENCES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _fingerprint(licence: Licence) -> str:
-    return hashlib.sha256(f"{licence.en}\n{licence.zh}".encode()).hexdigest()
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, in some containers
-        return "unknown user"
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Whole or not at all: another process may be reading it."""
-    text = json.dumps(data, ensure_ascii=False, indent=2) + "\n"
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, prefix=".", delete=False
-    ) as part:
-        part.write(text)
-    os.chmod(part.name, 0o644)
-    os.replace(part.name, path)
 
 
 def kept_file(file: ModelFile, name: str, size: int, sha256: str, source: str) -> KeptFile:

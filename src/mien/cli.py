@@ -8,10 +8,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from mien import __version__
 from mien.commands.avatar import avatar_app
 from mien.commands.models import models_app
+from mien.commands.words import chinese
 from mien.config import ConfigError, load_settings
 
 app = typer.Typer(
@@ -36,7 +38,10 @@ BlurOption = Annotated[
 SizeOption = Annotated[
     str | None, typer.Option("--size", help="Picture in pixels, e.g. 720x1280. 画面尺寸")
 ]
-VoiceOption = Annotated[str | None, typer.Option("--voice", help="Voice by name. 音色")]
+VoiceOption = Annotated[
+    str | None,
+    typer.Option("--voice", help="Voice by name, or several: the first that can speaks. 音色"),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Settings file; without it ./mien.toml is read if there is one."),
@@ -46,9 +51,10 @@ LanguageOption = Annotated[
 ]
 
 
-def fail(message: str) -> typer.Exit:
-    """Print an error for a person; raise what is returned."""
-    errors.print(f"[bold red]mien:[/] {message}", highlight=False)
+def fail(error: Exception | str) -> typer.Exit:
+    """Print an error for a person, in Chinese where it knows how; raise what is returned."""
+    words = (getattr(error, "zh", "") if chinese() else "") or str(error)
+    errors.print(f"[bold red]mien:[/] {escape(words)}", highlight=False, soft_wrap=True)
     return typer.Exit(2)
 
 
@@ -64,7 +70,7 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> Any:
     try:
         return load_settings(config, **given)
     except ConfigError as error:
-        raise fail(str(error)) from None
+        raise fail(error) from None
 
 
 def read_size(size: str | None) -> dict[str, str]:
@@ -145,7 +151,7 @@ def run(
     try:
         serve(settings, open_page)
     except ServeError as error:
-        raise fail(str(error)) from None
+        raise fail(error) from None
 
 
 @app.command()
@@ -194,11 +200,12 @@ def say(
     }
     settings = read_settings(config, given)
     from mien.commands.say import say_to_file
+    from mien.tts.voice import VoiceError
 
     try:
         say_to_file(settings, text, output, transparent)
-    except (ValueError, OSError) as error:
-        raise fail(str(error)) from None
+    except (ValueError, OSError, VoiceError) as error:
+        raise fail(error) from None
 
 
 @app.command()
@@ -212,6 +219,23 @@ def doctor(
     from mien.commands.doctor import examine, report
 
     raise typer.Exit(report(examine(settings), json_output))
+
+
+@app.command()
+def voices(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts.")] = False,
+    voice: VoiceOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Every voice there is: which can speak now, and how to get the others. 列出所有声音。"""
+    quiet_logs(False)
+    settings = read_settings(config, {"voice": voice})
+    from mien.commands.voices import show_voices
+
+    try:
+        show_voices(settings, as_json)
+    except ConfigError as error:
+        raise fail(error) from None
 
 
 app.add_typer(avatar_app, name="avatar")

@@ -22,7 +22,14 @@ CONFIG_FILE = "mien.toml"
 
 
 class ConfigError(ValueError):
-    """The configuration is wrong; the message names each field and what it expects."""
+    """The configuration is wrong; the message names each field and what it expects.
+
+    zh: the same in Chinese.
+    """
+
+    def __init__(self, message: str, zh: str | None = None) -> None:
+        super().__init__(message)
+        self.zh = zh or message
 
 
 class Section(BaseModel):
@@ -177,7 +184,9 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"cannot read {path}: {error}") from error
+            raise ConfigError(
+                f"cannot read {path}: {error}", f"无法读取 {path}：{error}"
+            ) from error
     try:
         # What pydantic-settings reads from the environment must win over the file.
         environment = Settings().model_dump(exclude_unset=True)
@@ -187,7 +196,7 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
         )
-        raise ConfigError(f"wrong settings: {wrong}") from error
+        raise ConfigError(f"wrong settings: {wrong}", f"设置有误：{wrong}") from error
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:

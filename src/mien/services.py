@@ -100,7 +100,7 @@ class Services:
             "label": label(name, services[name]),
             "wanted": wanted,
             "wanted_label": label(wanted, services[wanted]),
-            "why": error and {"en": str(error), "zh": error.zh},
+            "why": None if error is None else {"en": str(error), "zh": error.zh},
         }
 
     @property

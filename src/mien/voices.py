@@ -78,14 +78,19 @@ def voice_settings(name: str, tables: Tables) -> VoiceSettings:
         table = _by_name(name)
     service = table.get("service", name)
     if service not in SERVICES:
+        choices = ", ".join(SERVICES)
         wrong = f"unknown service {service!r}" if "service" in table else "not said"
-        raise ConfigError(f"voices.{name}.service: {wrong}; choose one of {', '.join(SERVICES)}")
+        wrong_zh = f"没有名为 {service!r} 的服务" if "service" in table else "未填写"
+        raise ConfigError(
+            f"voices.{name}.service: {wrong}; choose one of {choices}",
+            f"voices.{name}.service：{wrong_zh}；可选：{choices}",
+        )
     settings = SERVICES[service].settings
     try:
         return settings.model_validate({**table, "service": service})
     except ValidationError as error:
         wrong = "; ".join(_wrong(name, fault, settings) for fault in error.errors())
-        raise ConfigError(f"wrong settings: {wrong}") from error
+        raise ConfigError(f"wrong settings: {wrong}", f"设置有误：{wrong}") from error
 
 
 def _by_name(name: str) -> Mapping[str, Any]:
@@ -96,9 +101,11 @@ def _by_name(name: str) -> Mapping[str, Any]:
     if model is not None and model.kind == "tts":
         return {"service": model.engine, "model": name}
     models = [model.name for model in catalogue().values() if model.kind == "tts"]
+    choices = ", ".join([*SERVICES, *models])
     raise ConfigError(
-        f"unknown voice {name!r}; choose one of {', '.join([*SERVICES, *models])}, "
-        f"or describe it in mien.toml as [voices.{name}]"
+        f"unknown voice {name!r}; choose one of {choices}, "
+        f"or describe it in mien.toml as [voices.{name}]",
+        f"没有名为 {name!r} 的声音；可选：{choices}，或在 mien.toml 中用 [voices.{name}] 描述它",
     )
 
 

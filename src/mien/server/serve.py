@@ -24,7 +24,11 @@ console = Console(stderr=True, highlight=False)
 
 
 class ServeError(Exception):
-    """The server cannot start; the message says what to do."""
+    """The server cannot start; the message says what to do. zh: the same in Chinese, or ""."""
+
+    def __init__(self, message: str, zh: str = "") -> None:
+        super().__init__(message)
+        self.zh = zh
 
 
 def serve(settings: Settings, open_page: bool = False) -> None:
@@ -69,7 +73,7 @@ async def _serve(
                 services = await stack.enter_async_context(open_services(settings, on_progress))
             await _serve_with(settings, services, listener, address, open_page)
     except ValueError as error:  # what is wrong with the settings, in words
-        raise ServeError(str(error)) from None
+        raise ServeError(str(error), getattr(error, "zh", "")) from None
 
 
 async def _serve_with(

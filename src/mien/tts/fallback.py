@@ -99,16 +99,14 @@ class FallbackVoice:
 
     async def check(self) -> None:
         """See ``Voice.check``: fine when one of them can speak."""
-        failures: dict[str, VoiceError] = {}
-        for member, why_not in zip(self.members, await self.check_each(), strict=True):
-            if why_not is None:
-                return
-            failures[member.voice.name] = why_not
-        raise _all_failed(failures)
-
-    async def check_each(self) -> list[VoiceError | None]:
-        """Why each of them cannot speak, in order; None for those that can."""
-        return await asyncio.gather(*(_why_not(member.voice) for member in self.members))
+        found = await asyncio.gather(*(why_not(member.voice) for member in self.members))
+        failures = {
+            member.voice.name: error
+            for member, error in zip(self.members, found, strict=True)
+            if error is not None
+        }
+        if len(failures) == len(self.members):
+            raise _all_failed(failures)
 
     async def warm_up(self, runs: Sequence[Run], limit_sec: float) -> None:
         """Let each of them say ``runs`` unheard, so that what is loaded at first use is loaded.
@@ -185,7 +183,8 @@ def _as_of(chunk: VoiceChunk, place: Place, name: str) -> VoiceChunk:
     return replace(chunk, words=tuple(words), by=name)
 
 
-async def _why_not(voice: Voice) -> VoiceError | None:
+async def why_not(voice: Voice) -> VoiceError | None:
+    """Why ``voice`` could not speak now; None when it could. Takes 3 s at most."""
     try:
         async with asyncio.timeout(_CHECK_SEC):
             await voice.check()
@@ -194,11 +193,14 @@ async def _why_not(voice: Voice) -> VoiceError | None:
     except TimeoutError:
         why = f"no answer within {_CHECK_SEC:g} s"
         return VoiceError(why, retryable=True, zh=f"{_CHECK_SEC:g} 秒内没有应答")
+    except Exception as error:  # a fault in one voice must not hide the others
+        logger.exception("voice %s is faulty", voice.name)
+        return VoiceError(f"{type(error).__name__}: {error}", retryable=True)
     return None
 
 
 async def _look_at(member: Member) -> None:
-    if (error := await _why_not(member.voice)) is not None:
+    if (error := await why_not(member.voice)) is not None:
         member.breaker.failed(error)
     else:
         member.breaker.end_check()

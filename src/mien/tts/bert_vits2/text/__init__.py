@@ -8,46 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from mien.tts.bert_vits2.text import chinese, english
 from mien.tts.bert_vits2.text.arpabet import from_ipa
+from mien.tts.bert_vits2.text.berts import Berts, bert_names
 from mien.tts.bert_vits2.text.english import Pronunciations
 from mien.tts.bert_vits2.text.phonemes import BertText, Phonemes, Unit, WordSpan, assemble
+from mien.tts.bert_vits2.text.scheme import Scheme, scheme_of
 from mien.tts.bert_vits2.text.symbols import VoiceLanguage
 from mien.tts.espeak import EspeakVoice
 from mien.tts.voice import Run, VoiceError
 
-__all__ = ["BertText", "FrontEnd", "Phonemes", "Scheme", "WordSpan", "analyse"]
-
-Fill = Literal["zeros", "uniform", "normal"]
-
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How a voice wants its text; see ``scheme``.
-
-    add_blank: symbols have blanks between them. consonant_tone: of English consonants; 2.3
-    tells them from marks. fill: the features a language's BERT has where another one is spoken.
-    """
-
-    add_blank: bool = True
-    consonant_tone: int = 0
-    fill: Fill = "zeros"
-
-
-def scheme(variant: str, version: str = "", add_blank: bool = True) -> Scheme:
-    """What a network (``Variant.name``) was trained with, by ``version`` of its config.json.
-
-    2.0 and 2.3 are the same network and were trained with different texts. Released 2.3 voices
-    call themselves "2.2", which has another network; one without a version is taken for 2.3.
-    """
-    if variant == "2.2":
-        return Scheme(add_blank, fill="uniform")
-    if variant == "2.1" or (variant == "2.0" and version.startswith(("2.0", "2.1"))):
-        return Scheme(add_blank)
-    return Scheme(add_blank, consonant_tone=3, fill="normal")
+__all__ = [
+    "BertText",
+    "Berts",
+    "FrontEnd",
+    "Phonemes",
+    "Scheme",
+    "WordSpan",
+    "analyse",
+    "bert_names",
+    "scheme_of",
+]
+_REMEMBERED = 10_000  # words asked about
 
 
 def analyse(
@@ -55,6 +38,7 @@ def analyse(
 ) -> Phonemes:
     """The symbols of a clause, 0.3 ms for a sentence; the first one costs 0.5 s and 60 MB.
 
+    scheme: see ``scheme_of``.
     pronounced: CMU phones of English words (in lower case) that the dictionary lacks; those that
         are not in it either are spelt.
 
@@ -75,7 +59,7 @@ class FrontEnd:
 
     def __init__(self, scheme: Scheme, speller: EspeakVoice | None = None) -> None:
         """speller: the caller's own, which is then not closed here."""
-        self.scheme = scheme
+        self._scheme = scheme
         self._speller = speller or EspeakVoice()
         self._owned = speller is None
         self._pronounced: dict[str, tuple[str, ...]] = {}
@@ -87,7 +71,7 @@ class FrontEnd:
         for word in dict.fromkeys(words):
             if word not in self._pronounced:
                 await self._ask(word)
-        return await asyncio.to_thread(analyse, runs, self.scheme, self._pronounced)
+        return await asyncio.to_thread(analyse, runs, self._scheme, self._pronounced)
 
     async def _ask(self, word: str) -> None:
         try:
@@ -101,6 +85,3 @@ class FrontEnd:
     async def aclose(self) -> None:
         if self._owned:
             await self._speller.aclose()
-
-
-_REMEMBERED = 10_000

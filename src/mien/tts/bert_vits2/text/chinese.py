@@ -114,7 +114,8 @@ def _pieces(word: str) -> tuple[str, ...]:
         return tuple(word)
     if len(word) == 1 or word in known_words() or word in needs("pypinyin.constants").PHRASES_DICT:
         return (word,)
-    return tuple(needs("pypinyin.seg.mmseg").seg.cut(word))
+    parts = needs("pypinyin.seg.mmseg").seg.cut(word)
+    return tuple(piece for part in parts for piece in (part if part in APART else (part,)))
 
 
 def _head(word: str) -> int:

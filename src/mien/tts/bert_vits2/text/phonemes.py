@@ -58,7 +58,7 @@ class BertText:
 
     spans: ``text[begin:stop]`` of each part, in order. counts: ids of each part, and before and
         after all parts of the marks BERT puts around a text: len(spans) + 2, sum = stop - begin.
-    begin, stop: the ids of ``Phonemes`` that are this run's.
+    begin, stop: the ids of ``Phonemes`` that are this run's. scale: ids per phone, 2 with blanks.
     """
 
     language: VoiceLanguage
@@ -67,6 +67,7 @@ class BertText:
     counts: tuple[int, ...]
     begin: int
     stop: int
+    scale: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +138,7 @@ def assemble(runs: list[tuple[int, VoiceLanguage, list[Unit]]], add_blank: bool)
             row.add(PAD, 0, language)
         counts.append(scale if last else 0)
         stop = len(row.phones) * scale + shift
-        texts.append(BertText(language, text, tuple(spans), tuple(counts), begin, stop))
+        texts.append(BertText(language, text, tuple(spans), tuple(counts), begin, stop, scale))
     return _finished(row, tuple(words), tuple(texts), add_blank)
 
 

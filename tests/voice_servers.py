@@ -68,6 +68,7 @@ class VoiceServer:
         self.fault = fault
         self.pause_sec = 60.0
         self.asked: list[Asked] = []
+        self.connections = 0
         self.asked_to_speak = asyncio.Event()
         """Set with the first request for speech."""
         self._go = asyncio.Event()
@@ -119,9 +120,10 @@ class VoiceServer:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         asked: Asked | None = None
         try:
-            while (asked := await _read(reader)) is not None:
+            while (asked := await _read(reader, writer)) is not None:
                 self.asked.append(asked)
                 if not await self._answer_until_hangup(asked, reader, writer):
                     break
@@ -256,13 +258,17 @@ async def _wait_for_eof(reader: asyncio.StreamReader) -> None:
         await asyncio.sleep(0.005)
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        first = await reader.readexactly(1)
+        if not first.isalpha():  # the beginning of TLS, most likely
+            await _send_whole(writer, 400, "text/plain", b"Invalid HTTP request received.")
+            return None
+        head = first + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
-    first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
-    method, target, _ = first.split(" ", 2)
+    start, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    method, target, _ = start.split(" ", 2)
     headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
     if "chunked" in headers.get("transfer-encoding", ""):
         body = b""

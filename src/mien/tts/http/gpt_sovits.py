@@ -94,8 +94,7 @@ class GptSovitsVoice(HttpVoice):
                         yield pcm
                 return
             except HttpVoiceError as error:
-                # 422 is how servers say it that know streaming as true or false only.
-                if error.status not in (400, 422) or mode == 0 or self._settings.api == "v1":
+                if mode == 0 or not _about_streaming(error):
                     raise
                 logger.info("GPT-SoVITS refuses streaming_mode %d: %s", mode, error.detail)
                 mode -= 1
@@ -139,3 +138,8 @@ class GptSovitsVoice(HttpVoice):
 
     def _prompt_language(self) -> str:
         return self._settings.prompt_lang or detect_language(self._settings.prompt_text or "")
+
+
+def _about_streaming(error: HttpVoiceError) -> bool:
+    """Whether the streaming mode is what it refuses; 422 where that is true or false only."""
+    return error.status in (400, 422) and ("streaming" in error.detail or not error.detail)

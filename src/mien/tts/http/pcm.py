@@ -19,6 +19,10 @@ NO_SOUND: Pcm = np.zeros(0, np.int16)
 
 # As many bytes as it takes to tell the formats apart; fewer only at the end of the stream.
 _ENOUGH = 12
+# Of an error message.
+_ENOUGH_TEXT = 300
+# Ogg, FLAC, Matroska and WebM.
+_FILES = (b"OggS", b"fLaC", b"\x1aE\xdf\xa3")
 # Chunks that may follow the samples of a WAV file. They are no sound.
 _AFTER_SOUND = (b"LIST", b"id3 ", b"ID3 ", b"fact", b"cue ", b"bext", b"JUNK", b"PAD ", b"smpl")
 # A file that ends this much earlier than its header says was cut off; headers of servers that
@@ -56,7 +60,7 @@ class PcmStream:
         """
         if self._reader is None:
             self._head += data
-            if len(self._head) < _ENOUGH:
+            if len(self._head) < (_ENOUGH_TEXT if _is_text(self._head) else _ENOUGH):
                 return NO_SOUND
             self._reader, data = self._choose(), bytes(self._head)
         return self._resampled(self._reader.feed(data), last=False)
@@ -78,13 +82,12 @@ class PcmStream:
         head = bytes(self._head[:_ENOUGH])
         if head[:4] == MAGIC:
             return _Wav()
-        if head[:4] in (b"OggS", b"fLaC", b"\x1aE\xdf\xa3") or head[4:8] == b"ftyp":
+        if head[:4] in _FILES or head[4:8] == b"ftyp":
             return _File()
         if head[:3] == b"ID3":
             return _Frames("mp3")
-        if len(head) == _ENOUGH and all(0x20 <= byte < 0x7F or byte in b"\r\n\t" for byte in head):
-            # An error message by the name of sound. Samples look like this once in 100 000 times.
-            raise SoundError(f"text: {bytes(self._head[:200]).decode('latin-1')}")
+        if _is_text(self._head):
+            raise SoundError(f"text: {self._head[:_ENOUGH_TEXT].decode('utf-8', 'replace')}")
         if self._raw is not None:
             return _Raw(self._raw)
         if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
@@ -116,6 +119,16 @@ class PcmStream:
         if resampler is None:
             return NO_SOUND
         return _rounded(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+
+
+def _is_text(head: bytearray) -> bool:
+    """Whether it is an error message by the name of sound. Samples look so once in 100 000."""
+    begin = head[:_ENOUGH]
+    return (
+        len(begin) == _ENOUGH
+        and begin[:4] not in (MAGIC, *_FILES)
+        and all(0x20 <= byte < 0x7F or byte in b"\r\n\t" for byte in begin)
+    )
 
 
 class _Raw:

@@ -20,8 +20,8 @@ from mien.server.access import require_token
 from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session, Sessions
 from mien.server.uploads import MAX_CLIP_BYTES
+from mien.server.voice_board import VoiceBoard
 from mien.services import Services
-from mien.voices import SERVICES
 
 MAX_TEXT = 2000
 
@@ -81,6 +81,11 @@ def wardrobe_of(request: Request) -> Wardrobe:
     return wardrobe
 
 
+def voice_board_of(request: Request) -> VoiceBoard:
+    board: VoiceBoard = request.app.state.voice_board
+    return board
+
+
 def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
     """The session of the path; using it keeps it alive, looking does not. Raises Problem 404."""
     found = sessions_of(request).get(session)
@@ -92,6 +97,7 @@ def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
 AnySession = Annotated[Session, Depends(session_of)]
 AnyServices = Annotated[Services, Depends(services_of)]
 AnyWardrobe = Annotated[Wardrobe, Depends(wardrobe_of)]
+AnyVoiceBoard = Annotated[VoiceBoard, Depends(voice_board_of)]
 
 
 def spoken_text(body: Annotated[Text, Body()]) -> str:
@@ -112,7 +118,9 @@ SpokenText = Annotated[str, Depends(spoken_text)]
 
 
 @router.get("/info")
-async def info(services: AnyServices, wardrobe: AnyWardrobe) -> dict[str, Any]:
+async def info(
+    services: AnyServices, wardrobe: AnyWardrobe, board: AnyVoiceBoard
+) -> dict[str, Any]:
     """What this server offers; the page asks first."""
     ice = services.settings.webrtc.ice_servers
     return {
@@ -122,13 +130,14 @@ async def info(services: AnyServices, wardrobe: AnyWardrobe) -> dict[str, Any]:
         "max_clip_bytes": MAX_CLIP_BYTES,
         "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
         "avatars": await asyncio.to_thread(wardrobe.listed),
-        "voices": await voices(),
+        "voices": board.named(),
     }
 
 
 @router.get("/voices")
-async def voices() -> list[dict[str, Any]]:
-    return [{"name": name, "ready": True, "why_not": None} for name in SERVICES]
+async def voices(board: AnyVoiceBoard) -> list[Message]:
+    """Those that are set up, the chain first; each is asked whether it could speak now."""
+    return await board.look()
 
 
 @router.get("/sessions")
@@ -239,7 +248,6 @@ def look_of(session: Session, wardrobe: Wardrobe) -> dict[str, Any]:
 def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[str, Any]:
     """Who answers, what was said, what is going on."""
     brain = services.brain
-    voice = services.voice.name
     return {
         "session": session.id,
         "state": session.conversation.state,
@@ -250,12 +258,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
             "label": {"en": brain.label_en, "zh": brain.label_zh},
             "connected": brain.connected,
         },
-        "voice": {"name": voice, "label": {"en": voice, "zh": voice}},
+        "voice": services.about_voice(session.conversation.speaker),
         **look_of(session, wardrobe),
         "history": session.conversation.history,
     }
-
-
-VOICE_LABELS = {
-    "espeak": {"en": "eSpeak NG (built in)", "zh": "eSpeak NG（内置）"},
-}

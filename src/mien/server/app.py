@@ -26,6 +26,7 @@ from mien.server.drafts import Drafts
 from mien.server.looks import Look, Wardrobe
 from mien.server.metrics import Metrics
 from mien.server.sessions import Session, Sessions
+from mien.server.voice_board import VoiceBoard
 from mien.services import Player, Services
 
 # The largest honest request is an SDP offer of some 10 kB.
@@ -67,6 +68,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.state.sessions = sessions
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
+    app.state.voice_board = VoiceBoard(services)
     app.state.metrics = Metrics(
         lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
     )

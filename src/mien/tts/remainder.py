@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from mien.language import Language
 from mien.media.tick import Pcm
 from mien.tts.pace import paced_words
 from mien.tts.voice import Run, SpokenWord, VoiceChunk
@@ -22,25 +23,41 @@ _FRAME_SEC = 0.01
 # RMS of int16: 20 dB below the weakest syllables at any sensible level, above a voice's rustle.
 _VOICED = 100.0
 # Of the pace: how much one clause teaches, and how far it may get from the usual.
-_LEARNING, _LIMITS = 0.3, (0.4, 2.5)
+_LEARNING, _LIMITS = 0.4, (0.3, 3.0)
 
 
 Place = tuple[int, int]
 """Of a clause's runs: which, and which of its characters."""
 
 
-@dataclass(slots=True)
 class Pace:
-    """How long a voice takes, as a factor of ``paced_words``; learned from what it says."""
+    """How long a voice takes for words, beside ``paced_words``; learned from what it says."""
 
-    factor: float = 1.0
+    def __init__(self) -> None:
+        self._factors: dict[Language, float] = {"zh": 1.0, "en": 1.0}
+
+    def words(self, runs: Sequence[Run]) -> list[SpokenWord]:
+        """The words of ``runs`` as this voice may say them; marks are silent and take no time."""
+        words = []
+        for index, run in enumerate(runs):
+            factor = self._factors[run.language]
+            for word in paced_words(run.text):
+                if _SAYABLE.search(run.text[word.begin : word.stop]):
+                    start, end = word.start * factor, word.end * factor
+                    words.append(SpokenWord(index, word.begin, word.stop, start, end))
+        return words
 
     def learn(self, seconds: float, runs: Sequence[Run]) -> None:
         """It took ``seconds`` of voiced sound to say ``runs``."""
-        usual = sum(word.end - word.start for word in _words(runs))
-        if usual > 0 and seconds > 0:
-            now = min(max(seconds / usual, _LIMITS[0]), _LIMITS[1])
-            self.factor += _LEARNING * (now - self.factor)
+        expected: dict[Language, float] = {"zh": 0.0, "en": 0.0}
+        for word in self.words(runs):
+            expected[runs[word.run].language] += word.end - word.start
+        total = sum(expected.values())
+        if not total or not seconds:
+            return
+        for language, share in expected.items():
+            factor = self._factors[language] * (seconds / total) ** (_LEARNING * share / total)
+            self._factors[language] = min(max(factor, _LIMITS[0]), _LIMITS[1])
 
 
 class Remainder:
@@ -83,10 +100,10 @@ class Remainder:
                 return told.run, told.begin
             place, until = max(place, (told.run, told.stop)), max(until, told.end)
         budget = self._voiced_after(until)
-        for word in _words(self._runs):
+        for word in self._pace.words(self._runs):
             if (word.run, word.begin) < place:
                 continue
-            length = (word.end - word.start) * self._pace.factor
+            length = word.end - word.start
             if budget < length / 2:
                 return word.run, word.begin
             budget -= length
@@ -120,13 +137,3 @@ def rest_of(runs: Sequence[Run], place: Place) -> list[Run]:
 def moved(place: Place, within: Place) -> Place:
     """A place in ``rest_of(runs, place)`` as one in ``runs``."""
     return place[0] + within[0], within[1] + (place[1] if within[0] == 0 else 0)
-
-
-def _words(runs: Sequence[Run]) -> list[SpokenWord]:
-    """The words of ``runs`` at a usual pace; marks are silent and take no time."""
-    return [
-        SpokenWord(index, word.begin, word.stop, word.start, word.end)
-        for index, run in enumerate(runs)
-        for word in paced_words(run.text)
-        if _SAYABLE.search(run.text[word.begin : word.stop])
-    ]

@@ -15,7 +15,6 @@ import { recallInTab, rememberInTab } from "./memory.js";
  * @property {number} max_clip_bytes
  * @property {RTCIceServer[]} ice_servers
  * @property {Face[]} avatars
- * @property {Named[]} voices
  */
 /** @typedef {{id: string, whep: string, events: string}} Session */
 
@@ -158,6 +157,9 @@ export const changeLook = async (id, change) => (await request("PATCH", at(id), 
 
 /** @returns {Promise<Face[]>} */
 export const getAvatars = async () => (await request("GET", "/api/v1/avatars")).json();
+
+/** Those that are set up; a server that does not answer is waited for 3 s. @returns {Promise<Named[]>} */
+export const getVoices = async () => (await request("GET", "/api/v1/voices")).json();
 
 /** @returns {Promise<Backdrop[]>} */
 export const getBackgrounds = async () => (await request("GET", "/api/v1/backgrounds")).json();

@@ -35,7 +35,7 @@ const heard = new HeardMeter();
 const captions = new Captions();
 const latency = new LatencyPanel();
 const look = new LookPanel(() => keeper.current?.id);
-const who = new Who(() => look.toggle());
+const who = new Who(() => look.toggle(), api.getVoices);
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
 
@@ -106,6 +106,13 @@ const handlers = {
     who.changeFace(face);
     look.show({ avatar, background, blur });
     picture.changed();
+  },
+  voice(speaker) {
+    who.changeVoice(/** @type {import("./who.js").Speaker} */ (/** @type {unknown} */ (speaker)));
+    const name = localised(speaker.label);
+    const back = speaker.name === speaker.wanted;
+    const words = { name, wanted: localised(speaker.wanted_label), why: localised(speaker.why) };
+    toast(t(back ? "voice_back" : "voice_changed", words), { code: "voice", kind: "notice" });
   },
   state: ({ state }) => act(state),
   user: ({ turn, text }) => chat.user(turn, text),
@@ -206,7 +213,6 @@ async function begin() {
     (info) => {
       composer.maxText = info.max_text ?? composer.maxText;
       look.newFace.maxClip = info.max_clip_bytes ?? Infinity;
-      who.offer({ voices: info.voices });
       player.iceServers = info.ice_servers ?? [];
     },
     () => {},

@@ -6,22 +6,28 @@ import { localised, onLanguage, t } from "./i18n.js";
 /** @typedef {import("./i18n.js").Text} Text */
 /** @typedef {import("./api.js").Named} Named */
 /** @typedef {{name: string, label?: Text, connected?: boolean}} Part */
+/** Who speaks; ``why``: why it is not the wanted one. @typedef {Part & {wanted?: string, wanted_label?: Text, why?: Text | null}} Speaker */
 /** @typedef {"brain" | "voice" | "face"} Which */
 
 const PARTS = /** @type {const} */ (["brain", "voice", "face"]);
 
 export class Who {
   #more = find(".who-more");
-  /** @type {Partial<Record<Which, Part>>} */ #parts = {};
-  /** @type {Named[]} */ #voices = [];
+  /** @type {{brain?: Part, voice?: Speaker, face?: Part}} */ #parts = {};
+  /** Null while they are asked. @type {Named[] | null} */ #voices = null;
   /** @type {Which | null} */ #open = null;
 
-  /** @param {() => void} onFace the visitor wants another face */
-  constructor(onFace) {
+  /**
+   * @param {() => void} onFace the visitor wants another face
+   * @param {() => Promise<Named[]>} askVoices which voices can speak now
+   */
+  constructor(onFace, askVoices) {
+    this.askVoices = askVoices;
     this.#chip("face").addEventListener("click", onFace);
     for (const which of /** @type {const} */ (["brain", "voice"])) {
       this.#chip(which).addEventListener("click", () => {
         this.#open = this.#open === which ? null : which;
+        if (this.#open === "voice") this.#ask();
         this.#paint();
       });
     }
@@ -38,7 +44,7 @@ export class Who {
     this.#paint();
   }
 
-  /** @param {Partial<Record<Which, Part>>} parts */
+  /** @param {{brain?: Part, voice?: Speaker, face?: Part}} parts */
   show({ brain, voice, face }) {
     this.#parts = { brain, voice, face };
     this.#paint();
@@ -50,10 +56,22 @@ export class Who {
     this.#paint();
   }
 
-  /** @param {{voices: Named[]}} offered */
-  offer({ voices }) {
-    this.#voices = voices ?? [];
+  /** @param {Speaker} voice */
+  changeVoice(voice) {
+    this.#parts.voice = voice;
     this.#paint();
+  }
+
+  /** Asked each time, because what can speak changes. */
+  async #ask() {
+    this.#voices = null;
+    this.#voices = await this.askVoices().catch(() => []);
+    this.#paint();
+  }
+
+  get #standIn() {
+    const { voice } = this.#parts;
+    return voice?.wanted !== undefined && voice.wanted !== voice.name;
   }
 
   /** @param {Which} which */
@@ -77,7 +95,9 @@ export class Who {
       // The space is for those who read the text itself; the layout drops it.
       chip.replaceChildren(mark, make("span", "chip-part", `${t(which)}:`), " ", make("span", "chip-name", this.#name(which)));
       chip.classList.toggle("waiting", !this.#parts[which]);
-      chip.classList.toggle("missing", which === "brain" && this.#parts.brain?.connected === false);
+      const missing = which === "brain" && this.#parts.brain?.connected === false;
+      const standsIn = which === "voice" && this.#standIn;
+      chip.classList.toggle("missing", missing || standsIn);
       if (which !== "face") chip.setAttribute("aria-expanded", String(this.#open === which));
     }
     this.#more.hidden = !this.#open;
@@ -92,12 +112,21 @@ export class Who {
       const command = make("code", "", "ZHIPUAI_API_KEY=… mien run --llm glm");
       return [title, ...["brain_none_text", "brain_how"].map((key) => make("p", "", t(key))), command, make("p", "who-sub", t("brain_any"))];
     }
-    const others = this.#voices.filter(({ name }) => name !== part?.name);
-    return [title, make("p", "", t(`${which}_text`)), ...(which === "voice" ? this.#others(others) : [])];
+    if (which !== "voice") return [title, make("p", "", t(`${which}_text`))];
+    return [title, make("p", "", t("voice_text")), ...this.#wanted(), ...this.#others()];
   }
 
-  /** @param {Named[]} others */
-  #others(others) {
+  /** Who should speak instead, and why not. */
+  #wanted() {
+    const { voice } = this.#parts;
+    if (!voice || !this.#standIn) return [];
+    const wanted = localised(voice.wanted_label) || (voice.wanted ?? "");
+    return [make("p", "", t("voice_stand_in_text", { wanted })), make("p", "who-sub", localised(voice.why))];
+  }
+
+  #others() {
+    if (!this.#voices) return [make("p", "who-sub", t("voices_looking"))];
+    const others = this.#voices.filter(({ name }) => name !== this.#parts.voice?.name);
     if (!others.length) return [];
     const rows = others.map(({ name, label, ready, why_not }) => {
       const why = localised(why_not);

@@ -58,7 +58,17 @@ export const WORDS = {
   ],
   brain_text: ["Answers are written by this language model.", "回答由这个大语言模型生成。"],
   voice_text: ["Speaks the answers.", "负责把回答说出来。"],
+  voice_stand_in_text: [
+    "It stands in for {wanted}, which cannot speak at the moment and is tried again by itself:",
+    "{wanted} 暂时无法使用，由它代替；系统会自动重试。原因：",
+  ],
+  voice_changed: [
+    "{wanted} cannot speak at the moment, so {name} goes on. It is tried again by itself. ({why})",
+    "{wanted} 暂时无法使用，已由 {name} 接着说，稍后会自动重试。（{why}）",
+  ],
+  voice_back: ["{name} speaks again.", "{name} 已恢复。"],
   voices_more: ["Other voices on this server", "本服务器上的其他声音"],
+  voices_looking: ["Asking the other voices…", "正在查询其他声音…"],
   ready: ["ready", "可用"],
   not_ready: ["not ready", "不可用"],
 

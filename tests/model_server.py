@@ -18,11 +18,14 @@ class Way:
     """How one path answers.
 
     cut: the connection ends after so many bytes of each answer. cuts: only the first so many
-    answers are cut. first: statuses of the first answers. chunk_sec: a pause before every 64 kB.
+    answers are cut. first: statuses of the first answers. chunk_sec: a pause before every chunk of
+    ``chunk`` bytes. linked: the SHA-256 that Hugging Face states beside a redirect. to: a path, or
+    the address of another host.
     """
 
     data: bytes = b""
     etag: str | None = None
+    linked: str | None = None
     ranges: bool = True
     length: bool = True
     cut: int | None = None
@@ -32,6 +35,7 @@ class Way:
     to: str | None = None
     content_type: str = "application/octet-stream"
     chunk_sec: float = 0.0
+    chunk: int = 1 << 16
     silent_sec: float = 0.0
     asked: list[str | None] = field(default_factory=list)
 
@@ -64,6 +68,8 @@ def model_server() -> Iterator[ModelServer]:
             if way.to is not None:
                 self.send_response(302)
                 self.send_header("Location", way.to)
+                if way.linked:
+                    self.send_header("X-Linked-Etag", f'"{way.linked}"')
                 self.send_header("Content-Length", "0")
                 return self.end_headers()
             if way.status != 200:
@@ -94,9 +100,9 @@ def model_server() -> Iterator[ModelServer]:
                 body = body[: way.cut]
                 self.close_connection = True
             try:
-                for at in range(0, len(body), 1 << 16):
+                for at in range(0, len(body), way.chunk):
                     time.sleep(way.chunk_sec)
-                    self.wfile.write(body[at : at + (1 << 16)])
+                    self.wfile.write(body[at : at + way.chunk])
                     self.wfile.flush()
             except OSError:
                 self.close_connection = True  # the reader has left

@@ -58,7 +58,7 @@ def test_the_list_says_what_is_here_and_how_to_get_the_rest(
         assert entry["non_commercial"] is (entry["kind"] == "lipsync" or "lessac" in name)
         assert f"mien models pull {name}" in entry["why_not"]
     status, out, _ = mien("list")
-    assert status == 0 and "mien models pull wav2lip256" in out and "436" in out
+    assert status == 0 and "– wav2lip256 215 MB" in out and "mien models pull NAME" in out
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     _, out, _ = mien("list")
     assert "口型" in out

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
 
 from mien.commands.words import chinese, refused
+
+console = Console(highlight=False)
 
 KINDS = {
     "lipsync": ("Lips of filmed avatars", "视频形象的口型"),
@@ -73,31 +75,25 @@ def list_(
     if as_json:
         print(json.dumps([asdict(entry) for entry in entries], ensure_ascii=False, indent=2))
         return
-    table = Table(caption=f"They lie in {escape(str(store_folder()))}", caption_justify="left")
-    for column in ("", "name", "for", "licence", "MB", "how to get it"):
-        table.add_column(column, overflow="fold", no_wrap=column == "MB")
     for each in dict.fromkeys(entry.kind for entry in entries):
-        table.add_section()
         words = KINDS.get(each, (each, each))
-        table.add_row("", f"[bold]{escape(words[1] if chinese() else words[0])}[/]")
+        console.print(f"[bold]{escape(words[1] if chinese() else words[0])}[/]")
         for entry in entries:
             if entry.kind == each:
-                table.add_row(*_row(entry))
-    Console().print(table)
+                _print(entry)
+        console.print()
+    console.print(f"✓ is here, below {escape(str(store_folder()))}. To get another:")
+    console.print("  mien models pull NAME")
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    how = "" if entry.ready else f"mien models pull {entry.name}"
+def _print(entry: Entry) -> None:
+    mark = "[green]✓[/]" if entry.ready else "–"
+    size = f"{entry.size / 1e6:.0f} MB" if entry.size else "? MB"
     if entry.half_fetched:
-        how += f" ({entry.half_fetched / 1e6:.0f} MB are here)"
-    return (
-        "[green]✓[/]" if entry.ready else "–",
-        entry.name,
-        escape(entry.purpose),
-        escape(entry.licence),
-        f"{entry.size / 1e6:.0f}" if entry.size else "?",
-        escape(how),
-    )
+        size += f" ({entry.half_fetched / 1e6:.0f} MB are here, pull goes on)"
+    console.print(f"  {mark} [cyan]{escape(entry.name)}[/]  {size}", soft_wrap=True)
+    for said in (entry.purpose, entry.licence):
+        console.print(Padding(f"[dim]{escape(said)}[/]", (0, 0, 0, 4)))
 
 
 def _entries() -> list[Entry]:

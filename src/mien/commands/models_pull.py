@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,7 @@ def pull(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME…",
+            metavar="NAME",
             help="As `mien models list` has them; with --from-dir all that lie there if left out. "
             "模型名称，可多个",
         ),
@@ -81,25 +80,22 @@ def pull(
 
     [bold]Examples[/]
 
-      mien models pull matcha-icefall-zh-en            a voice for Chinese and English
+      mien models pull matcha-icefall-zh-en
 
-      mien models pull wav2lip --mirror hf-mirror      in mainland China
+      mien models pull wav2lip --mirror hf-mirror     in mainland China
 
       mien models pull wav2lip-gan --from wav2lip_gan.pth
 
-      mien models pull --from-dir /media/usb           all that lie there, without a network
+      mien models pull --from-dir /media/usb          all that lie there
     """
     from mien.models.errors import ModelError
-    from mien.models.offline import OFFLINE_VARIABLE
 
-    if offline:
-        os.environ[OFFLINE_VARIABLE] = "1"
     if given is not None and given.is_dir():
         given, given_folder = None, given
     try:
         wanted = _wanted(names or [], given, given_folder)
         for one in wanted:
-            _pull(one, given, given_folder, mirror, accept, again)
+            _pull(one, given, given_folder, mirror, accept, again, offline)
     except ModelError as error:
         raise refused(error) from None
     except KeyboardInterrupt:
@@ -133,6 +129,7 @@ def _pull(
     mirror: str | None,
     accept: bool,
     again: bool,
+    offline: bool,
 ) -> None:
     from mien.models.given import pull_from, pull_from_folder
     from mien.models.pull import pull as fetch
@@ -149,7 +146,7 @@ def _pull(
         elif folder is not None:
             kept = pull_from_folder(wanted, folder, tell)
         else:
-            kept = fetch(wanted, mirror, tell)
+            kept = fetch(wanted, mirror, tell, offline=offline)
     console.print(f"[green]{escape(_place(wanted, kept))}[/]")
     if wanted.engine == "wav2lip":
         console.print("Make it fast on this machine: mien models optimize wav2lip")

@@ -11,7 +11,7 @@ from mien.models.errors import ModelError
 OFFLINE_VARIABLE = "MIEN_OFFLINE"
 
 
-def offline() -> bool:
+def never_online() -> bool:
     """Whether $MIEN_OFFLINE says that nothing may be fetched."""
     return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 

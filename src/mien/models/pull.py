@@ -14,7 +14,7 @@ from mien.models.disk import disk_full, is_full
 from mien.models.download import download
 from mien.models.errors import ModelError
 from mien.models.lock import locked
-from mien.models.offline import needed, offline
+from mien.models.offline import needed, never_online
 from mien.models.progress import FileProgress, OnModelProgress, UnpackProgress
 from mien.models.sources import addresses
 from mien.models.store import LOCK, Installed, KeptFile, incoming, kept_file, restore
@@ -30,11 +30,14 @@ def pull(
     mirror: str | None = None,
     on_progress: OnModelProgress | None = None,
     patience: Patience | None = None,
+    *,
+    offline: bool = False,
 ) -> Installed:
     """Fetch the model's files, one source after the other, unpack, check and keep them.
 
     mirror: which source comes first, as ``sources.addresses`` says.
     on_progress: what it raises ends the work; the next pull goes on from there.
+    offline: ask nobody, as $MIEN_OFFLINE does; then what was fetched before must be enough.
 
     Raises ModelError: "licence" until its licence is accepted, "offline" naming what is missing,
     "busy" while another process fetches it, what ``download`` raises, "disk", and "wrong_file" for
@@ -48,7 +51,7 @@ def pull(
             restore(wanted)
             here = _here(wanted, folder)
             missing = [file for file in wanted.files if file.name not in here]
-            if missing and offline():
+            if missing and (offline or never_online()):
                 raise needed(wanted, missing)
             for file in missing:
                 before = sum(kept.size for kept in here.values())

@@ -58,7 +58,7 @@ def test_what_is_not_in_the_text_is_passed_over() -> None:
     assert spans(runs, ("a", 0.0, None), ("one", 0.1, None)) == [("one", 0.1)]
 
 
-def test_times_never_go_back_and_late_words_begin_at_once() -> None:
+def test_times_never_go_back_but_words_may_be_told_late() -> None:
     runs = [Run("en", "one two three")]
     finder = WordFinder(runs)
     finder.add("one", 0.5)
@@ -66,7 +66,7 @@ def test_times_never_go_back_and_late_words_begin_at_once() -> None:
     finder.add("two", 0.3, 0.2)
     finder.add("three", 2.0)
     one, two = finder.take(0.8, 1.0)
-    assert (one.start, two.start, two.end) == (0.0, 0.0, 0.0)
+    assert [round(t, 6) for t in (one.start, two.start, two.end)] == [-0.3, -0.3, -0.3]
     (three,) = finder.take(1.5, 2.5)
     assert round(three.start, 6) == 0.5 and three.end > three.start
     assert finder.take(0, 1e9) == ()

@@ -12,7 +12,6 @@ import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import aiohttp
@@ -23,6 +22,7 @@ from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.tts.http import failure
 from mien.tts.http.pcm import PcmStream
 from mien.tts.http.wav import SoundError
+from mien.tts.reach import reach
 from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Run, VoiceChunk, VoiceError
 from mien.tts.word_finder import WordFinder, joined
@@ -34,7 +34,6 @@ _TICKS_PER_SEC = 10_000_000
 # encoder nothing is published; whatever it is, within 480 samples of this the words fit the sound
 # to 20 ms. The stream has no header that would tell.
 _LATE_SAMPLES = 576 + 529
-_PROBE_SEC = 1.5
 # After this a closing handshake that the server does not answer is cut short.
 _GOODBYE_SEC = 0.005
 
@@ -71,13 +70,9 @@ class EdgeVoice:
         library = await asyncio.to_thread(_library)
         if self._settings.proxy or getproxies():
             return  # what the proxy can reach cannot be seen from here
-        url = urlsplit(library.communicate.WSS_URL)
-        port = url.port or 443
         try:
-            async with asyncio.timeout(_PROBE_SEC):
-                _, writer = await asyncio.open_connection(url.hostname, port)
-            writer.close()
-        except (OSError, TimeoutError) as error:
+            await reach(library.communicate.WSS_URL)
+        except OSError as error:
             raise _unreachable() from error
 
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mien.tts.voice import Run, SpokenWord
 
@@ -113,14 +113,12 @@ class WordFinder:
     def take(self, begin: float, end: float) -> tuple[SpokenWord, ...]:
         """Words that begin before ``end`` and were not taken yet, in seconds from ``begin``.
 
-        Those that were told too late begin at 0.
+        A word that was told when its sound had already been handed out begins before 0.
         """
         taken: list[SpokenWord] = []
         while self._timed and self._timed[0].start < end:
             word = self._timed.popleft()
-            start = max(0.0, word.start - begin)
-            stop = max(start, word.end - begin)
-            taken.append(SpokenWord(word.run, word.begin, word.stop, start, stop))
+            taken.append(replace(word, start=word.start - begin, end=word.end - begin))
         return tuple(taken)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from mien.language import Language
 from mien.tts import normalize_en, normalize_zh
+from mien.tts.lexicon import Lexicon
 from mien.tts.spans import Span, SpannedText
 from mien.tts.spoken import to_spoken
 
@@ -287,13 +288,19 @@ def _joined(runs: list[tuple[Language, SpannedText]]) -> list[tuple[Language, Sp
 _shared = Normalizer()
 
 
-def prepare(clause: str, default_language: Language = "zh") -> Prepared:
+def prepare(
+    clause: str, default_language: Language = "zh", lexicon: Lexicon | None = None
+) -> Prepared:
     """What voices are to say of ``clause``, as written; never fails on any text.
 
     ``default_language`` reads clauses that have no words of either language ("3.14").
+    ``lexicon`` has the readings of words that voices would misread.
     The first call loads the grammars: see ``load``.
     """
-    return Prepared(clause, tuple(_shared.normalize(to_spoken(clause), default_language)))
+    spoken = to_spoken(clause)
+    if lexicon is not None:
+        spoken = lexicon.apply(spoken)
+    return Prepared(clause, tuple(_shared.normalize(spoken, default_language)))
 
 
 def load() -> None:

@@ -131,7 +131,8 @@ async def test_breaking_off_midway(name, fault):
     """A reset, an early end, a stall: what came is heard, the rest is an error, nothing twice."""
     patience = {"stall_sec": 0.2} if fault == "stall" else {}
     async with talking(name, fault, **patience) as (server, voice):
-        error, pcm = await fails(voice, ZH)
+        async with asyncio.timeout(20):  # a stall, not the wait for the first sound
+            error, pcm = await fails(voice, ZH)
         assert error.retryable
         letters = heard(pcm, RATE)
         assert letters == spelled(written(ZH))[: len(letters)]

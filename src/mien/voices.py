@@ -55,6 +55,9 @@ class Service:
 
 SERVICES: dict[str, Service] = {
     "espeak": Service("mien.tts.espeak", "Espeak", "eSpeak NG (built in)", "eSpeak NG（内置）"),
+    "bert-vits2": Service(
+        "mien.tts.bert_vits2.voice", "BertVits2", "Bert-VITS2", "Bert-VITS2", "bert-vits2"
+    ),
     "gpt-sovits": Service("mien.tts.http.gpt_sovits", "GptSovits", "GPT-SoVITS", "GPT-SoVITS"),
     "bert-vits2-http": Service(
         "mien.tts.http.bert_vits2_http", "BertVits2Http", "Bert-VITS2 server", "Bert-VITS2 服务"
@@ -65,6 +68,10 @@ SERVICES: dict[str, Service] = {
         "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音"
     ),
     "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
+    "pipecat": Service("mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务"),
+    "pipecat": Service(
+        "mien.tts.pipecat_voice", "Pipecat", "any TTS service of pipecat", "pipecat 的任意语音服务"
+    ),
 }
 
 

@@ -12,6 +12,7 @@ import soxr
 from pydantic import Field
 
 from mien.media.tick import SAMPLE_RATE, Pcm
+from mien.tts.http import failure
 from mien.tts.pipecat_catalog import Recipe, addresses, find_service
 from mien.tts.pipecat_host import Host, Sound
 from mien.tts.reach import reach
@@ -34,8 +35,8 @@ class PipecatSettings(VoiceSettings):
     """
 
     service: str = "pipecat"
-    type: str
-    params: dict[str, Any] = Field(default_factory=dict)
+    type: str = ""
+    params: dict[str, Any] = Field(default_factory=dict, repr=False)
     settings: dict[str, Any] = Field(default_factory=dict)
     api_key_env: str | None = None
 
@@ -100,6 +101,14 @@ class PipecatVoice:
     async def _make_recipe(self) -> Recipe:
         if self._recipe is None:
             settings = self._settings
+            if not settings.type:
+                raise failure.missing(
+                    "pipecat",
+                    "type",
+                    'which of its services, e.g. "cartesia", "elevenlabs"; see '
+                    "docs/voices-pipecat.md",
+                    "用哪个服务，例如 cartesia、elevenlabs；见 docs/voices-pipecat.md",
+                )
 
             def make() -> Recipe:
                 return Recipe(

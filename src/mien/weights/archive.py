@@ -22,10 +22,10 @@ def open_archive(path: Path) -> Iterator[Mapping[str, StoredTensor]]:
     size, head = _looked_at(path)
     if head.startswith(b"PK\x03\x04"):
         opened = zip_tensors(path)
+    elif head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+        opened = _safetensors(path)  # before pickles: a header may be 0x80 bytes long, or 0x180
     elif head.startswith(b"\x80"):
         opened = legacy_tensors(path)
-    elif head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
-        opened = _safetensors(path)
     else:
         raise CheckpointError(_what_else(head))
     with opened as tensors:

@@ -1,31 +1,33 @@
 """What a BERT makes of a text: the features the voices take their prosody from.
 
-Read from a folder as Hugging Face lays it out, never from the network, and never running code or
-pickles that come with it. The voices are trained with the third layer from the top, so the two
-above it and the head are not even loaded.
+Read from a folder as Hugging Face lays it out, never from the network, and never running what is
+in its files. Voices are trained with what comes out of the third layer from the top (hidden state
+-3), so the two layers above and the head are not even read.
 """
 
 from __future__ import annotations
 
-import logging
+import json
+import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.tts.bert_vits2.text.bert_tokens import tokenizer
 from mien.tts.bert_vits2.text.extra import needs
 from mien.tts.bert_vits2.text.phonemes import BertText
 from mien.tts.voice import VoiceError
-
-logger = logging.getLogger(__name__)
+from mien.weights.archive import open_archive
 
 Features = NDArray[np.float32]
 
 _UNUSED_LAYERS = 2
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-_TOKENIZERS = ("vocab.txt", "tokenizer.json", "spm.model", "spiece.model")
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_TOKENIZERS = ("vocab.txt", "spm.model", "spiece.model")
+_KEY = re.compile(r"(?:embeddings|encoder(?:\.layer\.(?P<layer>\d+))?)\..+")
 
 
 class BertMissing(VoiceError):
@@ -44,9 +46,9 @@ class BertMissing(VoiceError):
 
 
 class Bert:
-    """One BERT. Thread-safe; the first ``features`` loads it, 1 to 3 s and 1.2 GB for a large one.
+    """One BERT. Thread-safe; the first ``features`` loads it, about 3 s and 1.2 GB for a large one.
 
-    A text of 30 characters takes about 0.3 s of one CPU core, 8 ms of a GPU.
+    A text of 30 characters takes about 0.3 s of one CPU core, 10 ms of a GPU.
     """
 
     def __init__(self, name: str, folder: Path | None, device: str = "cpu") -> None:
@@ -58,83 +60,101 @@ class Bert:
         self._folder = folder
         self._device = device
         self._lock = threading.Lock()
-        self._tokenizer: Any = None
-        self._model: Any = None
+        self._loaded: _Loaded | None = None
 
     def check(self) -> None:
         """Raise BertMissing when the folder or a part of it is not there; loads nothing."""
-        if self._folder is None or not self._folder.is_dir():
-            raise BertMissing(self.name, self._folder)
-        for what in (("config.json",), _WEIGHTS, _TOKENIZERS):
-            if not any(any(self._folder.glob(pattern)) for pattern in what):
-                raise BertMissing(self.name, self._folder, f"no {' / '.join(what)}")
+        self._files()
 
     def load(self) -> None:
         """Load it now.
 
         Raises BertMissing, and VoiceError when a package is missing or the folder is damaged.
         """
-        with self._lock:
-            self._load()
-
-    @property
-    def width(self) -> int:
-        """Features per token."""
-        self.load()
-        return int(self._model.config.hidden_size)
+        self._get()
 
     def features(self, text: BertText) -> Features:
-        """float32[width, text.stop - text.begin]: for each id what BERT makes of its part."""
-        self.load()
-        torch = needs("torch")
-        encoded = self._tokenizer(
-            text.text,
-            return_offsets_mapping=True,
-            truncation=True,
-            max_length=self._model.config.max_position_embeddings,
-        )
-        with self._lock, torch.inference_mode():
-            ids, mask = (
-                torch.tensor([encoded[key]], device=self._device)
-                for key in ("input_ids", "attention_mask")
-            )
-            hidden = self._model(ids, attention_mask=mask).last_hidden_state[0]
-            rows = hidden.float().cpu().numpy()
-        tokens = spread(text, encoded["offset_mapping"])
-        return np.ascontiguousarray(rows[tokens].T, dtype=np.float32)
+        """float32[width, text.stop - text.begin]: for each id what BERT makes of its part.
 
-    def _load(self) -> None:
-        if self._model is not None:
-            return
-        self.check()
-        torch, transformers = needs("torch"), needs("transformers")
-        local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        level = transformers.logging.get_verbosity()
-        transformers.logging.set_verbosity_error()  # it reports each layer left out as a mistake
-        try:
-            config = transformers.AutoConfig.from_pretrained(self._folder, **local)
-            config.num_hidden_layers -= _UNUSED_LAYERS
-            tokenizer = transformers.AutoTokenizer.from_pretrained(self._folder, **local)
-            model = transformers.AutoModel.from_pretrained(
-                self._folder,
-                config=config,
-                weights_only=True,
-                dtype=torch.float16 if self._device.startswith("cuda") else torch.float32,
-                **local,
-            )
-        except Exception as error:  # whatever a damaged or hostile folder makes them raise
-            raise VoiceError(
-                f"{self.name} cannot be read from {self._folder}: {error}",
-                retryable=False,
-                zh=f"无法从 {self._folder} 读取 {self.name}：{error}",
-            ) from error
-        finally:
-            transformers.logging.set_verbosity(level)
-        if hasattr(model, "pooler"):
-            model.pooler = None
-        if hasattr(model.encoder, "ln"):  # Megatron's last norm is not in the layers below
-            model.encoder.ln = torch.nn.Identity()
-        self._tokenizer, self._model = tokenizer, model.eval().to(self._device)
+        Of a text longer than the network's positions, what is over gets what the last token gets.
+        """
+        loaded = self._get()
+        ids, offsets = loaded.tokenizer(text.text)
+        if len(ids) > loaded.longest:
+            ids = [*ids[: loaded.longest - 1], ids[-1]]
+            offsets = [*offsets[: loaded.longest - 1], offsets[-1]]
+        rows = loaded.run(ids)
+        return np.ascontiguousarray(rows[spread(text, offsets)].T)
+
+    def _files(self) -> tuple[Path, Path]:
+        """Configuration and weights."""
+        folder = self._folder
+        if folder is None or not folder.is_dir():
+            raise BertMissing(self.name, folder)
+        for names in (("config.json",), _TOKENIZERS):
+            if not any((folder / name).is_file() for name in names):
+                raise BertMissing(self.name, folder, f"no {' / '.join(names)}")
+        for name in _WEIGHTS:
+            if (folder / name).is_file():
+                return folder / "config.json", folder / name
+        raise BertMissing(self.name, folder, f"no {' / '.join(_WEIGHTS)}")
+
+    def _get(self) -> _Loaded:
+        with self._lock:
+            if self._loaded is None:
+                config, weights = self._files()
+                try:
+                    self._loaded = _Loaded(config, weights, self._device)
+                except VoiceError:
+                    raise
+                except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+                    raise VoiceError(
+                        f"{self.name} cannot be read from {weights.parent}: {error}",
+                        retryable=False,
+                        zh=f"无法从 {weights.parent} 读取 {self.name}：{error}",
+                    ) from error
+            return self._loaded
+
+
+class _Loaded:
+    def __init__(self, config: Path, weights: Path, device: str) -> None:
+        needs("torch")
+        from mien.passive_torch import torch
+        from mien.tts.bert_vits2.text.bert_layers import NETWORKS
+
+        described = json.loads(config.read_text("utf-8"))
+        kind = described.get("model_type")
+        if kind not in NETWORKS or described.get("conv_kernel_size", 0):
+            raise ValueError(f"a network of the kind {kind!r} is not known here")
+        self.tokenizer = tokenizer(config.parent)
+        self.longest = int(described["max_position_embeddings"])
+        self._torch, self._device = torch, device
+        dtype = torch.float16 if device.startswith("cuda") else torch.float32
+        layers = int(described["num_hidden_layers"]) - _UNUSED_LAYERS
+        tensors = {
+            name: torch.from_numpy(array).to(device, dtype)
+            for name, array in _read(weights, layers)
+        }
+        self._network = NETWORKS[kind](described, tensors, layers)
+        self.run(self.tokenizer("")[0])  # a missing tensor is found now
+
+    def run(self, ids: list[int]) -> Features:
+        """float32[n, width]."""
+        with self._torch.inference_mode():
+            hidden = self._network(self._torch.tensor(ids, device=self._device))
+            rows: Features = hidden.float().cpu().numpy()
+        return rows
+
+
+def _read(weights: Path, layers: int) -> Iterator[tuple[str, Features]]:
+    """The tensors that are needed, by their names without the head's prefix."""
+    with open_archive(weights) as tensors:
+        for key, tensor in tensors.items():
+            match = _KEY.search(key)
+            if match is None or int(match["layer"] or 0) >= layers or "position_ids" in key:
+                continue
+            name = match[0].replace("LayerNorm.gamma", "LayerNorm.weight")
+            yield name.replace("LayerNorm.beta", "LayerNorm.bias"), tensor.float32(key)
 
 
 def spread(text: BertText, offsets: list[tuple[int, int]]) -> NDArray[np.int64]:

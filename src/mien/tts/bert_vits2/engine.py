@@ -54,7 +54,7 @@ ON_GPU = Pace()
 class Engine:
     """Speaks sentences with one network.
 
-    The network is loaded, run and freed in one thread, which starts with the first sentence. What
+    The network is loaded, run and freed in one thread, which starts when it is first needed. What
     waits goes in one batch; a sentence is decoded piece by piece, and between any two pieces
     another sentence that is more urgent gets its turn (see ``Batcher``).
     """
@@ -111,17 +111,21 @@ class Engine:
             if thread.is_alive():
                 logger.warning("Bert-VITS2 is still busy; it ends as soon as it can")
 
+    def start(self) -> None:
+        """Load the network now, in its thread, instead of with the first sentence."""
+        with self._changed:
+            if self._thread is None and not self._closed:
+                # A daemon: a network that hangs must not keep the program from ending.
+                name = "mien-bert-vits2"
+                self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+                self._thread.start()
+
     def _begin(self, job: Job) -> None:
         with self._changed:
             if self._closed:
                 raise _closed()
             self._batcher.add(job)
-            if self._thread is None:
-                # A daemon: a network that hangs must not keep the program from ending.
-                self._thread = threading.Thread(
-                    target=self._work, name="mien-bert-vits2", daemon=True
-                )
-                self._thread.start()
+            self.start()
             self._changed.notify_all()
 
     # -- the thread --------------------------------------------------------------------------

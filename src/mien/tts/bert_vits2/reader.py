@@ -1,0 +1,100 @@
+"""Text made ready for one model: symbols, their sounds, and what the BERTs say of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.models.errors import ModelError
+from mien.models.store import find_folder
+from mien.tts.bert_vits2.backends import available
+from mien.tts.bert_vits2.described import Described
+from mien.tts.bert_vits2.settings import BertVits2Settings
+from mien.tts.bert_vits2.text import Berts, FrontEnd, Phonemes, bert_names, scheme_of
+from mien.tts.bert_vits2.text.bert import BertMissing
+from mien.tts.bert_vits2.text.berts import Folder
+from mien.tts.bert_vits2.text.ipa import ipa
+from mien.tts.voice import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A text for the network. bert: float32[width, n] by input. symbols: see ``Timing``."""
+
+    phonemes: Phonemes
+    bert: Mapping[str, NDArray[np.float32]]
+    symbols: tuple[str | None, ...]
+
+
+class Reader:
+    """Front end and BERTs of a model."""
+
+    def __init__(self, described: Described, settings: BertVits2Settings) -> None:
+        """Looks for a GPU, so not for the event loop."""
+        variant, config = described.variant, described.config
+        scheme = scheme_of(variant.name, config.version, config.add_blank)
+        self._loaded = False
+        self._front_end = FrontEnd(scheme)
+        names = bert_names(variant.name).items()
+        folders = {language: _folder(language, name, settings) for language, name in names}
+        widths, device = variant.bert_widths, _device(settings)
+        self._berts = Berts(variant.name, widths, scheme, folders, device)
+
+    def check(self) -> None:
+        """Raises BertMissing for the first BERT that is not there; loads nothing."""
+        self._berts.check()
+
+    def load(self) -> None:
+        """Load the BERTs that are there; takes seconds. Raises VoiceError when one is damaged."""
+        if self._loaded:
+            return
+        for language in self._berts.languages:
+            try:
+                self._berts.load(language)
+            except BertMissing:
+                pass  # who needs it will be told
+        self._loaded = True
+
+    def speaks(self, runs: Sequence[Run]) -> bool:
+        """Whether the model was trained with all these languages."""
+        return all(run.language in self._berts.languages for run in runs if run.text.strip())
+
+    async def read(self, runs: Sequence[Run]) -> Reading | None:
+        """None where there is nothing to be said.
+
+        Raises VoiceError: a package or a BERT is missing.
+        """
+        phonemes = await self._front_end.analyse(runs)
+        if not len(phonemes):
+            return None
+        bert = await asyncio.to_thread(self._berts.features, phonemes)
+        pairs = zip(phonemes.phones, phonemes.spoken, strict=True)
+        symbols = tuple(ipa(phone, language) if phone else None for phone, language in pairs)
+        return Reading(phonemes, bert, symbols)
+
+    async def aclose(self) -> None:
+        await self._front_end.aclose()
+
+
+def _folder(language: str, name: str, settings: BertVits2Settings) -> Folder:
+    if settings.bert == "off":
+        return "off"
+    for key, folder in settings.bert.items():
+        if key == language:
+            return folder if folder == "off" else folder.expanduser()
+    try:
+        return find_folder(name)
+    except ModelError:
+        return None
+
+
+def _device(settings: BertVits2Settings) -> str:
+    """BERTs run on PyTorch, whatever runs the voice."""
+    if settings.device == "cpu":
+        return "cpu"
+    (torch,) = available("torch")
+    return "cuda" if any(choice.device == "cuda" for choice in torch.choices) else "cpu"

@@ -77,7 +77,9 @@ def refusal(**table: object) -> str:
 
 def test_a_table_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
-    assert "no voice in its params" in refusal(params={"voice": "x"})
+    said = refusal(params={"voice": "x", "settings": {}})
+    assert "no settings, voice in its params (voice: write it in its settings)" in said
+    assert said.endswith("text_aggregation_mode, url, voice_id")
     assert "no voyce in its settings; there are" in refusal(settings={"voyce": "x"})
     assert "'sentence' or 'token'" in refusal(params={"text_aggregation_mode": "words"})
     assert "no setting 'speed'" in refusal(params={"api_key": "k"}, speed=1.2)

@@ -68,10 +68,6 @@ SERVICES: dict[str, Service] = {
         "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音"
     ),
     "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
-    "pipecat": Service("mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务"),
-    "pipecat": Service(
-        "mien.tts.pipecat_voice", "Pipecat", "any TTS service of pipecat", "pipecat 的任意语音服务"
-    ),
 }
 
 
@@ -121,6 +117,8 @@ def _wrong(name: str, fault: Any, settings: type[VoiceSettings]) -> str:
     if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
         fields = ", ".join(settings.model_fields)
         return f"{field}: there is no such setting; choose one of {fields}"
+    if fault["type"] == "missing":
+        return f"{field}: must be set"
     return f"{field}: {fault['msg']}"
 
 

@@ -9,7 +9,7 @@ import inspect
 import os
 import re
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import metadata
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import pipecat.services
+from loguru import logger
 from pipecat.services.tts_service import TTSService, WebsocketTTSService
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
@@ -70,10 +71,13 @@ def find_service(kind: str) -> type[TTSService]:
             retryable=False,
             zh=f"pipecat 没有 TTS 服务 {kind!r}；可选 {', '.join(close)}，或写 包.模块.类",
         )
+    logger.disable(module)  # it logs what is missing, too
     try:
         found = getattr(importlib.import_module(module), name, None)
     except Exception as error:  # a library may fail in any way as it is loaded
         raise _missing(kind, module, error) from error
+    finally:
+        logger.enable(module)
     if not (isinstance(found, type) and issubclass(found, TTSService)):
         raise VoiceError(
             f"{path} is not a TTS service of pipecat",
@@ -123,7 +127,7 @@ class Recipe:
         """
         self.service = service
         self._accepted = _parameters(service)
-        _known(service, "params", set(params), set(self._accepted) - {"settings"})
+        _check_params(service, params, self._accepted)
         self._arguments = {
             name: _typed(service, name, self._accepted[name].annotation, value)
             for name, value in params.items()
@@ -244,35 +248,55 @@ def _tells_its_end(service: type[TTSService]) -> bool:
 
 
 def _settings(service: type[TTSService], given: Mapping[str, Any], speed: float) -> dict[str, Any]:
-    kind = getattr(service, "Settings", None)
-    fields: dict[str, Any] = {}
-    if kind is not None and dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        fields = {f.name: hints.get(f.name, Any) for f in dataclasses.fields(kind) if f.init}
-    _known(service, "settings", set(given), set(fields))
+    fields = _fields(service)
+    names = ", ".join(sorted(fields)) or "-"
+    if wrong := ", ".join(sorted(set(given) - set(fields))):
+        raise VoiceError(
+            f"{service.__name__} has no {wrong} in its settings; there are: {names}",
+            retryable=False,
+            zh=f"{service.__name__} 的 settings 里没有 {wrong}；可用：{names}",
+        )
     wanted = dict(given)
     if speed != 1 and "speed" not in given:
         if "speed" not in fields:
             raise VoiceError(
                 f"{service.__name__} has no setting 'speed'; leave speed at 1, or set what it "
-                f"has: {', '.join(sorted(fields))}",
+                f"has: {names}",
                 retryable=False,
-                zh=f"{service.__name__} 没有 speed 设置；请去掉 speed，或使用："
-                f"{', '.join(sorted(fields))}",
+                zh=f"{service.__name__} 没有 speed 设置；请去掉 speed，或使用：{names}",
             )
         wanted["speed"] = speed
     return {name: _typed(service, name, fields[name], value) for name, value in wanted.items()}
 
 
-def _known(service: type[TTSService], table: str, given: set[str], known: Iterable[str]) -> None:
-    known = sorted(known)
-    if wrong := sorted(given - set(known)):
-        raise VoiceError(
-            f"{service.__name__} has no {', '.join(wrong)} in its {table}; there are: "
-            f"{', '.join(known)}",
-            retryable=False,
-            zh=f"{service.__name__} 的 {table} 里没有 {', '.join(wrong)}；可用：{', '.join(known)}",
-        )
+def _check_params(
+    service: type[TTSService], params: Mapping[str, Any], accepted: Mapping[str, Any]
+) -> None:
+    """Of those there are, only the service's own are named: the rest is pipecat's plumbing."""
+    wrong = sorted(set(params) - set(accepted) | {"settings"} & set(params))
+    if not wrong:
+        return
+    own = inspect.signature(service).parameters.values()
+    names = [p.name for p in own if p.kind is not p.VAR_KEYWORD and p.name != "settings"]
+    elsewhere = [name for name in wrong if name in _fields(service)]
+    hint = f" ({', '.join(elsewhere)}: write it in its settings)" if elsewhere else ""
+    hint_zh = f"（{', '.join(elsewhere)} 请写在 settings 里）" if elsewhere else ""
+    raise VoiceError(
+        f"{service.__name__} has no {', '.join(wrong)} in its params{hint}; there are: "
+        f"{', '.join(sorted(names))}",
+        retryable=False,
+        zh=f"{service.__name__} 的 params 里没有 {', '.join(wrong)}{hint_zh}；"
+        f"可用：{', '.join(sorted(names))}",
+    )
+
+
+def _fields(service: type[TTSService]) -> dict[str, Any]:
+    """Name → type of what is in its ``Settings``."""
+    kind = getattr(service, "Settings", None)
+    if kind is None or not dataclasses.is_dataclass(kind):
+        return {}
+    hints = typing.get_type_hints(kind)
+    return {f.name: hints.get(f.name, Any) for f in dataclasses.fields(kind) if f.init}
 
 
 def _typed(service: type[TTSService], name: str, hint: Any, value: Any) -> Any:

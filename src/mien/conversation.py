@@ -39,6 +39,7 @@ from mien.stage import Stage, TurnFrame
 from mien.trace import Trace
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.clauses import ClauseProcessor
+from mien.tts.lexicon import Lexicon
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
 
@@ -60,6 +61,7 @@ class Cast:
     executor: Executor
     video: VideoSettings = field(default_factory=VideoSettings)
     alignment: ForcedAlignment | None = None
+    lexicon: Lexicon | None = None
     about_voice: Callable[[str], Message] = lambda name: {"name": name}
 
 
@@ -114,7 +116,7 @@ class Conversation:
             [
                 cast.brain,
                 ClauseProcessor(self._stamp),
-                VoiceService(cast.voice, cast.language, self._on_speaker),
+                VoiceService(cast.voice, cast.language, cast.lexicon, self._on_speaker),
                 Stage(self.performer, self._stamp, cast.alignment, cast.language),
             ]
         )

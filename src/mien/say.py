@@ -41,7 +41,7 @@ async def speak_text(
     done = 0
     rate = services.voice.sample_rate
     for number, clause in enumerate(clauses):
-        prepared = await asyncio.to_thread(prepare, clause.text, language)
+        prepared = await asyncio.to_thread(prepare, clause.text, language, services.lexicon)
         if not prepared.empty:
             runs = [Run(run.language, run.text) for run in prepared.runs]
             async with aclosing(services.voice.speak(runs)) as pieces:

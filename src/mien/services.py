@@ -28,6 +28,7 @@ from mien.media.webrtc import WebRtcSettings
 from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
+from mien.tts.lexicon import Lexicon, load_lexicon
 from mien.tts.normalize import prepare
 from mien.tts.voice import Run
 from mien.voices import chain_of, label, open_chain
@@ -56,6 +57,7 @@ class Services:
     mouths: Mouths
     voice: FallbackVoice
     alignment: ForcedAlignment
+    lexicon: Lexicon
     persona: Persona
     brain: BrainInfo
     executor: ThreadPoolExecutor
@@ -79,6 +81,7 @@ class Services:
             voice=self.voice,
             about_voice=self.about_voice,
             alignment=self.alignment,
+            lexicon=self.lexicon,
             brain=create_brain(
                 self.settings.llm.name,
                 llm_settings(self.settings, language),
@@ -189,7 +192,7 @@ async def open_services(
 
     Raises:
         ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError,
-            MouthError, ModelError: each says what to change.
+            LexiconError, MouthError, ModelError: each says what to change.
     """
     # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
     cv2.setNumThreads(1)
@@ -197,6 +200,7 @@ async def open_services(
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
     background = Background.parse(settings.background, settings.background_blur)
     mouths = Mouths(settings.lipsync)
+    lexicon = load_lexicon(settings.lexicon)
     alignment = ForcedAlignment()
     voice = open_chain(chain_of(settings.voice, settings.voices), alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
@@ -212,6 +216,7 @@ async def open_services(
             mouths=mouths,
             voice=voice,
             alignment=alignment,
+            lexicon=lexicon,
             persona=persona,
             brain=brain,
             executor=executor,

@@ -14,6 +14,7 @@ from pipecat.services.tts_service import TTSService
 
 from mien.language import Language
 from mien.media.speech import Phone, Word
+from mien.tts.lexicon import Lexicon
 from mien.tts.normalize import Prepared, prepare
 from mien.tts.voice import Run, SpokenWord, Voice, VoiceChunk, VoiceError
 
@@ -43,6 +44,7 @@ class VoiceErrorFrame(ErrorFrame):
 class VoiceService(TTSService):
     """Speaks clauses with a :class:`Voice`, captions mapped back to the text as written.
 
+    lexicon: how words are read.
     on_speaker: called with a voice's name when it speaks and another one did before.
     """
 
@@ -50,6 +52,7 @@ class VoiceService(TTSService):
         self,
         voice: Voice,
         language: Language,
+        lexicon: Lexicon | None = None,
         on_speaker: Callable[[str], None] = lambda name: None,
     ) -> None:
         super().__init__(
@@ -62,12 +65,13 @@ class VoiceService(TTSService):
         )
         self._voice = voice
         self._default_language = language
+        self._lexicon = lexicon
         self._speaker = voice.name
         self._on_speaker = on_speaker
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         # Off the loop: normalising a clause takes milliseconds that other sessions' sound needs.
-        prepared = await asyncio.to_thread(prepare, text, self._default_language)
+        prepared = await asyncio.to_thread(prepare, text, self._default_language, self._lexicon)
         try:
             if not prepared.empty:
                 runs = [Run(run.language, run.text) for run in prepared.runs]

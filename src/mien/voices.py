@@ -68,6 +68,7 @@ SERVICES: dict[str, Service] = {
         "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音"
     ),
     "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
+    "pipecat": Service("mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务"),
 }
 
 

@@ -170,7 +170,7 @@ def test_offline_nobody_is_asked_and_what_is_needed_is_said(
         assert server.url + path in said
     assert voice.archive.asked == voice.vocoder.asked == []
     with pytest.raises(ModelError) as caught:
-        pull(model("tiny-voice"))
+        pull(model("tiny-voice"), offline=bool(option))
     assert caught.value.code == "offline" and "离线" in caught.value.zh
 
 

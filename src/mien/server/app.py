@@ -20,11 +20,12 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, drafts_api, looks_api, whep
+from mien.server import api, drafts_api, looks_api, models_api, whep
 from mien.server.access import is_loopback
 from mien.server.drafts import Drafts
 from mien.server.looks import Look, Wardrobe
 from mien.server.metrics import Metrics
+from mien.server.pulls import Pulls
 from mien.server.sessions import Session, Sessions
 from mien.server.voice_board import VoiceBoard
 from mien.services import Player, Services
@@ -46,7 +47,7 @@ class _Files(StaticFiles):
 def create_app(settings: Settings, services: Services) -> FastAPI:
     """The server for these settings; sessions live in its lifespan, services outlive it."""
     wardrobe = Wardrobe(services)
-    drafts = Drafts()
+    drafts, pulls = Drafts(), Pulls()
     sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
 
     @asynccontextmanager
@@ -54,6 +55,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
         async with sessions.running():
             yield
         await drafts.aclose()
+        await pulls.aclose()
 
     def make(language: Language, look: Look, player: Player) -> Session:
         cast = services.cast(language, player)
@@ -68,6 +70,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.state.sessions = sessions
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
+    app.state.pulls = pulls
     app.state.voice_board = VoiceBoard(services)
     app.state.metrics = Metrics(
         lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
@@ -80,6 +83,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.include_router(api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
+    app.include_router(models_api.router)
     app.include_router(whep.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)

@@ -21,6 +21,7 @@ from pathlib import Path
 import platformdirs
 
 from mien.avatar.photo.errors import PhotoError
+from mien.models.offline import never_online
 
 WHEEL = "mediapipe==0.10.21"
 WHEEL_BYTES = 36_000_000  # for the progress bar only
@@ -83,6 +84,8 @@ def obtain_models(
     if given is not None:
         _keep(_read_given(given), folder)
     elif not all(_intact(folder / model.name, model) for model in MODELS):
+        if never_online():
+            raise _offline("MIEN_OFFLINE forbids it.")
         _keep(_fetch(on_progress or (lambda share: None)), folder)
     return folder
 

@@ -105,8 +105,19 @@ async def test_no_sound_but_an_error(name, fault):
         if fault.startswith("http_") or fault in ("error_in_200", "huge_error", "text_as_sound"):
             assert "made to fail" in str(error)
             assert "made to fail" in error.zh
+        if fault in ("empty", "silence"):
+            assert ("nothing but silence" if fault == "silence" else "no sound") in str(error)
         server.fault = None
         assert heard(await said(voice, EN), RATE) == spelled(written(EN))
+
+
+@every_voice
+async def test_silence_before_the_sound_is_kept(name):
+    async with talking(name, "silence_first") as (_, voice):
+        pcm = await said(voice, ZH)
+        assert not pcm[: RATE // 2 - 500].any()
+        assert heard(pcm, RATE) == spelled(written(ZH))
+        assert len(pcm) == pytest.approx((0.5 + 6 * 0.08) * RATE, abs=RATE * 0.001)
 
 
 @every_voice

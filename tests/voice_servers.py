@@ -51,8 +51,13 @@ FAULTS: dict[str, str] = {
     "endless": "the sound again and again",
     "empty": "a correct answer without a byte of sound",
     "silence": "a second of zeros, as GPT-SoVITS sends when it has failed",
+    "silence_first": "half a second of zeros before the sound",
     "odd": "the sound in pieces of 1, 3, 5, … bytes",
 }
+
+
+# Those that can be sent in one body; of the others a part is missing or late.
+_WHOLE = (None, "wrong_header", "garbage", "silence", "silence_first")
 
 
 class VoiceServer:
@@ -179,7 +184,7 @@ class VoiceServer:
             await _send_whole(writer, reply.status, reply.content_type, reply.data)
             return True
         body = _body(speech, fault)
-        if speech.whole and fault in (None, "wrong_header", "garbage", "silence", "odd"):
+        if speech.whole and fault in _WHOLE:
             await _send_whole(writer, 200, speech.content_type, body, speech.headers)
             return True
         await _begin_chunks(writer, speech)
@@ -245,7 +250,10 @@ def _body(speech: Speech, fault: str | None) -> bytes:
     if fault == "silence":
         pcm = np.zeros(16_000, np.int16)
         return encoded(pcm, 16_000, speech.form)
-    data = encoded(tones(speech.text, speech.rate), speech.rate, speech.form)
+    pcm = tones(speech.text, speech.rate)
+    if fault == "silence_first":
+        pcm = np.concatenate([np.zeros(speech.rate // 2, np.int16), pcm])
+    data = encoded(pcm, speech.rate, speech.form)
     if fault == "wrong_header":
         wrong = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 99, 3, 0, 0, 16)
         return wrong + b"data\xff\xff\xff\xff" + data

@@ -1,0 +1,82 @@
+"""``mien voices`` and ``mien say --voice`` with speech servers, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from http_voices import ADAPTERS
+from tones import heard, spelled
+from voice_servers import VoiceServer, voice_server_thread
+
+NAMES = ("gpt-sovits", "bert-vits2-http", "cosyvoice", "fish-speech", "openai-speech")
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, VoiceServer]]:
+    with ExitStack() as stack:
+        yield {n: stack.enter_context(voice_server_thread(ADAPTERS[n].dialect)) for n in NAMES}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, servers: dict[str, VoiceServer]) -> Path:
+    """With a mien.toml in which every service is a voice; "nobody" is one without its speaker."""
+    tables = {
+        f"my-{name}": {
+            "service": name,
+            "url": server.url + ADAPTERS[name].base,
+            **ADAPTERS[name].given,
+        }
+        for name, server in servers.items()
+    }
+    tables["nobody"] = {**tables["my-bert-vits2-http"], "speaker": "Nobody"}
+    lines = []
+    for name, table in tables.items():
+        lines += [f"[voices.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items())]
+    (tmp_path / "mien.toml").write_text("\n".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def mien(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MIEN_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "mien", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env | {"COLUMNS": "200"},
+        cwd=folder,
+    )
+    assert run.returncode == 0, run.stderr
+    return run
+
+
+def test_voices_lists_which_servers_are_there(folder: Path) -> None:
+    listed = {v["name"]: v for v in json.loads(mien(folder, "voices", "--json").stdout)}
+    assert all(listed[f"my-{name}"]["ready"] for name in NAMES)
+    assert not listed["nobody"]["ready"]
+    assert "it has Anna, Bo" in json.dumps(listed["nobody"]["why_not"])
+
+
+def test_say_speaks_with_the_voice_that_is_named(
+    folder: Path, servers: dict[str, VoiceServer]
+) -> None:
+    text = "你好，用 Python 写代码。"
+    mien(folder, "say", text, "-o", "out.mp4", "--voice", "my-gpt-sovits")
+    with av.open(str(folder / "out.mp4"), mode="r") as video:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in video.decode(audio=0)])
+    letters = heard((sound * 32767).astype(np.int16), 48_000)
+    # Half a tone of silence between two clauses is heard as some tone.
+    at = iter(letters)
+    assert all(letter in at for letter in spelled(text)), (letters, spelled(text))
+    assert len(letters) <= len(spelled(text)) + 5
+    assert "".join(servers["gpt-sovits"].texts).count("Python") >= 1

@@ -161,13 +161,12 @@ async def test_without_a_seed_nothing_is_said_twice_the_same(model: Path) -> Non
 
 async def test_settings_are_heard(voice: Voice, model: Path) -> None:
     usual = await said(voice, EN)
-    for settings in ({"speaker": "bert"}, {"noise": 0.1}, {"sdp_ratio": 1.0}, {"seed": 8}):
-        other = made(model, **settings)
-        speech = await said(other, EN)
-        assert not np.array_equal(speech.pcm, usual.pcm), settings
-        await other.aclose()
-    fast = made(model, speed=2.0)
-    assert len((await said(fast, EN)).pcm) < 0.7 * len(usual.pcm)
+    other = made(model, speaker="bert", sdp_ratio=0, noise_w=0)
+    fast = made(model, speed=2.0, sdp_ratio=0, noise_w=0)
+    steady, short = await said(other, EN), await said(fast, EN)
+    assert len(steady.pcm) != len(usual.pcm)
+    assert len(short.pcm) < 0.7 * len(steady.pcm)
+    await other.aclose()
     await fast.aclose()
 
 

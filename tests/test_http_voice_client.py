@@ -195,6 +195,24 @@ async def test_a_key_is_sent_and_a_wrong_one_is_said(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"api_key_env": "NOT_SET"}, "variable NOT_SET is not set"),
+        ({"api_key": "密钥"}, "no key has"),
+        ({"api_key": "a\nb"}, "no key has"),
+    ],
+)
+async def test_a_key_that_cannot_be_one_is_said(monkeypatch, given, why):
+    monkeypatch.delenv("NOT_SET", raising=False)
+    async with talking("openai-speech", **given) as (server, voice):
+        for attempt in (said(voice, ZH), voice.check()):
+            with pytest.raises(VoiceError, match=why) as caught:
+                await attempt
+            assert not caught.value.retryable
+        assert not server.asked
+
+
+@pytest.mark.parametrize(
     ("body", "text"),
     [
         (b'{"message": "a", "Exception": "b"}', "a: b"),

@@ -51,7 +51,7 @@ class FishSpeechSettings(HttpVoiceSettings):
     url: str = "http://127.0.0.1:8080"
     reference_id: str | None = None
     references: tuple[Reference, ...] = ()
-    model: str | None = None
+    model: str | None = Field(default=None, pattern=r"^[!-~]+$")
     format: Literal["wav", "mp3", "pcm"] = "wav"
     rate: int = Field(default=_PCM_RATE, ge=4_000, le=192_000)
     latency: Literal["low", "normal", "balanced"] | None = None

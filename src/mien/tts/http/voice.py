@@ -16,7 +16,7 @@ from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.tts.http import failure
 from mien.tts.http.client import SpeechServer
 from mien.tts.settings import VoiceSettings
-from mien.tts.voice import Run, VoiceChunk
+from mien.tts.voice import Run, VoiceChunk, VoiceError
 
 # No language needs a second for a character, but a voice that has lost the thread (those that are
 # language models do) babbles until somebody stops it.
@@ -97,17 +97,18 @@ class HttpVoice:
 
     def __init__(self, name: str, settings: HttpVoiceSettings, *, key: str | None = None) -> None:
         self.name = name
+        self._wrong_key = _wrong_with(key, settings.api_key_env)
         self._server = SpeechServer(
             self.service,
             settings.url,
             first_sound_sec=settings.first_sound_sec,
             stall_sec=settings.stall_sec,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Authorization": f"Bearer {key}"} if key and not self._wrong_key else {},
         )
 
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. No phone or word times."""
-        self.require()
+        self._require()
         spoken = tuple(run for run in runs if _pronounceable(run.text))
         if spoken:
             async with aclosing(self.say(Passage(spoken))) as pieces:
@@ -116,12 +117,18 @@ class HttpVoice:
 
     async def check(self) -> None:
         """See ``Voice.check``: what must be set is set, and the server is there."""
-        self.require()
+        self._require()
         await self.inspect()
 
     async def aclose(self) -> None:
         """See ``Voice.aclose``."""
         await self._server.aclose()
+
+    def _require(self) -> None:
+        if self._wrong_key is not None:
+            english, chinese = (f"{self.service}: {what}" for what in self._wrong_key)
+            raise VoiceError(english, retryable=False, zh=chinese)
+        self.require()
 
     def require(self) -> None:
         """Raise a VoiceError if a setting is missing without which nothing can be said."""
@@ -150,3 +157,12 @@ class HttpVoice:
 
 def _pronounceable(text: str) -> bool:
     return any(character.isalnum() for character in text)
+
+
+def _wrong_with(key: str | None, variable: str | None) -> tuple[str, str] | None:
+    """Why a key cannot be sent, in English and Chinese."""
+    if variable and not key:
+        return f"the environment variable {variable} is not set", f"环境变量 {variable} 没有设置"
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        return "the key has characters that no key has", "密钥里有不该出现的字符"
+    return None

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 
 from mien.bench.cli import bench_app
 from mien.bench.server import ServerDied, running_server
+from voice_dialects import gpt_sovits
+from voice_servers import voice_server_thread
 
 runner = CliRunner()
 
@@ -45,6 +48,25 @@ def test_json_is_alone_on_standard_output() -> None:
         assert figures[key]["p50"] is not None and figures[key]["p95"] is not None
     assert figures["stages"]["first_packet"]["n"] == 1
     assert figures["not_idle_after_interrupt"] == 0 and figures["events_after_interrupt"] == 0
+
+
+def test_any_voice_is_measured_and_no_other_in_its_place(tmp_path: Path) -> None:
+    config = tmp_path / "mien.toml"
+    with voice_server_thread(gpt_sovits) as anna:
+        config.write_text(
+            f'[voices.anna]\nservice = "gpt-sovits"\nurl = "{anna.url}"\n'
+            'ref_audio_path = "a"\nprompt_text = "b"\n'
+        )
+        command = ["latency", "--turns", "1", "--voice", "anna", "--config", str(config), "--json"]
+        result = runner.invoke(bench_app, command)
+        assert result.exit_code == 0, result.stderr
+        figures = json.loads(result.stdout)
+        assert figures["voice"] == "anna" and figures["text_to_packet_ms"]["n"] == 1
+        assert len(anna.texts) >= 3, "warm-up and measured turns"
+        anna.fault = "http_500"
+        failed = runner.invoke(bench_app, command)
+    assert failed.exit_code == 2 and not failed.stdout
+    assert "anna: GPT-SoVITS" in failed.stderr
 
 
 @pytest.mark.parametrize(

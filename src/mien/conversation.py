@@ -270,7 +270,9 @@ class Conversation:
     def _on_speaker(self, name: str) -> None:
         """Another voice speaks than before."""
         self.speaker = name
-        self.events.publish({"type": "voice", **self._about_voice(name)})
+        about = self._about_voice(name)
+        logger.warning(f"voice {name} speaks now {about.get('why') or ''}")
+        self.events.publish({"type": "voice", **about})
 
     async def _on_error(self, worker: PipelineWorker, frame: ErrorFrame) -> None:
         problem = problem_of(frame)

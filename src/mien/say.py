@@ -33,9 +33,17 @@ BATCH_TICKS = 12
 
 
 async def speak_text(
-    services: Services, text: str, language: Language, on_progress: Callable[[float], None]
+    services: Services,
+    text: str,
+    language: Language,
+    on_progress: Callable[[float], None],
+    on_speaker: Callable[[str], None] = lambda name: None,
 ) -> AsyncIterator[SpeechChunk]:
-    """The clauses of ``text`` in the configured voice. Progress is 0…1 of the text."""
+    """The clauses of ``text`` in the configured voice. Progress is 0…1 of the text.
+
+    on_speaker: called with a voice's name when it speaks and another one did before.
+    """
+    speaker = services.voice.name
     segmenter = Segmenter()
     clauses = [*segmenter.feed(text), *segmenter.flush()]
     done = 0
@@ -46,6 +54,8 @@ async def speak_text(
             runs = [Run(run.language, run.text) for run in prepared.runs]
             async with aclosing(services.voice.speak(runs)) as pieces:
                 async for piece in pieces:
+                    if piece.by != speaker:
+                        on_speaker(speaker := piece.by)
                     words = words_as_written(piece.words, prepared)
                     yield SpeechChunk(
                         0,

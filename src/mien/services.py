@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 from aiortc import RTCIceServer
@@ -19,7 +20,6 @@ from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.config import LipSyncSection, Settings
 from mien.conversation import Cast
-from mien.events import Message
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
@@ -49,7 +49,10 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Shared by every session; immutable, thread-safe parts."""
+    """Shared by every session; immutable, thread-safe parts.
+
+    warming: is done when what is loaded lazily is loaded.
+    """
 
     settings: Settings
     avatar: Avatar
@@ -61,6 +64,7 @@ class Services:
     persona: Persona
     brain: BrainInfo
     executor: ThreadPoolExecutor
+    warming: asyncio.Task[None]
 
     def player(self, avatar: str, background: Background) -> Player:
         """An avatar of this server's picture size and its mouth.
@@ -93,7 +97,7 @@ class Services:
             video=video_settings(self.settings),
         )
 
-    def about_voice(self, name: str) -> Message:
+    def about_voice(self, name: str) -> dict[str, Any]:
         """Who speaks, as the page is told; ``why`` says why it is not the one that is wanted."""
         services = {each.voice.name: each.settings.service for each in self.voice.members}
         wanted = self.voice.name
@@ -220,14 +224,14 @@ async def open_services(
             persona=persona,
             brain=brain,
             executor=executor,
+            warming=asyncio.create_task(_warm_up(voice), name="warm-up"),
         )
-        services.cast(persona.language)  # a missing key should be told now, not to a visitor
-        warming = asyncio.create_task(_warm_up(voice), name="warm-up")
         try:
+            services.cast(persona.language)  # a missing key should be told now, not to a visitor
             yield services
         finally:
-            warming.cancel()
-            await asyncio.gather(warming, return_exceptions=True)
+            services.warming.cancel()
+            await asyncio.gather(services.warming, return_exceptions=True)
     finally:
         await voice.aclose()
         await asyncio.to_thread(mouths.close)

@@ -82,7 +82,13 @@ def sync(
 @bench_app.command()
 def latency(
     turns: Annotated[int, typer.Option("--turns", min=1, help="Questions asked.")] = 20,
-    voice: Annotated[str | None, typer.Option("--voice", help="Voice by name.")] = None,
+    voice: Annotated[
+        str | None, typer.Option("--voice", help="Voice by name; no other one stands in for it.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="Where [voices.…] is read from; else ./mien.toml."),
+    ] = None,
     mic: Annotated[bool, typer.Option("--mic", help="From the end of spoken questions.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,8 +102,14 @@ def latency(
     if mic:
         raise _fail("--mic comes with hands-free listening; this version takes typed text only.")
     from mien.bench.latency import run_latency
+    from mien.config import ConfigError, load_settings
 
-    result = _run("latency", lambda progress: run_latency(turns, voice, progress))
+    try:
+        # Of the settings only how voices are set up: figures must compare between machines.
+        tables = load_settings(config).voices if voice is not None else {}
+    except ConfigError as error:
+        raise _fail(str(error)) from None
+    result = _run("latency", lambda progress: run_latency(turns, voice, progress, voices=tables))
     if as_json:
         _print(result, True, "", {})
         return

@@ -124,7 +124,7 @@ async def measure(visit: Visit, turns: int, on_progress: Callable[[float], None]
 async def _one_turn(visit: Visit, sound: Loudness, pictures: _Pictures, samples: Samples) -> None:
     sound.packets.clear()
     sent, turn = await visit.ask()
-    first = await _first_speech(sound, sent)
+    first = await _first_speech(visit, sound, sent)
     samples.text_to_packet.append(1000 * (first[0] - sent))
     news = await visit.event("latency", turn, ANSWER_SEC)
     if news is not None:
@@ -141,8 +141,11 @@ async def _one_turn(visit: Visit, sound: Loudness, pictures: _Pictures, samples:
     samples.late_events += _events_of_cut_turn(visit, turn)
 
 
-async def _first_speech(sound: Loudness, sent: float) -> tuple[float, int]:
+async def _first_speech(visit: Visit, sound: Loudness, sent: float) -> tuple[float, int]:
     while (first := sound.first_after(sent)) is None:
+        for _, message in visit.events:
+            if message["type"] == "error":
+                raise VisitError(str(message["message"]["en"]))
         if time.monotonic() - sent > ANSWER_SEC:
             raise VisitError(f"no speech arrived within {ANSWER_SEC:.0f} s of a question")
         await asyncio.sleep(0.01)
@@ -166,13 +169,14 @@ async def run_latency(
 ) -> dict[str, Any]:
     """Measure the product's own avatar, voice and scripted brain.
 
-    voice: by name; None for the default one.
+    voice: by name, and nothing stands in for it; None for the default one. Figures begin when it
+        is loaded.
 
     Raises:
         ServerDied, VisitError: when the product does not do its part.
     """
     if voice is not None:
-        settings["voice"] = voice
+        settings["voice"] = voice.split(",")
     with running_server("product", **settings) as server:
         async with visiting(server.url) as visit:
             result = await measure(visit, turns, on_progress)

@@ -16,10 +16,12 @@ from typing import Any, Literal
 
 import psutil  # type: ignore[import-untyped]
 
+from mien.models.store import FOLDER_VARIABLE
+
 Kit = Literal["product", "marker"]
 
-# Importing everything takes 2–4 s; on a machine that is busy, several times that.
-START_SEC = 90
+# Importing everything takes 2–4 s, loading a large voice much longer.
+START_SEC = 240
 STOP_SEC = 20
 
 
@@ -89,7 +91,12 @@ def running_server(kit: Kit, **settings: Any) -> Iterator[Running]:
 
 
 def _environment() -> dict[str, str]:
-    own = {key: value for key, value in os.environ.items() if not key.startswith("MIEN_")}
+    # Settings must not come from the environment; where the models lie is none.
+    own = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("MIEN_") or key == FOLDER_VARIABLE
+    }
     return {**own, "LOGURU_LEVEL": "WARNING"}
 
 

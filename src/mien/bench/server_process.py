@@ -85,6 +85,7 @@ async def _serve(settings: Settings) -> None:
             serving = loop.create_task(server.serve(sockets=[sock]))
             while not server.started and not serving.done():  # noqa: ASYNC110 - no event to await
                 await asyncio.sleep(0.02)
+            await services.warming  # a voice that is still loading is not what is measured
             if server.started:
                 gc.collect()
                 gc.freeze()

@@ -6,16 +6,19 @@ import asyncio
 import sys
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from mien.commands.bar import bar_if_slow, progress_bar
+from mien.commands.words import chinese
 from mien.config import Settings
 from mien.language import detect_language
 from mien.media.recipe import recipe_for
 from mien.say import speak_file, speak_text, write_file
-from mien.services import open_services
+from mien.services import Services, open_services
 
 console = Console(stderr=True, highlight=False)
 
@@ -56,6 +59,19 @@ def _sound_file(text: str) -> Path | None:
     return None
 
 
+def _tell_speaker(services: Services, name: str) -> None:
+    """Another voice speaks than before: the recording is not what was asked for."""
+    about, language = services.about_voice(name), "zh" if chinese() else "en"
+    wanted, speaker = about["wanted_label"][language], about["label"][language]
+    if about["why"] is None:
+        text = f"{speaker} speaks again." if language == "en" else f"{speaker} 已恢复。"
+    elif language == "en":
+        text = f"{wanted} cannot speak, so {speaker} goes on: {about['why']['en']}"
+    else:
+        text = f"{wanted} 无法使用，由 {speaker} 接着说：{about['why']['zh']}"
+    console.print(f"[yellow]{escape(text)}[/]", soft_wrap=True)
+
+
 async def _say(
     settings: Settings, text: str, sound: Path | None, output: Path, transparent: bool
 ) -> float:
@@ -72,5 +88,7 @@ async def _say(
                 speech = speak_file(sound, on_progress)
             else:
                 language = settings.language or detect_language(text)
-                speech = speak_text(services, text, language, on_progress)
+                speech = speak_text(
+                    services, text, language, on_progress, partial(_tell_speaker, services)
+                )
             return await write_file(services, speech, output, transparent)

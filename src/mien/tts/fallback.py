@@ -87,7 +87,7 @@ class FallbackVoice:
             except VoiceError as error:
                 if self._closed:
                     raise VoiceError("the voice was closed", retryable=False) from error
-                logger.warning("voice %s: %s", member.voice.name, error)
+                logger.info("voice %s: %s", member.voice.name, error)
                 failures[member.voice.name] = error
                 place = moved(place, part.left())
             else:

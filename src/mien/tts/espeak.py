@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import struct
-import sys
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 
 from mien.tts import espeak_worker as worker
 from mien.tts.espeak_settings import EspeakSettings
 from mien.tts.espeak_timing import Passage, PassageTimer, plan, spelled
 from mien.tts.voice import Run, VoiceChunk, VoiceError
+from mien.tts.worker_process import Answers, WorkerDied, WorkerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +28,6 @@ _ATTEMPTS = 3
 # The longest request takes 60 ms. A worker that says nothing for this long has hung.
 _HANG_SEC = 10.0
 _START_SEC = 20.0
-_STOP_SEC = 2.0
 # espeak-ng leaks about 2 kB each time it is loaded; 10 MB is where it starts afresh.
 _RETIRE_REQUESTS = 5_000
 
@@ -41,72 +38,6 @@ class EspeakLanguage:
 
     code: str
     name: str
-
-
-_Answers = asyncio.Queue[tuple[int, bytes] | None]  # kind and payload; None: the worker died
-
-
-class _WorkerDied(Exception):
-    """The worker ended or hung in the middle of a request."""
-
-
-@dataclass(slots=True)
-class _Worker:
-    """One worker process, the task that reads from it, and who waits for what it says."""
-
-    process: asyncio.subprocess.Process
-    reader: asyncio.Task[None] | None = None
-    waiting: dict[int, _Answers] = field(default_factory=dict)
-    dead: bool = False
-    served: int = 0
-
-    @property
-    def usable(self) -> bool:
-        return not self.dead and (self.served < _RETIRE_REQUESTS or bool(self.waiting))
-
-    def send(self, kind: int, request: int, payload: bytes = b"") -> None:
-        pipe = self.process.stdin
-        if pipe is not None and not pipe.is_closing():
-            pipe.write(worker.HEADER.pack(kind, request, len(payload)) + payload)
-
-    async def receive(self) -> tuple[int, int, bytes]:
-        assert self.process.stdout is not None
-        head = await self.process.stdout.readexactly(worker.HEADER.size)
-        kind, request, length = worker.HEADER.unpack(head)
-        return kind, request, await self.process.stdout.readexactly(length)
-
-    async def read(self) -> None:
-        """Hand out what the worker says until it ends; then tell everyone who waits."""
-        try:
-            while True:
-                kind, request, payload = await self.receive()
-                if (queue := self.waiting.get(request)) is not None:
-                    queue.put_nowait((kind, payload))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # it died; whoever waits decides what to do
-        finally:
-            self.dead = True
-            for queue in self.waiting.values():
-                queue.put_nowait(None)
-
-    async def stop(self) -> None:
-        """End process and reader, by force if it does not end with its input."""
-        self.dead = True
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            async with asyncio.timeout(_STOP_SEC):
-                await self.process.wait()
-        except TimeoutError:
-            pass
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            if self.reader is not None:
-                self.reader.cancel()
-        await self.process.wait()
-        if self.reader is not None:
-            await asyncio.wait([self.reader])
 
 
 class EspeakVoice:
@@ -125,10 +56,9 @@ class EspeakVoice:
     def __init__(self, name: str = "espeak", settings: EspeakSettings | None = None) -> None:
         self.name = name
         self._styles = (settings or EspeakSettings()).styles()
-        self._worker: _Worker | None = None
+        self._worker: WorkerProcess | None = None
         self._starting = asyncio.Lock()
         self._closed = False
-        self._ids = itertools.count(1)
         self.restarts = 0
         """How many workers have died and been replaced."""
 
@@ -155,11 +85,11 @@ class EspeakVoice:
     async def languages(self) -> tuple[EspeakLanguage, ...]:
         """List the languages espeak-ng can speak, as installed."""
         running = await self._running()
-        with self._listening(running) as (request, answers):
+        with running.request() as (request, answers):
             running.send(worker.VOICES, request)
             try:
                 _, payload = await self._answer(running, answers)
-            except _WorkerDied as error:
+            except WorkerDied as error:
                 raise VoiceError(str(error), retryable=True) from error
         rows = (line.split("\t") for line in payload.decode().splitlines())
         return tuple(EspeakLanguage(code, name) for code, name in rows)
@@ -177,12 +107,12 @@ class EspeakVoice:
         if not passages:
             return []
         running = await self._running()
-        with self._listening(running) as (request, answers):
+        with running.request() as (request, answers):
             segments = [self._segment(passage) for passage in passages]
             running.send(worker.SPELL, request, worker.pack_segments(segments))
             try:
                 kind, payload = await self._answer(running, answers)
-            except _WorkerDied as error:
+            except WorkerDied as error:
                 raise VoiceError(str(error), retryable=True) from error
         if kind != worker.SPELLING:
             raise VoiceError(payload.decode("utf-8", "replace"), retryable=False)
@@ -209,7 +139,7 @@ class EspeakVoice:
                                 given += 1
                                 yield chunk
                     break
-                except _WorkerDied as error:
+                except WorkerDied as error:
                     failures += 1
                     if self._closed:
                         raise VoiceError("the voice was closed", retryable=False) from error
@@ -225,7 +155,7 @@ class EspeakVoice:
             for passage, segment in zip(passages, segments, strict=True)
         ]
         at = 0
-        with self._listening(running) as (request, answers):
+        with running.request() as (request, answers):
             finished = False
             try:
                 running.send(worker.SAY, request, worker.pack_segments(segments))
@@ -253,38 +183,26 @@ class EspeakVoice:
         style = self._styles[passage.language]
         return worker.Segment(style.voice, style.rate, style.pitch, style.range, passage.text)
 
-    @contextlib.contextmanager
-    def _listening(self, running: _Worker) -> Iterator[tuple[int, _Answers]]:
-        request, answers = next(self._ids), _Answers()
-        if running.dead:
-            answers.put_nowait(None)
-        running.waiting[request] = answers
-        running.served += 1
-        try:
-            yield request, answers
-        finally:
-            del running.waiting[request]
-
-    async def _answer(self, running: _Worker, answers: _Answers) -> tuple[int, bytes]:
+    async def _answer(self, running: WorkerProcess, answers: Answers) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(_HANG_SEC):
                 answer = await answers.get()
         except TimeoutError:
             running.process.kill()
-            raise _WorkerDied(f"no answer for {_HANG_SEC:.0f} s") from None
+            raise WorkerDied(f"no answer for {_HANG_SEC:.0f} s") from None
         if answer is None:
-            raise _WorkerDied("its process ended")
+            raise WorkerDied("its process ended")
         return answer
 
-    async def _running(self) -> _Worker:
+    async def _running(self) -> WorkerProcess:
         """The worker, started if there is none, the last one died, or it has served its time."""
-        if self._worker is not None and self._worker.usable:
+        if self._worker is not None and _usable(self._worker):
             return self._worker
         async with self._starting:
             if self._closed:
                 raise VoiceError("the voice was closed", retryable=False)
             if self._worker is not None:
-                if self._worker.usable:
+                if _usable(self._worker):
                     return self._worker
                 ended, self._worker = self._worker, None
                 died = ended.dead
@@ -296,21 +214,11 @@ class EspeakVoice:
             self._worker = await self._start()
             return self._worker
 
-    async def _start(self) -> _Worker:
-        # By its path, and with -P, so that nothing but the standard library is on the way.
-        path = Path(worker.__file__)
+    async def _start(self) -> WorkerProcess:
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-P",
-                str(path),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
+            started = await WorkerProcess.launch(worker)
         except OSError as error:
             raise VoiceError(f"espeak-ng does not start: {error}", retryable=True) from error
-        started = _Worker(process)
         try:
             async with asyncio.timeout(_START_SEC):
                 kind, _, payload = await started.receive()
@@ -324,8 +232,12 @@ class EspeakVoice:
             await started.stop()
             raise VoiceError("espeak-ng does not start: no greeting", retryable=True) from error
         except BaseException:
-            process.kill()
+            started.process.kill()
             await asyncio.shield(started.stop())
             raise
-        started.reader = asyncio.create_task(started.read(), name="espeak reader")
+        started.listen("espeak reader")
         return started
+
+
+def _usable(running: WorkerProcess) -> bool:
+    return not running.dead and (running.served < _RETIRE_REQUESTS or bool(running.waiting))

@@ -212,6 +212,28 @@ async def test_a_cancelled_task_gives_its_place_up(engine: Engine, watched: Watc
     assert decoded == len(whole(watched, sentence(2))) // watched.hop
 
 
+async def test_many_come_and_go_and_who_stays_hears_everything(
+    engine: Engine, watched: Watched
+) -> None:
+    async def leave_early(one: Sentence) -> None:
+        async with aclosing(engine.speak(one)) as sounds:
+            await anext(sounds)
+
+    async def stay(one: Sentence) -> None:
+        sounds = await said(engine, one)
+        assert len(joined(sounds)) == sounds[0].durations.sum() * watched.hop
+
+    ones = [sentence(seed, 20 + 3 * (seed % 7)) for seed in range(24)]
+    staying = [asyncio.create_task(stay(one)) for one in ones[::2]]
+    leaving = [asyncio.create_task(leave_early(one)) for one in ones[1::2]]
+    await asyncio.sleep(0)
+    for task in leaving[::3]:
+        task.cancel()
+    await asyncio.gather(*staying)
+    found = await asyncio.gather(*leaving, return_exceptions=True)
+    assert [isinstance(one, asyncio.CancelledError) for one in found] == [True, False, False] * 4
+
+
 # Failing
 
 

@@ -161,13 +161,18 @@ async def test_without_a_seed_nothing_is_said_twice_the_same(model: Path) -> Non
 
 async def test_settings_are_heard(voice: Voice, model: Path) -> None:
     usual = await said(voice, EN)
-    other = made(model, speaker="bert", sdp_ratio=0, noise_w=0)
-    fast = made(model, speed=2.0, sdp_ratio=0, noise_w=0)
-    steady, short = await said(other, EN), await said(fast, EN)
-    assert len(steady.pcm) != len(usual.pcm)
-    assert len(short.pcm) < 0.7 * len(steady.pcm)
-    await other.aclose()
-    await fast.aclose()
+    changed = [
+        {"sdp_ratio": 0, "noise_w": 0},
+        {"sdp_ratio": 0, "noise_w": 0, "speaker": "bert"},
+        {"sdp_ratio": 0, "noise_w": 0, "speed": 2.0},
+    ]
+    voices = [made(model, **settings) for settings in changed]
+    steady, other, fast = [(await said(each, EN)).pcm for each in voices]
+    assert len(steady) != len(usual.pcm)
+    assert len(other) != len(steady) or (other != steady).any()
+    assert len(fast) < 0.7 * len(steady)
+    for each in voices:
+        await each.aclose()
 
 
 async def test_what_has_no_words_yields_nothing(voice: Voice) -> None:

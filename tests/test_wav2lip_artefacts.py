@@ -10,16 +10,15 @@ import pytest
 
 from mien.lipsync.wav2lip.architecture import WAV2LIP
 from mien.lipsync.wav2lip.artefacts import (
-    ABANDONED_SEC,
     FIGURES,
     artefact_folder,
     figures,
     write_figures,
-    written_whole,
 )
 from mien.lipsync.wav2lip.backend import Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.window import FULL, LOWER
+from mien.weights.made import ABANDONED_SEC, written_whole
 
 
 def test_a_folder_for_each_weights_window_and_way_of_running():

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +20,6 @@ FORMAT = 1
 # Below this an int8 network is visibly worse than its own float32 on trained weights, and bfloat16
 # is preferred where it can be had.
 GOOD_PSNR_DB = 38.0
-
-ABANDONED_SEC = 24 * 3600
-"""Nothing takes so long to make; a folder half made for longer has nobody who makes it."""
 
 
 def cache_folder() -> Path:
@@ -51,36 +43,6 @@ def figures(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("format") == FORMAT else None
-
-
-@contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """A folder to write into that takes ``folder``'s place at the end; an exception leaves nothing.
-
-    The figures belong in it: a folder without them counts as absent.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    old = fresh.with_name(f"{fresh.name}.old")
-    try:
-        yield fresh
-        if folder.exists():
-            folder.rename(old)
-        fresh.rename(folder)
-    finally:
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        for rest in (fresh, old):
-            shutil.rmtree(rest, ignore_errors=True)
-
-
-def _sweep(folder: Path) -> None:
-    """Delete what processes left that were killed while they wrote ``folder``."""
-    for left in folder.parent.glob(f".{folder.name}.*"):
-        with suppress(OSError):
-            if time.time() - left.stat().st_mtime > ABANDONED_SEC:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_figures(folder: Path, values: dict[str, Any]) -> None:

@@ -15,12 +15,12 @@ from mien.lipsync.wav2lip.artefacts import (
     GOOD_PSNR_DB,
     artefact_folder,
     write_figures,
-    written_whole,
 )
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.lipsync.wav2lip.quantize import held_out, psnr_between
 from mien.lipsync.wav2lip.window import Window
+from mien.weights.made import written_whole
 
 Progress = Callable[[float], None]
 

@@ -36,7 +36,6 @@ MODULES: dict[Library, str] = {
 # Best first, by what ``mien bench voice`` measures.
 ORDER: tuple[tuple[Library, Precision, Device], ...] = (
     ("torch", "fp16", "cuda"),
-    ("onnxruntime", "fp32", "cuda"),
     ("openvino", "fp32", "cpu"),
     ("onnxruntime", "fp32", "cpu"),
     ("torch", "fp32", "cpu"),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mien.passive_torch import torch
 from mien.tts.bert_vits2.backend import Choice
 from mien.tts.bert_vits2.checkpoint import Checkpoint
+from mien.tts.bert_vits2.torch_decoder import RunDecoder
 from mien.tts.bert_vits2.torch_network import (
-    DecoderStage,
     FlowStage,
     Network,
     TextStage,
@@ -32,9 +32,11 @@ class TorchStages:
         self._threads = choice.thread_count
         network: Network = network_of(checkpoint).to(self._device)
         self._text, self._flow = TextStage(network), FlowStage(network)
-        self._decoder = DecoderStage(network)
+        self._decoder = RunDecoder(network)
         self._dtype = torch.float16 if choice.precision == "fp16" else torch.float32
-        network.dec.to(self._dtype)
+        for part in self._decoder.children():
+            if part is not network.emb_g:  # the other stages need it, too
+                part.to(self._dtype)
 
     def text(
         self,

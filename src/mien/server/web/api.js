@@ -173,3 +173,22 @@ export const removeBackground = (name) => request("DELETE", `/api/v1/backgrounds
 
 /** @param {string} name */
 export const removeAvatar = (name) => request("DELETE", `/api/v1/avatars/${encodeURIComponent(name)}`);
+
+/** @returns {Promise<import("./models.js").Model[]>} */
+export const getModels = async () => (await request("GET", "/api/v1/models")).json();
+
+/** @param {string} name @param {string} [rest] */
+const modelAt = (name, rest = "") => `/api/v1/models/${encodeURIComponent(name)}${rest}`;
+
+/** @param {string} name @param {boolean} acceptLicence @returns {Promise<import("./models.js").Pull>} */
+export const startPull = async (name, acceptLicence) =>
+  (await request("POST", modelAt(name, "/pull"), { json: { accept_licence: acceptLicence } })).json();
+
+/** @param {string} name @returns {Promise<import("./models.js").Pull>} */
+export const pullState = async (name) => (await request("GET", modelAt(name, "/pull"))).json();
+
+/** @param {string} name */
+export const cancelPull = (name) => request("DELETE", modelAt(name, "/pull"));
+
+/** @param {string} name */
+export const removeModel = (name) => request("DELETE", modelAt(name));

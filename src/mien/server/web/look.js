@@ -6,6 +6,7 @@ import { find } from "./dom.js";
 import { Faces } from "./faces.js";
 import { localised, onLanguage, t } from "./i18n.js";
 import { forget, recall, remember } from "./memory.js";
+import { Models } from "./models.js";
 import { NewFace } from "./newface.js";
 import { toast } from "./toasts.js";
 
@@ -60,6 +61,7 @@ export class LookPanel {
       else this.#wear({ avatar: name });
       this.#offer();
     });
+    this.models = new Models();
     this.#button.addEventListener("click", () => this.toggle());
     find(".look-close").addEventListener("click", () => this.toggle(false));
     this.#panel.addEventListener("keydown", (event) => {
@@ -79,6 +81,7 @@ export class LookPanel {
     if (open) {
       this.faces.tell("");
       this.#offer();
+      this.models.offer();
       find(".look-close").focus();
     } else {
       this.#button.focus();

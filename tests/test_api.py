@@ -213,3 +213,35 @@ async def test_ports_address_and_picture_size_are_as_configured(tmp_path: Path) 
                 assert all(47100 <= int(candidate[5]) <= 47109 for candidate in candidates)
                 assert "203.0.113.7" in {candidate[4] for candidate in candidates}
                 assert viewer.pictures[-1][1].shape == (256, 320, 3)
+
+
+async def test_voices_are_asked_whether_they_could_speak(tmp_path: Path) -> None:
+    (tmp_path / "mien.toml").write_text(
+        'voice = "anna"\n[voices.anna]\nservice = "gpt-sovits"\nurl = "http://127.0.0.1:9"\n'
+        'ref_audio_path = "a"\nprompt_text = "b"\n[voices.robot]\nservice = "espeak"\n'
+        '[voices.odd]\nservice = "parrot"\n'
+    )
+    with running_server(tmp_path, environment={"MIEN_GREET": "false"}) as served:
+        async with served.client() as client:
+            listed = (await client.get("/api/v1/info")).json()["voices"]
+            assert [voice["name"] for voice in listed] == ["anna", "espeak"]
+            rows = (await client.get("/api/v1/voices")).json()
+            assert [(row["name"], row["chosen"], row["ready"]) for row in rows] == [
+                ("anna", True, False),
+                ("espeak", True, True),
+                ("robot", False, True),
+                ("odd", False, False),
+            ]
+            assert "127.0.0.1:9" in rows[0]["why_not"]["en"] and rows[0]["why_not"]["zh"]
+            assert "parrot" in rows[3]["why_not"]["en"]
+            session = await new_session(client)
+            voice = (await client.get(f"/api/v1/sessions/{session}")).json()["voice"]
+            assert voice["name"] == voice["wanted"] == "anna" and voice["why"] is None
+            async with listening(client, session) as events, watching(client, session):
+                await client.post(f"/api/v1/sessions/{session}/say", json={"text": "Hello there."})
+                told = await events.first("voice")
+                assert told["name"] == "espeak" and told["wanted"] == "anna"
+                assert told["why"]["en"] and told["why"]["zh"] and told["label"]["zh"]
+                assert (await events.first("turn"))["text"] == "Hello there."
+            voice = (await client.get(f"/api/v1/sessions/{session}")).json()["voice"]
+            assert voice["name"] == "espeak" and voice["why"]

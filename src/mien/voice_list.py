@@ -53,7 +53,7 @@ async def list_voices(
             service = each.service
             found = at_work.get(name)
             wrong = _words(await why_not(found) if found else await _tried(name, each))
-        named = label(name, service) if service in SERVICES else {"en": name, "zh": name}
+        named = label(name, service)
         return ListedVoice(name, service, named, name in chain, wrong is None, wrong)
 
     return list(await asyncio.gather(*map(listed, names)))

@@ -58,6 +58,7 @@ SERVICES: dict[str, Service] = {
     "bert-vits2": Service(
         "mien.tts.bert_vits2.voice", "BertVits2", "Bert-VITS2", "Bert-VITS2", "bert-vits2"
     ),
+    "sherpa": Service("mien.tts.sherpa", "Sherpa", "sherpa-onnx", "sherpa-onnx", "neural"),
     "gpt-sovits": Service("mien.tts.http.gpt_sovits", "GptSovits", "GPT-SoVITS", "GPT-SoVITS"),
     "bert-vits2-http": Service(
         "mien.tts.http.bert_vits2_http", "BertVits2Http", "Bert-VITS2 server", "Bert-VITS2 服务"
@@ -72,6 +73,14 @@ SERVICES: dict[str, Service] = {
 }
 
 
+def find_service(name: str) -> Service | None:
+    """One of SERVICES, or one of somebody's own: "package.module:Stem"."""
+    if ":" in name:
+        module, _, stem = name.partition(":")
+        return Service(module, stem, stem, stem)
+    return SERVICES.get(name)
+
+
 def voice_settings(name: str, tables: Tables) -> VoiceSettings:
     """How the voice ``name`` is set up.
 
@@ -80,8 +89,9 @@ def voice_settings(name: str, tables: Tables) -> VoiceSettings:
     table = tables.get(name)
     if table is None:
         table = _by_name(name)
-    service = table.get("service", name)
-    if service not in SERVICES:
+    service = str(table.get("service", name))
+    kind = find_service(service)
+    if kind is None:
         choices = ", ".join(SERVICES)
         wrong = f"unknown service {service!r}" if "service" in table else "not said"
         wrong_zh = f"没有名为 {service!r} 的服务" if "service" in table else "未填写"
@@ -89,7 +99,13 @@ def voice_settings(name: str, tables: Tables) -> VoiceSettings:
             f"voices.{name}.service: {wrong}; choose one of {choices}",
             f"voices.{name}.service：{wrong_zh}；可选：{choices}",
         )
-    settings = SERVICES[service].settings
+    try:
+        settings = kind.settings
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"voices.{name}.service: {service!r} cannot be loaded: {error}",
+            f"voices.{name}.service：无法加载 {service!r}：{error}",
+        ) from error
     try:
         return settings.model_validate({**table, "service": service})
     except ValidationError as error:
@@ -131,14 +147,20 @@ def chain_of(wanted: str | list[str], tables: Tables) -> dict[str, VoiceSettings
     names = [wanted] if isinstance(wanted, str) else wanted
     chain = {name: voice_settings(name, tables) for name in names}
     service = chain[names[0]].service
-    if isinstance(wanted, str) and service != LAST_RESORT and not SERVICES[service].plain:
+    if isinstance(wanted, str) and service != LAST_RESORT and not _kind(service).plain:
         chain[LAST_RESORT] = voice_settings(LAST_RESORT, {})
     return chain
 
 
 def make_voice(name: str, settings: VoiceSettings) -> Voice:
     """The voice as its service makes it, in no chain."""
-    return SERVICES[settings.service].voice(name, settings)
+    return _kind(settings.service).voice(name, settings)
+
+
+def _kind(service: str) -> Service:
+    found = find_service(service)
+    assert found is not None, service  # settings are only made for services there are
+    return found
 
 
 def open_chain(chain: Mapping[str, VoiceSettings], alignment: ForcedAlignment) -> FallbackVoice:
@@ -150,7 +172,7 @@ def open_chain(chain: Mapping[str, VoiceSettings], alignment: ForcedAlignment) -
     members: list[tuple[Voice, VoiceSettings]] = []
     for name, settings in chain.items():
         voice = make_voice(name, settings)
-        if not SERVICES[settings.service].plain:
+        if not _kind(settings.service).plain:
             loudness = None if settings.loudness == "off" else settings.loudness
             key = level_key(name, settings)
             voice = Polished(voice, loudness, settings.speed, levels, key)
@@ -159,8 +181,10 @@ def open_chain(chain: Mapping[str, VoiceSettings], alignment: ForcedAlignment) -
 
 
 def label(name: str, service: str) -> Text:
-    """What people call a voice."""
-    kind = SERVICES[service]
+    """What people call a voice; its name, where nobody knows the service."""
+    kind = find_service(service)
+    if kind is None:
+        return {"en": name, "zh": name}
     if name == service:
         return {"en": kind.en, "zh": kind.zh}
     return {"en": f"{name} ({kind.en})", "zh": f"{name}（{kind.zh}）"}

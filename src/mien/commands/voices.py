@@ -13,7 +13,7 @@ from rich.table import Table
 from mien.commands.words import chinese
 from mien.config import Settings
 from mien.voice_list import ListedVoice, list_voices
-from mien.voices import SERVICES
+from mien.voices import find_service
 
 
 def show_voices(settings: Settings, as_json: bool) -> None:
@@ -45,6 +45,6 @@ def show_voices(settings: Settings, as_json: bool) -> None:
 
 
 def _said(voice: ListedVoice, language: str) -> dict[str, str | None]:
-    kind = SERVICES.get(voice.service)
+    kind = find_service(voice.service)
     shown = voice.service if kind is None else kind.zh if language == "zh" else kind.en
     return {"label": shown, "why_not": voice.why_not[language] if voice.why_not else None}

@@ -14,7 +14,7 @@ from mien.tts.bert_vits2.text import neutral, sandhi
 from mien.tts.bert_vits2.text.extra import needs
 from mien.tts.bert_vits2.text.marks import MARK_OF, breaks, mark_units
 from mien.tts.bert_vits2.text.phonemes import Unit
-from mien.tts.bert_vits2.text.readings import APART, reading
+from mien.tts.bert_vits2.text.readings import APART, reading, reading_inside
 from mien.tts.bert_vits2.text.readings import words as known_words
 from mien.tts.bert_vits2.text.sandhi import Syllable, Word
 from mien.tts.bert_vits2.text.syllables import phones
@@ -22,7 +22,10 @@ from mien.tts.bert_vits2.text.syllables import phones
 _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
 # The dictionary has 一 and 不 changed in some words and not in others.
 _BEFORE_SANDHI = {"一": "yi1", "不": "bu4"}
+# They join what could be words of their own (看得见, 一只, 慢慢地), and are read as if they were.
+_GRAMMATICAL = frozenset("得了着地只行")
 _CONTEXT = 3  # words on either side; no rule looks further
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # no library takes half a character
 _Token = tuple[int, str, str]  # where it begins, the word, its part of speech
 
 
@@ -31,6 +34,7 @@ def units(text: str) -> list[Unit]:
 
     Raises VoiceError when rjieba or pypinyin is not installed.
     """
+    text = _SURROGATE.sub(" ", text)
     found = mark_units(text)
     for phrase in _phrases(text):
         words = [word for word in _words(phrase) if word.syllables]
@@ -65,27 +69,37 @@ def _phrases(text: str) -> Iterator[list[_Token]]:
 def _words(phrase: Sequence[_Token]) -> Iterator[Word]:
     told = [f"{word}/{tag}" for _, word, tag in phrase]
     for at, (begin, word, tag) in enumerate(phrase):
-        near = slice(max(at - _CONTEXT, 0), at), slice(at + 1, at + 1 + _CONTEXT)
-        left, right = (" ".join(told[words]) for words in near)
-        syllables: list[Syllable] = []
-        stop = 0
-        for piece in _pieces(word):
-            start, stop = stop, stop + len(piece)
-            before = f"{left} {word[:start]}/{tag}".strip() if start else left
-            after = f"{word[stop:]}/{tag} {right}" if stop < len(word) else right
-            for offset, sound in enumerate(_read(piece, before, after), begin + start):
-                pinyin, tone = sound[:-1], sound[-1]
-                if tone.isdecimal() and phones(pinyin) is not None:
-                    char = word[offset - begin]
-                    syllables.append(Syllable(offset, char, pinyin, int(tone), int(tone)))
-        yield Word(syllables, tag, _head(word))
+        left = " ".join(told[max(at - _CONTEXT, 0) : at])
+        right = " ".join(told[at + 1 : at + 1 + _CONTEXT])
+        yield Word(
+            [
+                Syllable(begin + offset, char, sound[:-1], int(sound[-1]), int(sound[-1]))
+                for offset, (char, sound) in enumerate(
+                    zip(word, _sounds(word, tag, left, right), strict=True)
+                )
+                if sound[-1:].isdecimal() and phones(sound[:-1]) is not None
+            ],
+            tag,
+            _head(word),
+        )
 
 
-def _read(piece: str, before: str, after: str) -> Sequence[str]:
-    """The pinyin of each character, its tone as a digit behind it."""
-    if len(piece) == 1 and (sound := reading(piece, before, after)) is not None:
-        return (sound,)
-    return _looked_up(piece)
+def _sounds(word: str, tag: str, left: str, right: str) -> list[str]:
+    """The pinyin of each character, its tone as a digit behind it; "" for one nobody can read."""
+    if len(word) == 1:
+        return [reading(word, left, right) or _looked_up(word)[0]]
+    sounds: list[str] = []
+    for piece in _pieces(word):
+        at = len(sounds)
+        if len(piece) > 1:
+            sounds += _looked_up(piece)
+            continue
+        sound = None
+        if at and piece in _GRAMMATICAL and (piece != "地" or tag[:1] in ("d", "z")):
+            rest = f"{word[at + 1 :]}/{tag} {right}" if at + 1 < len(word) else right
+            sound = reading(piece, f"{left} {word[:at]}/{tag}".strip(), rest)
+        sounds.append(sound or reading_inside(piece, first=not at) or _looked_up(piece)[0])
+    return sounds
 
 
 @lru_cache(maxsize=8192)
@@ -104,18 +118,24 @@ def _looked_up(piece: str) -> tuple[str, ...]:
 
 
 def _unknown(chars: str) -> list[str]:
-    return ["-"] * len(chars)
+    return [""] * len(chars)
 
 
 @lru_cache(maxsize=8192)
 def _pieces(word: str) -> tuple[str, ...]:
     """A word as far as it is in a dictionary of readings, else the longest parts that are."""
-    if word in APART:
-        return tuple(word)
-    if len(word) == 1 or word in known_words() or word in needs("pypinyin.constants").PHRASES_DICT:
-        return (word,)
-    parts = needs("pypinyin.seg.mmseg").seg.cut(word)
-    return tuple(piece for part in parts for piece in (part if part in APART else (part,)))
+    pieces: list[str] = []
+    at = 0
+    while at < len(word):
+        sizes = range(len(word) - at, 0, -1)
+        at += next(size for size in sizes if size == 1 or _known(word[at : at + size]))
+        pieces.append(word[sum(map(len, pieces)) : at])
+    return tuple(pieces)
+
+
+def _known(word: str) -> bool:
+    found = word in known_words() or word in needs("pypinyin.constants").PHRASES_DICT
+    return found and word not in APART
 
 
 def _head(word: str) -> int:

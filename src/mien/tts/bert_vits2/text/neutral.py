@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 
 from mien.tts.bert_vits2.text.readings import lines
 from mien.tts.bert_vits2.text.sandhi import Syllable, Word
@@ -22,8 +23,9 @@ _FINAL_PARTICLES = frozenset("啊呀哇哪啰哟呐")
 # Doubled terms of kinship: the second is neutral, and the first does not rise before it (姐姐).
 _KIN = frozenset("爸妈爷奶哥姐弟妹叔伯舅姑姨婶嫂姥公婆太娃宝星猩")
 _GOING_AFTER = frozenset("上下进出回过起")
-_COUNTS = frozenset("一二两三四五六七八九十百千万亿几这那哪每某整半多")
+_COUNTS = frozenset("一二两三四五六七八九十百千万亿几这那哪每某整半多少")
 _SIDES = frozenset("上下里外前后左右旁这那")
+_MILES = frozenset({"公里", "英里", "海里", "华里"})
 # Where 儿 is a child, not a suffix.
 _CHILDREN = frozenset("女婴幼孤胎少健宠混生产男育患托")
 
@@ -49,14 +51,18 @@ def _found(phrase: Sequence[Word]) -> Iterator[Syllable]:
             # 了解, 目的: what is read otherwise is no particle. Nor is the first of a phrase.
             if (at or place) and _PARTICLES.get(syllable.char) == syllable.pinyin:
                 yield syllable
-        if not alone and word.text in _words():
+        # 朋友, and 老朋友.
+        if not alone and (word.text in _words() or word.text[-2:] in _words()):
             yield last
         if not alone and last.char == "儿" and word.syllables[-2].char not in _CHILDREN:
             yield last
+        if len(word.syllables) > 2 and last.char == "里" and word.text[-2:] not in _MILES:
+            yield last
         if not alone and last.char in "面边" and word.syllables[-2].char in _SIDES:
             yield last
-        if len(word.syllables) == 2 and first.char == last.char and first.char in _KIN:
-            yield last
+        for one, two in pairwise(word.syllables):
+            if one.char == two.char and one.char in _KIN:
+                yield two
         if alone and at and word.tag in ("f", "s") and first.char in "上里":
             if phrase[at - 1].tag[:1] in ("n", "s", "r"):
                 yield first

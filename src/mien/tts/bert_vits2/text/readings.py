@@ -1,7 +1,7 @@
 """Characters with several readings: which one where the word alone does not tell.
 
 pypinyin's dictionary knows most words. What is left are words it reads oddly (``words.txt``) and
-single characters such as 还, 得 and 长 (``readings.txt``).
+single characters such as 还, 得 and 长 (``readings.txt``; inside words: ``inside.txt``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 
 # pypinyin knows them as words with one reading, but they have several.
-APART = frozenset({"一行", "一只", "都会", "这行", "那行"})
+APART = frozenset({"得了", "一行", "一只", "都会", "这行", "那行"})
 
 _Rule = tuple[re.Pattern[str], re.Pattern[str], str]
 
@@ -41,6 +41,17 @@ def reading(char: str, left: str, right: str) -> str | None:
         if before.search(left) and after.match(right):
             return pinyin
     return None
+
+
+def reading_inside(char: str, first: bool) -> str | None:
+    """The same inside a word that is in no dictionary, at its front or not."""
+    found = _inside()
+    return found.get(f"^{char}" if first else char) or found.get(char)
+
+
+@cache
+def _inside() -> dict[str, str]:
+    return dict(lines("inside.txt"))
 
 
 @cache

@@ -76,8 +76,8 @@ def _yi(text: str, place: int, begin: int, stop: int, after: Syllable | None) ->
     before, following = text[:place], text[place + 1 :]
     if after is None or not following:
         return 1
-    if before[-1:] == following[0] and before[-1] not in _DIGITS:
-        return NEUTRAL  # 看一看
+    if before[-1:] == following[0] and not {before[-1], before[-2:-1]} & _DIGITS:
+        return NEUTRAL  # 看一看, but not 一步一步
     if following[0] in _DIGITS or before[-1:] in _DIGITS or before[-1:] in ("第", "初", "月"):
         return 1
     if before[-1:] == "十" or (following[0] == "十" and before[-1:] in _UNITS):

@@ -40,7 +40,7 @@ def written(text: str) -> None:
 def wrong(text: str) -> str:
     written(text)
     with pytest.raises(ModelError) as caught:
-        catalogue()
+        catalogue(strict=True)
     error = caught.value
     assert error.code == "catalogue" and str(own_file()) in error.en and str(own_file()) in error.zh
     return error.en
@@ -81,9 +81,12 @@ def test_it_lies_among_the_users_data(home: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_one_that_is_named_must_exist(home: Path) -> None:
     with pytest.raises(ModelError, match="no such file") as caught:
-        catalogue()
+        catalogue(strict=True)
     assert caught.value.code == "catalogue"
-    assert model("wav2lip").name == "wav2lip", "what comes with mien can be had all the same"
+    assert catalogue() == shipped(), "what comes with mien can be had all the same"
+    assert model("wav2lip").name == "wav2lip"
+    with pytest.raises(ModelError, match="no such file"):
+        model("my-voice")
 
 
 @pytest.mark.parametrize(
@@ -117,4 +120,4 @@ def test_what_is_wrong_is_said(home: Path, change: tuple[str, str], said: str) -
 def test_what_is_no_text_is_told(home: Path) -> None:
     own_file().write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ModelError, match=r"models\.toml"):
-        catalogue()
+        catalogue(strict=True)

@@ -106,7 +106,9 @@ def test_a_link_to_a_model_elsewhere_is_not_followed(voice: OwnVoice, home: Path
     assert (mine / "precious").exists() and not (home / "models" / "linked").exists()
 
 
-def test_what_was_made_of_weights_that_are_gone_can_go(voice: OwnVoice, home: Path) -> None:
+def test_what_was_made_of_weights_that_are_gone_can_go(
+    voice: OwnVoice, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("safetensors", reason="needs pip install 'mien[wav2lip]'")
     from safetensors.numpy import save_file
 
@@ -125,3 +127,21 @@ def test_what_was_made_of_weights_that_are_gone_can_go(voice: OwnVoice, home: Pa
     assert one.path.name.startswith("0123456789abcdef") and one.size == 90
     store.delete("wav2lip")
     assert len(leftovers()) == 2
+    assert leftovers({"wav2lip": [file]}) == [one], "used by its path"
+    assert leftovers({"wav2lip": [home / "unplugged.pth"]}) == [], "who knows what is made of it"
+    monkeypatch.chdir(home)
+    (home / "mien.toml").write_text(f'lipsync.weights = "{file}"')
+    status, out, _ = mien("prune", "--dry-run", "--json")
+    assert status == 0 and [entry["path"] for entry in json.loads(out)] == [str(one.path)]
+
+
+def test_what_was_made_of_voices_that_are_gone_can_go(voice: OwnVoice, home: Path) -> None:
+    from bert_vits2_seeded import tiny
+    from mien.tts.bert_vits2.checkpoint import load_voice
+
+    anna = tiny(home / "anna")
+    key = load_voice(anna).sha256[:16]
+    cache = home / "cache" / "mien" / "bert-vits2"
+    for name in (f"{key}-onnx", "0123456789abcdef-onnx", f".{key}-onnx.abc"):
+        (cache / name).mkdir(parents=True)
+    assert {one.path.name for one in leftovers({"bert-vits2": [anna]})} == {"0123456789abcdef-onnx"}

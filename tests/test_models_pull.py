@@ -316,3 +316,24 @@ def test_a_store_that_cannot_be_written_is_told_in_words(voice: OwnVoice, home: 
     (home / "models").write_text("a file where the folder should be")
     assert str(home / "models") in refused("disk").en
     assert os.path.isfile(home / "models")
+
+
+def test_a_bert_vits2_voice_of_ones_own_is_looked_into(
+    voice: OwnVoice, server: ModelServer, home: Path
+) -> None:
+    pytest.importorskip("safetensors", reason="needs pip install 'mien[bert-vits2]'")
+    from bert_vits2_seeded import tiny
+
+    anna = tiny(home / "anna")
+    files = tuple(
+        ModelFile(path.name, (server.add(f"/{path.name}", data=path.read_bytes()),))
+        for path in sorted(anna.iterdir())
+    )
+    wanted = replace(model("tiny-voice"), engine="bert-vits2", files=files, expects=())
+    got = pull(wanted, patience=HASTY)
+    assert files_in(got.folder) == files_in(anna)
+    server.ways[f"/{files[0].name}"].data = b'{"no": "voice"}' * 60
+    with pytest.raises(ModelError, match="was not kept") as caught:
+        pull(wanted, patience=HASTY)
+    assert caught.value.code == "wrong_file" and ".incoming" not in caught.value.en
+    assert store.installed("tiny-voice") == got

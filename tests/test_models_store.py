@@ -121,6 +121,8 @@ def test_sources_and_their_mirrors_in_order(monkeypatch: pytest.MonkeyPatch) -> 
     assert addresses([hub, other], "hf-mirror") == [copy, hub, other]
     own = "http://10.0.0.5:8080/hub/x/y/resolve/main/z.pth"
     assert addresses([other, hub], "http://10.0.0.5:8080/hub/") == [own, other, hub, copy]
+    proxy = "https://proxy.example/https://github.com"
+    assert addresses([hub, other], proxy) == [f"{proxy}/x/z.pth", hub, copy, other]
     monkeypatch.setenv("HF_ENDPOINT", "http://10.0.0.5:8080/hub")
     assert addresses([other, hub]) == [own, other, hub, copy]
     for wrong in ("nowhere", "http://", "http://[bad"):

@@ -102,7 +102,7 @@ def _entries() -> list[Entry]:
     from mien.models.store import installed, missing
 
     entries = []
-    for model in catalogue().values():
+    for model in catalogue(strict=True).values():
         found, licence, why = installed(model.name), model.licence, missing(model)
         entry = Entry(
             name=model.name,

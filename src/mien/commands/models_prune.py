@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,8 +28,8 @@ def prune(
     """Delete what is not needed any more: half fetched, strange, or made of models that are gone.
 
     清理不再需要的文件：未下载完成的、不属于任何模型的，以及由已删除模型生成的缓存。
-    Models that work stay, and so does what a running pull fetches. Everything is
-    listed with its size before you are asked.
+    Models that work stay, and so does what a running pull fetches or the mien.toml
+    here names. Everything is listed with its size before you are asked.
 
     [bold]Examples[/]
 
@@ -36,12 +37,13 @@ def prune(
 
       mien models prune --yes
     """
+    from mien.config import ConfigError
     from mien.models.errors import ModelError
     from mien.models.prune import leftovers, remove
 
     try:
-        found = leftovers()
-    except ModelError as error:
+        found = leftovers(_named())
+    except (ModelError, ConfigError) as error:
         raise refused(error) from None
     if as_json:
         entries = [{"path": str(one.path), "size": one.size, "why": one.en} for one in found]
@@ -75,3 +77,20 @@ def prune(
     if failed:
         raise typer.Exit(1)
     console.print(f"[green]{total:.1f} MB deleted[/]")
+
+
+def _named() -> dict[str, list[Path]]:
+    """Weights outside the store that the settings here name, by engine."""
+    from mien.config import load_settings
+    from mien.models.catalogue import catalogue
+
+    settings = load_settings()
+    wanted = {"wav2lip": [settings.lipsync.weights], "bert-vits2": list[str]()}
+    for table in settings.voices.values():
+        if table.get("service") == "bert-vits2" and table.get("model"):
+            wanted["bert-vits2"].append(str(table["model"]))
+    known = {"auto", *catalogue()}
+    return {
+        engine: [Path(name).expanduser() for name in names if name not in known]
+        for engine, names in wanted.items()
+    }

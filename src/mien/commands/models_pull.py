@@ -113,7 +113,7 @@ def _wanted(names: list[str], given: Path | None, folder: Path | None) -> list[M
         return [model(name) for name in names]
     if folder is None:
         raise refused("name a model; `mien models list` has them 请指定模型，见 mien models list")
-    found = [one for one in catalogue().values() if not look_for(one, folder)[1]]
+    found = [one for one in catalogue(strict=True).values() if not look_for(one, folder)[1]]
     if not found:
         raise refused(
             f"{folder} has no whole model; `mien models pull NAME --offline` says what one needs "

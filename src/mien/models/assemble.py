@@ -117,6 +117,8 @@ def _check(wanted: Model, whole: Path, files: list[KeptFile]) -> None:
         raise wrong_file(wanted, f"it lacks {said}", f"缺少 {said}")
     if wanted.engine == "wav2lip":
         _check_wav2lip(wanted, whole / files[0].name)
+    if wanted.engine == "bert-vits2":
+        _check_bert_vits2(wanted, whole)
 
 
 def _check_wav2lip(wanted: Model, path: Path) -> None:
@@ -136,6 +138,18 @@ def _check_wav2lip(wanted: Model, path: Path) -> None:
             f"其网络为 {found}，而不是 {wanted.architecture}；"
             f"请改用 `mien models pull {found} --from …`",
         )
+
+
+def _check_bert_vits2(wanted: Model, whole: Path) -> None:
+    """Whether there are a voice's weights and configuration, and they fit; no numbers are read."""
+    from mien.tts.bert_vits2.checkpoint import CheckpointError, inspect
+
+    try:
+        inspect(whole)
+    except CheckpointError as error:
+        en, zh = str(error), str(getattr(error, "zh", error))
+        away = f"{whole}/"
+        raise wrong_file(wanted, en.replace(away, ""), zh.replace(away, "")) from error
 
 
 def wrong_file(wanted: Model, en: str, zh: str) -> ModelError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import platformdirs
+from loguru import logger
 from pydantic import AfterValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -93,12 +94,25 @@ class Model:
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-def catalogue() -> dict[str, Model]:
+def catalogue(strict: bool = False) -> dict[str, Model]:
     """Every model by name, in the order they are recommended; the user's own come last.
 
-    Raises ModelError "catalogue": what is wrong with the user's.
+    A mistake in the user's file costs only the models in it, and is logged; strict: it is raised,
+    as ModelError "catalogue".
     """
-    return {**shipped(), **own()}
+    try:
+        return {**shipped(), **own()}
+    except ModelError as error:
+        if strict:
+            raise
+        _warn(error.en)
+        return dict(shipped())
+
+
+@lru_cache(maxsize=8)
+def _warn(said: str) -> None:
+    """Once for each mistake."""
+    logger.warning(said)
 
 
 @lru_cache(maxsize=1)
@@ -179,7 +193,7 @@ def _model(name: str, fields: dict[str, Any], licences: dict[str, Licence], own:
 def model(name: str) -> Model:
     """Raises ModelError "unknown_model", naming those there are."""
     # What is shipped can be had whatever the user's own file looks like.
-    found = shipped().get(name) or catalogue().get(name)
+    found = shipped().get(name) or catalogue(strict=True).get(name)
     if found is not None:
         return found
     known = ", ".join(catalogue())

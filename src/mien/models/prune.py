@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
+from mien.models.caches import Weights, unused_caches
 from mien.models.catalogue import catalogue, model
 from mien.models.errors import ModelError
 from mien.models.lock import locked
-from mien.models.store import LOCK, RECORD, all_installed, installed, restore, store_folder
+from mien.models.store import LOCK, RECORD, installed, restore, store_folder
 
 INCOMING = ".incoming"
 
@@ -28,13 +27,15 @@ class Leftover:
     zh: str
 
 
-def leftovers() -> list[Leftover]:
+def leftovers(named: Weights | None = None) -> list[Leftover]:
     """Everything that can go; what a running process fetches is left out.
+
+    named: weights outside the store that settings name; what was made of them is needed.
 
     Raises ModelError "catalogue": if it cannot be read, every model of it would look unknown.
     """
-    known = set(catalogue())
-    return [*_half_fetched(known), *_in_store(known), *_caches()]
+    known = set(catalogue(strict=True))
+    return [*_half_fetched(known), *_in_store(known), *_caches(named or {})]
 
 
 def remove(found: Leftover) -> None:
@@ -75,39 +76,14 @@ def _in_store(known: set[str]) -> Iterator[Leftover]:
                     yield Leftover(path, _size(path), "did not come with the model", "不属于该模型")
 
 
-def _caches() -> Iterator[Leftover]:
-    """Made of weights that are not among the models any more; all of it can be made again."""
-    for name, keys in CACHES.items():
-        folder = Path(platformdirs.user_cache_dir("mien", appauthor=False)) / name
-        entries = [entry for entry in _entries(folder) if entry.is_dir()]
-        if not entries:
-            continue
-        used = keys()
-        for entry in entries:
-            if entry.name.lstrip(".").split("-")[0].split(".")[0] not in used:
-                yield Leftover(
-                    entry,
-                    _size(entry),
-                    f"made by optimize of {name} weights that are not among the models",
-                    f"由 optimize 生成，对应的 {name} 权重已不在模型中",
-                )
-
-
-def _wav2lip_keys() -> set[str]:
-    """What the folders of its cache begin with; reads the weights."""
-    from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
-
-    keys = set()
-    for found in all_installed():
-        if model(found.name).engine == "wav2lip":
-            with suppress(CheckpointError):
-                keys.add(read_checkpoint(found.path).sha256[:16])
-    return keys
-
-
-# Caches of what was made of models: folder below the user's caches, and what its entries in use
-# begin with.
-CACHES: dict[str, Callable[[], set[str]]] = {"wav2lip": _wav2lip_keys}
+def _caches(named: Weights) -> Iterator[Leftover]:
+    for engine, entry in unused_caches(named):
+        yield Leftover(
+            entry,
+            _size(entry),
+            f"made by optimize of {engine} weights that are neither here nor in your settings",
+            f"由 optimize 生成，对应的 {engine} 权重既不在模型中，也不在设置中",
+        )
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -48,7 +48,7 @@ async def models(pulls: AnyPulls) -> list[dict[str, Any]]:
 
 
 def _listed(pulls: Pulls) -> list[dict[str, Any]]:
-    return [_entry(one, pulls) for one in catalogue().values()]
+    return [_entry(one, pulls) for one in catalogue(strict=True).values()]
 
 
 def _entry(one: Model, pulls: Pulls) -> dict[str, Any]:

@@ -35,6 +35,26 @@ async def test_a_connection_is_kept_for_the_next_clause():
         assert server.connections == 1
 
 
+async def test_interruptions_at_any_moment_leave_no_connection_behind():
+    """While it is made, asked, heard, at its end and after."""
+    async with talking("openai-speech") as (server, voice):
+        finished = 0
+        for steps in range(240):
+            clause = asyncio.create_task(said(voice, ZH))
+            for _ in range(steps // 4):
+                await asyncio.sleep(0)
+            clause.cancel()
+            await asyncio.wait([clause])
+            finished += not clause.cancelled()
+        assert 0 < finished < 240, "some are to be interrupted, some not"
+        async with asyncio.timeout(10):
+            while server.open_connections > 1:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        before = server.connections
+        await said(voice, ZH)
+        assert server.connections <= before + 1
+
+
 async def test_a_name_that_does_not_exist_is_said():
     voice = ADAPTERS["gpt-sovits"].make("http://nosuch.invalid")
     for attempt in (said(voice, ZH), voice.check()):

@@ -111,6 +111,10 @@ class VoiceServer:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def open_connections(self) -> int:
+        return len(self._tasks)
+
+    @property
     def texts(self) -> list[str]:
         """What it was asked to say, in order."""
         return [asked.text for asked in self.asked if asked.text]
@@ -262,7 +266,7 @@ def _body(speech: Speech, fault: str | None) -> bytes:
 
 async def _wait_for_eof(reader: asyncio.StreamReader) -> None:
     # Reading would notice as well, but could take the first byte of the next request.
-    while not reader.at_eof():  # noqa: ASYNC110
+    while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.tts.http import failure
+from mien.tts.http.connections import Connections
 from mien.tts.http.pcm import PcmStream
 from mien.tts.http.wav import Samples, SoundError
 
-_CONNECT_SEC = 3.0
 # A check may take 2 s. A server that is just speaking may not answer in this time, since several
 # compute on the thread they answer from; that it takes the connection is enough then.
 _PROBE_SEC = 1.5
@@ -71,15 +71,11 @@ class SpeechServer:
         self._stall_sec = stall_sec
         # What an encoding would save on sound is little, and it would hold back its beginning.
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
-        self._client: httpx.AsyncClient | None = None
-        self._closed = False
+        self._connections = Connections(self.url)
 
     async def aclose(self) -> None:
         """Close the connections; what is under way fails. Works before first use and twice."""
-        self._closed = True
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._connections.aclose()
 
     async def listen(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
         """The answer as int16[n] mono at 48 kHz, as it comes.
@@ -131,9 +127,10 @@ class SpeechServer:
             VoiceError: if it cannot be reached or does not accept the key.
         """
         try:
-            response = await self._http().get(
-                self.url + path, headers=self._headers, timeout=httpx.Timeout(_PROBE_SEC)
-            )
+            async with self._connections.client() as client:
+                response = await client.get(
+                    self.url + path, headers=self._headers, timeout=httpx.Timeout(_PROBE_SEC)
+                )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise failure.unreachable(self.name, self.url, error) from error
         except httpx.TimeoutException:
@@ -150,8 +147,8 @@ class SpeechServer:
         self, request: SpeechRequest, deadline: float
     ) -> AsyncGenerator[httpx.Response, None]:
         """The response to a request that was accepted, its body still to come."""
-        response = await self._send(request, deadline)
-        try:
+        async with self._connections.client() as client:
+            response = await self._send(client, request, deadline)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if not response.is_success:
                 detail = failure.readable(await self._error_body(response))
@@ -161,13 +158,13 @@ class SpeechServer:
                 what = "a web page" if "html" in kind else "a text"
                 raise failure.not_sound(self.name, self.url, what, detail)
             yield response
-        finally:
-            await response.aclose()
 
-    async def _send(self, request: SpeechRequest, deadline: float) -> httpx.Response:
+    async def _send(
+        self, client: httpx.AsyncClient, request: SpeechRequest, deadline: float
+    ) -> httpx.Response:
         for attempt in (1, 2):
             try:
-                outgoing = self._http().build_request(
+                outgoing = client.build_request(
                     request.method,
                     self.url + request.path,
                     json=request.json,
@@ -177,7 +174,7 @@ class SpeechServer:
                     headers={**self._headers, **request.headers},
                 )
                 async with asyncio.timeout_at(deadline):
-                    return await self._http().send(outgoing, stream=True)
+                    return await client.send(outgoing, stream=True)
             except TimeoutError:
                 raise failure.too_slow(self.name, self._first_sound_sec, begun=False) from None
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -185,7 +182,7 @@ class SpeechServer:
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 # Typically a kept connection that the server has closed just now. No sound has
                 # come yet, so that asking again cannot say anything twice.
-                if self._closed:
+                if self._connections.closed:
                     raise failure.closed() from error
                 if attempt == 2:
                     raise failure.no_answer(self.name, self.url, error) from error
@@ -203,7 +200,7 @@ class SpeechServer:
             sec = self._stall_sec if begun else self._first_sound_sec
             raise failure.too_slow(self.name, sec, begun=begun) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            if self._closed:
+            if self._connections.closed:
                 raise failure.closed() from error
             raise failure.cut_off(self.name, error) from error
 
@@ -230,21 +227,6 @@ class SpeechServer:
         except (TimeoutError, httpx.HTTPError):
             pass  # what came of it is better than nothing
         return body[:_MAX_ERROR_BYTES]
-
-    def _http(self) -> httpx.AsyncClient:
-        if self._closed:
-            raise failure.closed()
-        if self._client is None:
-            local = httpx.URL(self.url).host in ("localhost", "127.0.0.1", "::1")
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(None, connect=_CONNECT_SEC),
-                # httpx forgets a connection after 5 s; turns of a conversation lie further apart.
-                limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=120.0),
-                trust_env=not local,  # a company's HTTP proxy cannot reach this machine
-                # Reading the certificates takes 30 ms; without TLS they are of no use.
-                verify=self.url.startswith("https"),
-            )
-        return self._client
 
 
 def _raw_samples(response: httpx.Response, asked: Samples | None) -> Samples | None:

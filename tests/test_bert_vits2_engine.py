@@ -119,6 +119,19 @@ async def test_frames_and_durations_add_up(engine: Engine, watched: Watched) -> 
     assert len(sounds[0].pcm) == TOGETHER.first * watched.hop, "the first comes soon"
 
 
+async def test_silence_in_front_comes_on_top_of_the_first_piece(watched: Watched) -> None:
+    one, lead = sentence(1), 6
+    lengths = {}
+    for patient in (False, True):
+        engine = Engine(lambda: watched, replace(TOGETHER, lead=patient))
+        sounds = [sound async for sound in engine.speak(one, lead)]
+        lengths[patient] = len(sounds[0].pcm) // watched.hop
+        await engine.aclose()
+    silent = int(sounds[0].durations[:lead].sum())
+    assert 0 < silent < 40
+    assert lengths == {False: TOGETHER.first, True: TOGETHER.first + silent}
+
+
 async def test_sentences_at_once_sound_as_each_alone(engine: Engine, watched: Watched) -> None:
     ones = [sentence(seed, symbols) for seed, symbols in ((1, 40), (2, 25), (3, 60), (4, 40))]
     alone = [joined(await said(engine, one)).astype(int) for one in ones]

@@ -138,8 +138,11 @@ async def test_every_sound_is_one_that_lips_know(voice: Voice, runs: list[Run]) 
 
 
 async def test_the_first_chunk_is_short_and_later_ones_grow(voice: Voice) -> None:
-    lengths = [len(chunk.pcm) // HOP for chunk in await chunks_of(voice, EN)]
-    assert lengths[0] == FIRST and len(lengths) > 3
+    chunks = await chunks_of(voice, EN)
+    lengths = [len(chunk.pcm) // HOP for chunk in chunks]
+    silence = (chunks[0].phones or ())[0]
+    assert silence.symbol == ""
+    assert lengths[0] == FIRST + round(silence.end * RATE / HOP), "of what will be heard"
     assert lengths[1:-1] == sorted(lengths[1:-1]) and lengths[1] > FIRST
 
 
@@ -243,7 +246,7 @@ async def test_a_voice_is_cheap_to_make_and_says_what_is_missing(
 async def test_a_good_voice_passes_its_check_without_loading(model: Path) -> None:
     before, voice = threads(), made(model)
     await voice.check()
-    assert threads() == before
+    assert set(threads()) <= set(before)
     await voice.aclose()
 
 
@@ -269,4 +272,4 @@ async def test_closing_works_unused_twice_and_while_speaking(model: Path) -> Non
     with pytest.raises(VoiceError, match="closed"):
         async for _ in chunks:
             pass
-    assert threads() == before
+    assert set(threads()) <= set(before)

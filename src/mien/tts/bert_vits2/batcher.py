@@ -38,12 +38,14 @@ class Job:
 
     tell: where its sound goes, or why there is no more. due: when its listener runs out of sound,
         in the engine's seconds; before the first sound, when it was asked for.
+    lead: symbols at its beginning that are silent.
     latents: None until they are computed. pieces: of them, those still to be decoded, in order.
     """
 
     sentence: Sentence
     due: float
     tell: Callable[[Sound | VoiceError], None]
+    lead: int = 0
     latents: Latents | None = None
     pieces: deque[Piece] = field(default_factory=deque)
 

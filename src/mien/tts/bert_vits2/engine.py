@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSE_SEC = 5.0
+LONGEST_LEAD = 2 * FIRST
+"""Frames of silence; with more than that something is odd, and waiting helps nobody."""
 NO_SOUND: Pcm = np.zeros(0, np.int16)
 
 _Item = TypeVar("_Item")
@@ -35,11 +37,14 @@ _Result = TypeVar("_Result")
 class Pace:
     """How sentences are cut and shared.
 
-    first, largest: frames of the first piece and at most of later ones.
+    first, largest: frames of the first piece and at most of later ones. lead: whether silence in
+        front of a sentence comes on top of ``first``. It is not played, so that less would be heard
+        while the next piece is made; where that takes no time, equal pieces are worth more.
     sentences, pieces: in a batch at most.
     """
 
     first: int = FIRST
+    lead: bool = False
     largest: int = LARGEST
     sentences: int = 8
     pieces: int = 8
@@ -47,7 +52,7 @@ class Pace:
 
 # On a CPU two pieces at once take as long as one after the other (0.35 s and 0.18 s of a core), and
 # whoever is first would only wait. Latents of four take 30 % less than four times those of one.
-ON_CPU = Pace(sentences=4, pieces=1)
+ON_CPU = Pace(lead=True, sentences=4, pieces=1)
 ON_GPU = Pace()
 
 
@@ -69,8 +74,10 @@ class Engine:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
-    async def speak(self, sentence: Sentence) -> AsyncGenerator[Sound, None]:
+    async def speak(self, sentence: Sentence, lead: int = 0) -> AsyncGenerator[Sound, None]:
         """Its sound, as it comes. Closing the generator drops what is not computed yet.
+
+        lead: how many symbols at its beginning are silent.
 
         Raises:
             VoiceError: when the network cannot be had, or fails on this sentence.
@@ -84,7 +91,7 @@ class Engine:
             except RuntimeError:
                 pass  # the loop is closed: nobody listens any more
 
-        job = Job(sentence, time.monotonic(), tell)
+        job = Job(sentence, time.monotonic(), tell, lead)
         self._begin(job)
         try:
             while True:
@@ -163,7 +170,9 @@ class Engine:
                 self._end(job, _failure(result))
                 continue
             job.latents = result
-            job.pieces.extend(plan(result.z.shape[1], pace.first, pace.largest))
+            silent = int(result.durations[: job.lead].sum()) if pace.lead else 0
+            lead = min(silent, LONGEST_LEAD)
+            job.pieces.extend(plan(result.z.shape[1], pace.first, pace.largest, lead=lead))
             if not job.pieces:
                 self._end(job, Sound(0, NO_SOUND, result.durations, last=True))
 

@@ -29,6 +29,11 @@ class Reading:
     bert: Mapping[str, NDArray[np.float32]]
     symbols: tuple[str | None, ...]
 
+    @property
+    def lead(self) -> int:
+        """Symbols before the first sound."""
+        return next((at for at, symbol in enumerate(self.symbols) if symbol), len(self.symbols))
+
 
 class Reader:
     """Front end and BERTs of a model."""

@@ -49,17 +49,19 @@ def plan(
     size: int = LARGEST,
     overlap: int = OVERLAP,
     growth: float = GROWTH,
+    lead: int = 0,
 ) -> list[Piece]:
     """Pieces that make up a sentence of so many frames, in order.
 
     first, size: frames of the first piece, and at most of the later ones. What would be left at
-    the end, shorter than the overlap, is added to the last piece.
+    the end, shorter than the overlap, is added to the last piece. lead: frames of silence in front,
+    which come with the first piece: nobody hears them while the next one is made.
     """
     if min(first, size) < 1 or overlap < 0 or growth < 1:
         raise ValueError(f"pieces of {first} to {size} frames, {overlap} around them")
     pieces, begin, length = [], 0, float(min(first, size))
     while begin < frames:
-        stop = begin + int(length)
+        stop = begin + int(length) + (0 if pieces else lead)
         if frames - stop < overlap:
             stop = frames
         pieces.append(Piece(begin, stop, min(overlap, begin), min(overlap, frames - stop)))

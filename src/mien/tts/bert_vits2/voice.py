@@ -73,7 +73,7 @@ class BertVits2Voice:
     ) -> AsyncGenerator[VoiceChunk, None]:
         hop, rate, timing = described.variant.hop, described.config.sample_rate, None
         sentence = self._sentence(described, reading)
-        async with aclosing(self._engine.speak(sentence)) as sounds:
+        async with aclosing(self._engine.speak(sentence, reading.lead)) as sounds:
             async for sound in sounds:
                 timing = timing or Timing(
                     reading.symbols, reading.phonemes.words, sound.durations, hop / rate

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from bert_vits2_seeded import SMALL, golden_sentence, small, tiny
+from mien.commands.models import models_app
 from mien.tts.bert_vits2 import artefacts, backends
 from mien.tts.bert_vits2.backend import Backend, BackendError, Choice, Sentence, Slab
-from mien.tts.bert_vits2.checkpoint import Checkpoint
+from mien.tts.bert_vits2.checkpoint import Checkpoint, load_voice
 
 pytest.importorskip("torch", reason="needs PyTorch: pip install 'mien[bert-vits2]'")
 pytest.importorskip("onnx", reason="needs onnx: pip install 'mien[bert-vits2]'")
@@ -181,3 +183,22 @@ def test_a_damaged_graph_is_refused_with_what_to_do(graphs, tmp_path: Path) -> N
         (tmp_path / file.name).write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(BackendError, match="make it anew with: mien models optimize bert-vits2"):
         load(checkpoint, Choice("onnxruntime"), tmp_path)
+
+
+def test_the_command_makes_them(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("safetensors", reason="needs safetensors: pip install 'mien[bert-vits2]'")
+    monkeypatch.setattr(artefacts, "cache_folder", lambda: tmp_path / "cache")
+    voice = tiny(tmp_path / "anna")
+    run = CliRunner().invoke(models_app, ["optimize", "bert-vits2", "--voice", str(voice)])
+    assert run.exit_code == 0, run.output
+    assert "Bert-VITS2 2.0, differs from PyTorch by" in " ".join(run.output.split())
+    assert backends.load_best(load_voice(voice)).choice.backend in ("openvino", "onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"), [([], "--voice FOLDER"), (["--voice", "nowhere"], "no such file")]
+)
+def test_the_command_says_what_it_needs(wanted: list[str], said: str) -> None:
+    run = CliRunner().invoke(models_app, ["optimize", "bert-vits2", *wanted])
+    assert run.exit_code == 2
+    assert said in run.output

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from mien.commands.bar import progress_bar
+from mien.commands.models_optimize_voice import optimize_voice
 from mien.commands.words import errors as console
 from mien.commands.words import refused
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def optimize(
-    engine: Annotated[str, typer.Argument(help="wav2lip. 引擎名称")],
+    engine: Annotated[str, typer.Argument(help="wav2lip or bert-vits2. 引擎名称")],
     weights: Annotated[
         str, typer.Option(help="A model's name or a checkpoint's file. 模型名称或权重文件")
     ] = "auto",
@@ -36,6 +37,12 @@ def optimize(
         str, typer.Option(help="mouth, lower or full, as in lipsync.decode. 嘴部、下半脸或整脸")
     ] = "mouth",
     threads: Annotated[int, typer.Option(min=0, help="0 = as many as there are cores.")] = 0,
+    voice: Annotated[
+        str | None,
+        typer.Option(
+            help="Of bert-vits2: a model's name, or a voice's folder. 声音的模型名称或文件夹"
+        ),
+    ] = None,
 ) -> None:
     """Make a model fast on this machine: 8-bit weights, graphs, TensorRT engines. 优化模型。
 
@@ -48,6 +55,8 @@ def optimize(
       mien models optimize wav2lip
 
       mien models optimize wav2lip --calibrate me --backend openvino
+
+      mien models optimize bert-vits2 --voice voices/anna
     """
     from mien.avatar.errors import AvatarError
     from mien.lipsync.wav2lip.backend import BackendError, Choice
@@ -58,8 +67,10 @@ def optimize(
     from mien.models.store import chosen
     from mien.tts.voice import VoiceError
 
+    if engine == "bert-vits2":
+        return optimize_voice(voice)
     if engine != "wav2lip":
-        raise refused(f"{engine!r} cannot be optimized; wav2lip can be")
+        raise refused(f"{engine!r} cannot be optimized; wav2lip and bert-vits2 can be")
     if decode not in WINDOWS:
         raise refused(f"--decode is {', '.join(WINDOWS)}, not {decode!r}")
     try:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mien.tts.bert_vits2.backend import BackendError, Choice, Latents, Sentence, Slab
 from mien.tts.bert_vits2.checkpoint import Checkpoint
 from mien.tts.bert_vits2.emotion import Emotions
+from mien.tts.bert_vits2.streaming import FIRST, OVERLAP
 from mien.tts.bert_vits2.variant import Variant
 
 Floats = NDArray[np.float32]
@@ -78,6 +79,7 @@ class StagedBackend:
         self._variant = checkpoint.variant
         self._emotions = Emotions(checkpoint.variant, checkpoint.state)
         self._stages: Stages | None = stages
+        self._warm_up()
 
     @property
     def variant(self) -> Variant:
@@ -136,12 +138,12 @@ class StagedBackend:
             alike.setdefault((slab.z.shape[1], slab.left, slab.right), []).append(index)
         sound: dict[int, Floats] = {}
         for (_, left, right), indices in alike.items():
-            near, beyond = min(left, NEAR), min(right, NEAR)
+            near, beyond = left - _cut(left), right - _cut(right)
             decoded = stages.decode(
                 np.stack([slabs[index].z for index in indices]),
                 np.array([slabs[index].speaker for index in indices], np.int64),
-                left - near,
-                right - beyond,
+                _cut(left),
+                _cut(right),
             )
             end = decoded.shape[1] - beyond * self.hop
             for row, index in zip(decoded, indices, strict=True):
@@ -152,6 +154,13 @@ class StagedBackend:
         if self._stages is not None:
             self._stages.close()
         self._stages = None
+
+    def _warm_up(self) -> None:
+        """Libraries prepare themselves at the first run; no listener need wait for that."""
+        nothing = np.zeros(1, np.int64)
+        (latents,) = self.latents([Sentence(nothing, nothing, nothing)])
+        z = np.zeros((len(latents.z), FIRST + OVERLAP), np.float32)
+        self.decode([Slab(z, 0, right=OVERLAP)])
 
     def _open(self) -> Stages:
         if self._stages is None:
@@ -174,6 +183,14 @@ class StagedBackend:
             expected = (v.bert_widths.get(name), n)
             if features.shape != expected:
                 raise ValueError(f"features {name}: expected {expected}, got {features.shape}")
+
+
+def _cut(around: int) -> int:
+    """How many frames of the surroundings are no longer needed behind the first stage.
+
+    What there is beyond the usual is not counted: widths then stay alike in all stages.
+    """
+    return max(0, min(around, OVERLAP) - NEAR)
 
 
 def _padded(arrays: Sequence[NDArray[_Number]], length: int) -> NDArray[_Number]:

@@ -19,6 +19,7 @@ from mien.tts.espeak_worker import HEADER
 
 _STOP_SEC = 2.0
 _COMPLAINTS = 12
+_HEEDING = "worker's complaints"
 
 Answers = asyncio.Queue[tuple[int, bytes] | None]
 """Kind and payload; None: the worker died."""
@@ -56,7 +57,7 @@ class WorkerProcess:
         )
         started = cls(process)
         if heed:
-            started._tasks.append(asyncio.create_task(started._heed(), name="worker's complaints"))
+            started._tasks.append(asyncio.create_task(started._heed(), name=_HEEDING))
         return started
 
     def listen(self, name: str) -> None:
@@ -91,6 +92,13 @@ class WorkerProcess:
             yield request, answers
         finally:
             del self.waiting[request]
+
+    async def last_words(self) -> str:
+        """What it wrote to stderr, once it has ended; "" where nobody heeds it."""
+        heeding = [task for task in self._tasks if task.get_name() == _HEEDING]
+        if heeding:
+            await asyncio.wait(heeding, timeout=_STOP_SEC)
+        return "; ".join(self.complaints)
 
     async def stop(self) -> None:
         """End the process and its tasks, by force if it does not end with its input."""

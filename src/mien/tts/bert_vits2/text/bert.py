@@ -135,6 +135,8 @@ class _Loaded:
             name: torch.from_numpy(array).to(device, dtype)
             for name, array in _read(weights, layers)
         }
+        if self.tokenizer.size > len(tensors["embeddings.word_embeddings.weight"]):
+            raise ValueError("it knows fewer tokens than its vocabulary has")
         self._network = NETWORKS[kind](described, tensors, layers)
         self.run(self.tokenizer("")[0])  # a missing tensor is found now
 

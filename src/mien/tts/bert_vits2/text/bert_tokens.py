@@ -17,6 +17,10 @@ _SPACE = "\u2581"  # what pieces have for it
 
 
 class Tokenizer(Protocol):
+    """size: ids are below it."""
+
+    size: int
+
     def __call__(self, text: str) -> Tokens: ...
 
 
@@ -25,7 +29,8 @@ class Characters:
 
     def __init__(self, vocabulary: Path) -> None:
         """vocabulary: ``vocab.txt``. Raises KeyError when it is none of a BERT."""
-        words = vocabulary.read_text("utf-8").split("\n")
+        words = vocabulary.read_text("utf-8").rstrip().split("\n")
+        self.size = len(words)
         self._ids = {word.removesuffix("\r"): index for index, word in enumerate(words)}
         self._first, self._last = self._ids["[CLS]"], self._ids["[SEP]"]
         self._unknown = self._ids["[UNK]"]
@@ -43,6 +48,7 @@ class SentencePieces:
     def __init__(self, model: Path) -> None:
         """model: ``spm.model``. Raises VoiceError when sentencepiece is not installed."""
         self._pieces = needs("sentencepiece").SentencePieceProcessor(model_file=str(model))
+        self.size = int(self._pieces.get_piece_size())
         self._first, self._last = (self._pieces.piece_to_id(p) for p in ("[CLS]", "[SEP]"))
         if self._pieces.unk_id() in (self._first, self._last):
             raise ValueError("it has no [CLS] and [SEP]")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -55,7 +57,7 @@ class Berts:
         for language, name in bert_names(variant).items():
             folder = folders.get(language)
             if folder != "off":
-                self._berts[language] = Bert(name, folder, device)
+                self._berts[language] = _shared(name, folder, device)
 
     @property
     def languages(self) -> frozenset[VoiceLanguage]:
@@ -116,6 +118,20 @@ class Berts:
         if self._scheme.fill == "normal":
             return generator.standard_normal(shape, np.float32)
         return np.zeros(shape, np.float32)
+
+
+_lock = threading.Lock()
+_in_memory: WeakValueDictionary[tuple[str, Path | None, str], Bert] = WeakValueDictionary()
+
+
+def _shared(name: str, folder: Path | None, device: str) -> Bert:
+    """Voices that are read with the same BERT have it in memory once, as long as one of them is."""
+    with _lock:
+        key = (name, folder, device)
+        bert = _in_memory.get(key)
+        if bert is None:
+            bert = _in_memory[key] = Bert(name, folder, device)
+        return bert
 
 
 _NAMES: dict[VoiceLanguage, tuple[str, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import socket
 from collections.abc import Iterator
@@ -122,6 +123,25 @@ def test_parts_that_do_not_fit_are_fetched_once_more(server: ModelServer, tmp_pa
     url = server.add("/fine", data=DATA)
     fetched(tmp_path, url)
     assert server.ways["/fine"].asked == ["bytes=700000-", None]
+
+
+def test_a_file_that_became_shorter_is_fetched_anew(server: ModelServer, tmp_path: Path) -> None:
+    url = server.url + "/shrunk"
+    (tmp_path / "net.pth").write_bytes(DATA + bytes(80_000))
+    (tmp_path / "net.pth.part.json").write_text(json.dumps({"url": url, "validator": '"1"'}))
+    server.add("/shrunk", data=DATA, etag='"1"')
+    fetched(tmp_path, url, file=UNKNOWN)
+    way = server.ways["/shrunk"]
+    assert way.asked == [f"bytes={len(DATA) + 80_000}-", None], "416 first"
+
+
+def test_a_source_that_has_less_than_is_here_is_not_the_file(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    (tmp_path / "net.pth").write_bytes(DATA[:900_000])
+    short = server.add("/short", data=DATA[:800_000])
+    assert "less than 1500000 bytes" in refusal(tmp_path, short).en
+    assert server.ways["/short"].asked == ["bytes=900000-"]
 
 
 def test_what_was_whole_already_is_not_fetched(server: ModelServer, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_the_command_makes_and_says_what_it_made(tmp_path, filmed_folder):
     [
         (["wav2lip"], "mien models pull wav2lip"),
         (["wav2lip", "--backend", "torch"], "nothing to make for torch"),
-        (["musetalk"], "wav2lip can be"),
+        (["musetalk"], "wav2lip and bert-vits2 can be"),
         (["wav2lip", "--decode", "upper"], "mouth, lower, full"),
         (["wav2lip", "--weights", "/nowhere.pth"], "nowhere.pth"),
     ],

@@ -150,6 +150,10 @@ def _pull(
     console.print(f"[green]{escape(_place(wanted, kept))}[/]")
     if wanted.engine == "wav2lip":
         console.print("Make it fast on this machine: mien models optimize wav2lip")
+    if wanted.engine == "bert-vits2":
+        console.print(
+            f"Make it fast on this machine: mien models optimize bert-vits2 --voice {wanted.name}"
+        )
     if wanted.kind == "tts":
         console.print(f"Hear it: mien say --voice {wanted.name} -o hello.mp4 你好")
     for file in kept.files:

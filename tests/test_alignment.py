@@ -17,7 +17,7 @@ from mien.media.speech import Phone
 from mien.media.tick import TICK_SEC, Pcm
 from mien.tts.alignment import AlignedVoice, ClauseAlignment, ForcedAlignment
 from mien.tts.espeak import SAMPLE_RATE, EspeakVoice
-from mien.tts.voice import Run, VoiceChunk
+from mien.tts.voice import Run, VoiceChunk, VoiceError
 
 ZH = [Run("zh", "你好，爸爸妈妈，明天我们去公园跑步。")]
 EN = [Run("en", "My baby brother bought a big map of Berlin.")]
@@ -221,6 +221,68 @@ async def test_an_aligned_voice_hands_over_sound_at_once_and_phones_behind_it() 
         assert (chunk.phones is None) == bool(len(chunk.pcm))
         assert all(p.start < p.end <= 1e-6 for p in chunk.phones or ())
     assert [c.phones for c in again] == [c.phones for c in chunks]
+
+
+async def test_words_that_a_voice_does_not_tell_are_found_where_they_are_said() -> None:
+    runs = [
+        Run("zh", "你好，爸爸妈妈，明天我们去"),
+        Run("en", "the park of Berlin, and then"),
+        Run("zh", "跑步。"),
+    ]
+    async with espeak() as plain:
+        chunks = [chunk async for chunk in plain.speak(runs)]
+    truth = dict(heard_words(chunks))
+    voice = AlignedVoice(Mute(), ForcedAlignment())
+    try:
+        async with aclosing(voice.speak(runs)) as stream:
+            found = heard_words([chunk async for chunk in stream])
+    finally:
+        await voice.aclose()
+    places = [place for place, _ in found]
+    assert places == sorted(set(places)), "each once, in order"
+    texts = [runs[run].text[begin:stop] for run, begin, stop in places]
+    assert "".join(texts).replace(",", "") == "你好爸爸妈妈明天我们去theparkofBerlinandthen跑步"
+    begins = {place[:2]: start for place, start in truth.items()}
+    late = [abs(start - begins[place[:2]]) for place, start in found if place[:2] in begins]
+    assert len(late) > 0.7 * len(found)
+    assert np.median(late) < 0.05 and max(late) < 0.25
+
+
+def heard_words(chunks: Sequence[VoiceChunk]) -> list[tuple[tuple[int, int, int], float]]:
+    """(run, begin, stop) and seconds from the clause's start."""
+    at, words = 0.0, []
+    for chunk in chunks:
+        words += [((w.run, w.begin, w.stop), w.start + at) for w in chunk.words]
+        at += len(chunk.pcm) / SAMPLE_RATE
+    return words
+
+
+async def test_a_voice_that_breaks_off_tells_the_words_that_were_said() -> None:
+    class Broken(Mute):
+        async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
+            left = SAMPLE_RATE  # one second
+            async with aclosing(super().speak(runs)) as chunks:
+                async for chunk in chunks:
+                    yield VoiceChunk(chunk.pcm[:left])
+                    left -= len(chunk.pcm)
+                    if left <= 0:
+                        raise VoiceError("broken", retryable=True)
+
+    async with espeak() as plain:
+        truth = heard_words([chunk async for chunk in plain.speak(EN)])
+    voice = AlignedVoice(Broken(), ForcedAlignment())
+    chunks: list[VoiceChunk] = []
+    try:
+        with pytest.raises(VoiceError, match="broken"):
+            async with aclosing(voice.speak(EN)) as stream:
+                async for chunk in stream:
+                    chunks.append(chunk)
+    finally:
+        await voice.aclose()
+    said = [place for place, start in truth if start < 0.9]
+    found = [place for place, _ in heard_words(chunks)]
+    assert len(said) - 1 <= len(found) <= len(said) + 1, (found, truth)
+    assert not any(place[1] > said[-1][2] + 6 for place in found)
 
 
 async def test_a_voice_with_times_of_its_own_is_left_alone() -> None:

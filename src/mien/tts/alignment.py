@@ -20,7 +20,8 @@ from mien.media.speech import Phone
 from mien.media.tick import Pcm
 from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
-from mien.tts.voice import Run, Voice, VoiceChunk, VoiceError
+from mien.tts.voice import Run, SpokenWord, Voice, VoiceChunk, VoiceError
+from mien.tts.word_places import WordPlace, word_places
 
 logger = logging.getLogger(__name__)
 
@@ -53,13 +54,14 @@ class ForcedAlignment:
         if net is None:
             return None
         try:
-            words = await self._speller.phonemes(runs)
+            spellings = await self._speller.spellings(runs)
         except VoiceError as error:
             if not self._warned:
                 logger.warning("lips follow the sound without the text: %s", error)
             self._warned = True
             return None
-        return ClauseAlignment(net, words)
+        words = [word for _, spelled in spellings for word in spelled]
+        return ClauseAlignment(net, words, word_places(spellings))
 
     async def clause_as_written(self, text: str, language: Language) -> ClauseAlignment | None:
         """The same for a clause as the LLM wrote it."""
@@ -68,7 +70,10 @@ class ForcedAlignment:
 
 
 class AlignedVoice:
-    """A ``Voice`` whose chunks without phone times are followed by empty ones that have them."""
+    """A ``Voice`` whose chunks without phone times are followed by empty ones that have them.
+
+    So have they words, of a voice that tells none.
+    """
 
     def __init__(self, voice: Voice, alignment: ForcedAlignment) -> None:
         """Owns ``voice`` and ``alignment``: closes both."""
@@ -86,20 +91,29 @@ class AlignedVoice:
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. Sound is never held back; its phones follow it."""
         clause: ClauseAlignment | None = None
-        tried = False
+        tried = told = False
         async with aclosing(self._voice.speak(runs)) as chunks:
-            async for chunk in chunks:
-                yield chunk
-                if chunk.phones is not None or not len(chunk.pcm):
-                    continue
-                if not tried:
-                    clause, tried = await self._alignment.clause(runs), True
-                if clause is not None:
-                    phones = await asyncio.to_thread(clause.push, chunk.pcm, self.sample_rate)
-                    if phones:
-                        yield VoiceChunk(NO_SOUND, phones)
+            try:
+                async for chunk in chunks:
+                    yield chunk
+                    told = told or bool(chunk.words)
+                    if chunk.phones is not None or not len(chunk.pcm):
+                        continue
+                    if not tried:
+                        clause, tried = await self._alignment.clause(runs), True
+                    if clause is not None:
+                        phones = await asyncio.to_thread(clause.push, chunk.pcm, self.sample_rate)
+                        words = () if told else clause.take_words()
+                        if phones or words:
+                            yield VoiceChunk(NO_SOUND, phones, words)
+            except VoiceError:
+                if clause is not None:  # which words were said decides who says the others
+                    phones = await asyncio.to_thread(clause.finish, False)
+                    yield VoiceChunk(NO_SOUND, phones, () if told else clause.take_words())
+                raise
         if clause is not None:
-            yield VoiceChunk(NO_SOUND, await asyncio.to_thread(clause.finish))
+            phones = await asyncio.to_thread(clause.finish)
+            yield VoiceChunk(NO_SOUND, phones, () if told else clause.take_words())
 
     async def check(self) -> None:
         await self._voice.check()
@@ -116,8 +130,14 @@ class ClauseAlignment:
     replaces everything told earlier of the time from its first phone on.
     """
 
-    def __init__(self, net: SoundNet, words: Sequence[Sequence[str]]) -> None:
-        """words: for each word its IPA symbols."""
+    def __init__(
+        self,
+        net: SoundNet,
+        words: Sequence[Sequence[str]],
+        places: Sequence[WordPlace | None] = (),
+    ) -> None:
+        """words: for each word its IPA symbols; places: where it stands, None = nowhere."""
+        self._places = places
         self._stream = SoundStream(net)
         self._aligner = Aligner(words, net.priors)
         self._resampler: soxr.ResampleStream | None = None
@@ -133,14 +153,27 @@ class ClauseAlignment:
         self._samples += len(pcm)
         return self._from_now(self._aligner.push(self._stream.push(self._resampled(pcm, False))))
 
-    def finish(self) -> tuple[Phone, ...]:
-        """The clause is over: everything not yet told, up to its last sample."""
+    def take_words(self) -> tuple[SpokenWord, ...]:
+        """Words that were found to have begun since they were last taken, timed as phones are."""
+        now = self._samples / max(self._rate, 1)
+        found = []
+        for word in self._aligner.take_words():
+            place = self._places[word.number] if self._places else None
+            if place is not None:
+                found.append(SpokenWord(*place, word.start - now, min(word.end - now, 0.0)))
+        return tuple(found)
+
+    def finish(self, complete: bool = True) -> tuple[Phone, ...]:
+        """The clause is over: everything not yet told, up to its last sample.
+
+        complete: False when its voice broke off.
+        """
         if self._rate == 0:
             return ()
         rest = self._stream.push(self._resampled(NO_SOUND, True))
         self._aligner.push(rest)
         self._aligner.push(self._stream.finish())
-        return self._from_now(self._aligner.finish())
+        return self._from_now(self._aligner.finish(complete))
 
     def _resampled(self, pcm: Pcm, last: bool) -> NDArray[np.float32]:
         if self._resampler is not None:

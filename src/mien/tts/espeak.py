@@ -103,6 +103,12 @@ class EspeakVoice:
         Raises:
             VoiceError: when espeak-ng is not there or fails.
         """
+        return [word for _, words in await self.spellings(runs, stress) for word in words]
+
+    async def spellings(
+        self, runs: Sequence[Run], stress: bool = False
+    ) -> list[tuple[Passage, list[list[str]]]]:
+        """As ``phonemes``, with the piece of text that words are of."""
         passages = [passage for request in plan(runs) for passage in request]
         if not passages:
             return []
@@ -116,13 +122,11 @@ class EspeakVoice:
                 raise VoiceError(str(error), retryable=True) from error
         if kind != worker.SPELLING:
             raise VoiceError(payload.decode("utf-8", "replace"), retryable=False)
-        lines = payload.decode().split("\n")
-        return [
-            symbols
-            for passage, line in zip(passages, lines, strict=True)
-            for word in line.split(" ")
-            if (symbols := spelled(word, passage.language, stress))
-        ]
+        found = []
+        for passage, line in zip(passages, payload.decode().split("\n"), strict=True):
+            words = (spelled(word, passage.language, stress) for word in line.split(" "))
+            found.append((passage, [word for word in words if word]))
+        return found
 
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. Each chunk is about a word; the last ends with a pause."""

@@ -37,7 +37,7 @@ _CLOSURE_LEVEL = 0.2  # of the loudest 5 ms before it; espeak's echo fills the c
 _VOICELESS_STOPS = frozenset("p t k q tʃ ts tʂ tɕ pʰ tʰ kʰ tsʰ tʂʰ tɕʰ".split())
 _HAN = r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 _UNIT = re.compile(rf"{_HAN}|(?:(?!{_HAN})\w)+")
-_VOWELS = frozenset("aeiouyɑɐɒæəɘɚɛɜɝɤɨɪɔʊʌøœᵻ")
+VOWELS = frozenset("aeiouyɑɐɒæəɘɚɛɜɝɤɨɪɔʊʌøœᵻ")
 # espeak-ng has no IPA for some Mandarin sounds and gives its own mnemonics.
 _MANDARIN = {"i.": "ɨ", "i̪": "ɨ", "o-": "ɤ", "onɡ": "ʊŋ", "ts.": "tʂ", "s.": "ʂ"}
 
@@ -257,10 +257,10 @@ def _syllables(phones: Sequence[Phone]) -> list[float]:
     """When each Mandarin syllable begins: at the consonant before its vowel, if there is one."""
     starts: list[float] = []
     for index, phone in enumerate(phones):
-        if phone.symbol[0] not in _VOWELS:
+        if phone.symbol[0] not in VOWELS:
             continue
         onset = index
-        if index and phones[index - 1].symbol[0] not in _VOWELS and phones[index - 1].symbol != "ŋ":
+        if index and phones[index - 1].symbol[0] not in VOWELS and phones[index - 1].symbol != "ŋ":
             onset = index - 1
         starts.append(phones[onset].start if starts else phones[0].start)
     return starts

@@ -7,6 +7,7 @@ silence allowed between words. It runs frame by frame and can be asked at any ti
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -69,6 +70,18 @@ def _likely_heard_as() -> Floats:
 _FITS = _likely_heard_as()
 
 
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """``words[number]`` of an :class:`Aligner`, in seconds from the first frame.
+
+    ``end`` is as far as it was heard when it was found.
+    """
+
+    number: int
+    start: float
+    end: float
+
+
 class Aligner:
     """Aligns one clause.
 
@@ -79,7 +92,10 @@ class Aligner:
 
     def __init__(self, words: Sequence[Sequence[str]], priors: Floats) -> None:
         self._prior = priors.astype(np.float32) ** _PRIOR_WEIGHT
-        states, entries = _states(words)
+        states, entries, self._words = _states(words)
+        self._begins = np.array(entries, np.int64)  # the state each of ``_words`` begins at
+        self._told_words = 0
+        self._new_words: list[HeardWord] = []
         self._sound = np.array(states, np.int64)
         self._loops, self._entry = _topology(states, entries)
         # Which sound of the text a state belongs to: those before it that one can stay in.
@@ -93,7 +109,7 @@ class Aligner:
         self._fit: Floats = np.zeros((0, len(SOUNDS)), np.float32)
         self._settled = 0  # frames whose answer is final and has been given
         self._path: list[int] = []  # their states
-        self._over = False
+        self._over, self._complete = False, True
 
     @property
     def frames(self) -> int:
@@ -109,10 +125,18 @@ class Aligner:
         self._search(log_posteriors)
         return self._answer(self.frames - _HOLD_FRAMES)
 
-    def finish(self) -> list[Phone]:
-        """As ``push``, up to the last frame; the text is believed to be over if it can be."""
-        self._over = True
+    def finish(self, complete: bool = True) -> list[Phone]:
+        """As ``push``, up to the last frame; the text is believed to be over if it can be.
+
+        complete: False when the voice broke off.
+        """
+        self._over, self._complete = True, complete
         return self._answer(self.frames)
+
+    def take_words(self) -> list[HeardWord]:
+        """The words that were found to have begun since they were last taken, in order."""
+        taken, self._new_words = self._new_words, []
+        return taken
 
     def _search(self, log_posteriors: Floats) -> None:
         fits = np.exp(log_posteriors) @ _FITS
@@ -143,7 +167,9 @@ class Aligner:
         path = self._traced()
         begin = self._settled
         known = path[: until - begin]
-        told = list(self._phones(known, begin))
+        trusted = self._trusted(known, begin) if known else np.zeros(0, np.bool_)
+        told = list(self._phones(known, begin, trusted))
+        self._note_words(known, begin, trusted)
         settled = until if self._over else max(begin, until - _SETTLED_FRAMES)
         if settled > begin:
             # A phone is given whole or not at all: settle where one begins.
@@ -160,7 +186,7 @@ class Aligner:
     def _traced(self) -> list[int]:
         """The best path's states from the first unsettled frame to the last."""
         state = int(self._score.argmax())
-        if self._over:
+        if self._over and self._complete:
             last = len(self._score) - 1
             end = last if self._score[last] >= self._score[max(last - 1, 0)] else last - 1
             if self._score[end] > self._score[state] - _UNFINISHED:
@@ -171,11 +197,26 @@ class Aligner:
             state -= int(self._from[frame][state])
         return path[::-1]
 
-    def _phones(self, path: Sequence[int], begin: int) -> Iterator[Phone]:
+    def _note_words(self, path: Sequence[int], begin: int, trusted: NDArray[np.bool_]) -> None:
+        """Those among the states of ``path`` that were not told before."""
+        if not len(self._begins):
+            return
+        at = np.searchsorted(self._begins, np.array(path, np.int64), "right") - 1
+        for number in range(self._told_words, int(at.max(initial=-1)) + 1):
+            frames = np.flatnonzero(at == number)
+            self._told_words = number + 1
+            if len(frames) and trusted[frames[0]]:
+                first, last = begin + int(frames[0]), begin + int(frames[-1]) + 1
+                self._new_words.append(
+                    HeardWord(self._words[number], first * FRAME_SEC, last * FRAME_SEC)
+                )
+
+    def _phones(
+        self, path: Sequence[int], begin: int, trusted: NDArray[np.bool_]
+    ) -> Iterator[Phone]:
         """Runs of one sound among the states of ``path``; nothing where they are not trusted."""
         if not path:
             return
-        trusted = self._trusted(path, begin)
         instance = self._instance[np.array(path)]
         changes = (np.diff(instance) != 0) | (np.diff(trusted) != 0)
         edges = [0, *(np.flatnonzero(changes) + 1).tolist(), len(path)]
@@ -200,18 +241,22 @@ class Aligner:
         return trusted[begin - before :]
 
 
-def _states(words: Sequence[Sequence[str]]) -> tuple[list[int], list[int]]:
-    """Sound of each state, and the states at which a word begins (their silence may be skipped)."""
-    states, entries = [SILENT], []
-    for word in words:
+def _states(words: Sequence[Sequence[str]]) -> tuple[list[int], list[int], list[int]]:
+    """Sound of each state, the states at which a word begins, and which of ``words`` that is.
+
+    The silence before a word may be skipped.
+    """
+    states, entries, numbers = [SILENT], [], []
+    for number, word in enumerate(words):
         found = [sound for symbol in word for sound, _ in sounds(symbol) if sound != SILENT]
         if not found:
             continue
         entries.append(len(states))
+        numbers.append(number)
         for sound in found:
             states += [sound] * _shortest(sound)
         states.append(SILENT)
-    return states, entries
+    return states, entries, numbers
 
 
 def _shortest(sound: int) -> int:

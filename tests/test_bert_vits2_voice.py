@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
@@ -15,11 +16,13 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from bert_folders import WIDTH, character_bert, piece_bert
 from bert_vits2_seeded import SMALL, tiny
 from mien.lipsync.viseme.looks import UNKNOWN, looks
 from mien.media.speech import Phone
 from mien.tts.bert_vits2.passages import MAX_CHARACTERS
 from mien.tts.bert_vits2.streaming import FIRST
+from mien.tts.bert_vits2.text.bert import Bert
 from mien.tts.bert_vits2.voice import BertVits2Settings, BertVits2Voice
 from mien.tts.voice import Run, SpokenWord, Voice, VoiceChunk, VoiceError
 
@@ -190,6 +193,27 @@ async def test_a_text_longer_than_a_bert_takes_is_said_whole(voice: Voice) -> No
     speech = await said(voice, runs)
     assert "".join(texts(runs, speech)) == "Well" + text
     assert all(a.end <= b.start + 1e-9 for a, b in pairwise(speech.words))
+
+
+async def test_berts_are_heard_and_in_memory_once(tmp_path: Path) -> None:
+    pytest.importorskip("sentencepiece", reason="needs it: pip install 'mien[bert-vits2]'")
+    widths = dict.fromkeys(SMALL.bert_widths, WIDTH)
+    model = tiny(tmp_path / "anna", replace(SMALL, bert_widths=widths))
+    berts = {"zh": character_bert(tmp_path / "zh"), "en": piece_bert(tmp_path / "en")}
+    voices = [made(model, bert=berts), made(model, bert=berts, speaker="bert"), made(model)]
+    await voices[0].check()
+    speeches = [await said(voice, MIXED) for voice in voices]
+    assert all(texts(MIXED, speech) == texts(MIXED, speeches[0]) for speech in speeches)
+    assert not np.array_equal(speeches[0].pcm, speeches[2].pcm), "without BERT it sounds different"
+    assert len(in_memory()) == 2, "one of each language, for both voices"
+    for voice in voices:
+        await voice.aclose()
+    assert in_memory() == []
+
+
+def in_memory() -> list[Bert]:
+    gc.collect()
+    return [found for found in gc.get_objects() if type(found) is Bert]
 
 
 async def test_a_language_the_model_does_not_speak_is_left_to_another_voice(

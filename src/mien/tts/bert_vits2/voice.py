@@ -111,8 +111,9 @@ class BertVits2Voice:
         """See ``Voice.aclose``."""
         self._closed = True
         await self._engine.aclose()
-        if self._opened is not None:
-            await self._opened[1].aclose()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened[1].aclose()
 
     async def _loaded(self) -> tuple[Described, Reader]:
         """What is needed to speak. The first time, model and BERTs load side by side."""

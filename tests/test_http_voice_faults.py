@@ -105,6 +105,8 @@ async def test_no_sound_but_an_error(name, fault):
         if fault.startswith("http_") or fault in ("error_in_200", "huge_error", "text_as_sound"):
             assert "made to fail" in str(error)
             assert "made to fail" in error.zh
+        if fault == "html_in_200":
+            assert "a web page" in str(error)
         if fault in ("empty", "silence"):
             assert ("nothing but silence" if fault == "silence" else "no sound") in str(error)
         server.fault = None

@@ -257,7 +257,7 @@ async def test_closing_the_voice_ends_its_speech(name):
         more = asyncio.create_task(anext(chunks))
         await asyncio.sleep(0)
         await voice.aclose()
-        with pytest.raises(VoiceError):
+        with pytest.raises(VoiceError, match="closed"):
             await more
         with pytest.raises(VoiceError, match="closed"):
             await said(voice, ZH)

@@ -80,16 +80,18 @@ class _Server:
 class OpenAIServer(_Server):
     """``POST /v1/audio/speech``. Faults: 500, 401, hang, cut, silent."""
 
+    path, field = "/v1/audio/speech", "input"
+
     @property
     def url(self) -> str:
         return f"http://{self.address}/v1"
 
     def _route(self) -> web.RouteDef:
-        return web.post("/v1/audio/speech", self._speech)
+        return web.post(self.path, self._speech)
 
     async def _speech(self, http: web.Request) -> web.StreamResponse:
         request = await http.json()
-        clause = Clause(request["input"], request, dict(http.headers))
+        clause = Clause(request[self.field], request, dict(http.headers))
         fault = self._begin(clause)
         try:
             if fault in ("500", "401"):
@@ -112,6 +114,16 @@ class OpenAIServer(_Server):
             return response
         finally:
             clause.ended.set()
+
+
+class DeepgramServer(OpenAIServer):
+    """``POST /v1/speak``; pipecat's client of it wants an HTTP session from its user."""
+
+    path, field = "/v1/speak", "text"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}"
 
 
 class CartesiaServer(_Server):

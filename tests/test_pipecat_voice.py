@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 
 from mien.tts.pipecat_voice import PipecatSettings, PipecatVoice
 from mien.tts.voice import Run, VoiceChunk, VoiceError
-from pipecat_servers import STEP_SEC, CartesiaServer, OpenAIServer
+from pipecat_servers import STEP_SEC, CartesiaServer, DeepgramServer, OpenAIServer
 
 ENGLISH = [Run("en", "one two three, four.")]
 MIXED = [Run("zh", "我用"), Run("en", "Python"), Run("zh", "写。")]
@@ -122,6 +123,27 @@ async def test_the_key_of_the_environment_goes_to_its_vendor_only(
     await said(make("openai", params={"base_url": openai.url}, api_key_env="MY_KEY"), ENGLISH)
     keys = [clause.headers["Authorization"] for clause in openai.clauses]
     assert keys == ["Bearer none", "Bearer mine"]
+
+
+async def test_a_service_that_wants_a_session_gets_one(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[aiohttp.ClientSession] = []
+    new = aiohttp.ClientSession
+
+    def made() -> aiohttp.ClientSession:
+        sessions.append(new())
+        return sessions[-1]
+
+    monkeypatch.setattr("mien.tts.pipecat_host.aiohttp.ClientSession", made)
+    async with DeepgramServer() as server:
+        table = {"base_url": server.url, "api_key": "k"}
+        voice = make("DeepgramHttpTTSService", params=table, settings={"voice": "v"})
+        assert beeps_in(await said(voice, ENGLISH)) == 4
+        server.faults = ["cut"]
+        await failing(voice, ENGLISH)
+        await voice.aclose()
+    assert sessions and all(session.closed for session in sessions)
 
 
 @pytest.mark.parametrize(

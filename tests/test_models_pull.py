@@ -194,6 +194,15 @@ def test_who_stops_it_while_it_is_unpacked_goes_on_there(voice: OwnVoice) -> Non
     assert asked == (len(voice.archive.asked), len(voice.vocoder.asked))
 
 
+def with_files_of_at_most(size: int, home: Path) -> subprocess.CompletedProcess[str]:
+    """A pull by a process whose files may not be larger, as on a full disk."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "from mien.commands.models import models_app; models_app(['pull', 'tiny-voice'])"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home)
+
+
 def test_a_disk_that_fills_up_while_it_is_unpacked(voice: OwnVoice, home: Path) -> None:
     """What was fetched stays, so that only room is needed."""
     pytest.importorskip("resource", reason="needs a limit of Unix")

@@ -356,6 +356,14 @@ def test_the_full_network_is_chosen_unless_another_is_asked_for(tmp_path: Path) 
         look_into(folder, "b.onnx")
 
 
+def test_rules_for_polyphones_go_to_those_that_understand_them(tmp_path: Path) -> None:
+    for family, count in (("icefall", 1), ("matcha", 0)):
+        folder = getattr(seeded, family)(tmp_path / family)
+        for name in ("new_heteronym.fst", "number.fst", "date.fst"):
+            (folder / name).write_bytes(b"")
+        assert look_into(folder).plan.rules == str(folder / "new_heteronym.fst") * count
+
+
 # Metadata without ONNX
 
 

@@ -33,6 +33,8 @@ _NEEDED = {
     "Kitten": ("sample_rate", "n_speakers", "has_espeak", "style_dim"),
 }
 _PHONEMES = "espeak-ng-data"
+# The only rules worth having: numbers, dates and the like are in words before they come here.
+_POLYPHONES = "*heteronym*.fst"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,21 @@ def look_into(folder: Path, file: str = "") -> SherpaModel:
             f"{network} 的元数据缺少 {'、'.join(missing)}；请使用 sherpa-onnx 官方发布的模型",
         )
     fields = _fields(family, folder, network, metadata, vocoder)
-    rules = sorted(str(path) for path in folder.glob("*heteronym*.fst"))
     names = [name.strip() for name in metadata.get("speaker_names", "").split(",")]
     return SherpaModel(
-        Plan(family, fields, ",".join(rules)),
+        Plan(family, fields, _rules(folder, metadata, fields)),
         _languages(family, folder, metadata),
         max(1, int(metadata["n_speakers"]) if metadata["n_speakers"].isdecimal() else 1),
         tuple(name for name in names if name),
     )
+
+
+def _rules(folder: Path, metadata: Mapping[str, str], fields: Mapping[str, str]) -> str:
+    """Rules that mark polyphones, for the one front end that understands the marks."""
+    others = metadata.get("jieba") == "1" or "melo" in metadata.get("comment", "")
+    if others or "style_dim" in metadata or not {"model", "lexicon"} <= fields.keys():
+        return ""
+    return ",".join(sorted(str(path) for path in folder.glob(_POLYPHONES)))
 
 
 def _networks(folder: Path) -> tuple[dict[str, Mapping[str, str]], str]:

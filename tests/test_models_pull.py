@@ -209,11 +209,7 @@ def test_a_disk_that_fills_up_while_it_is_unpacked(voice: OwnVoice, home: Path) 
     voice.archive.data = packed_bytes({**INSIDE, "tiny-voice/big.bin": bytes(5_000_000)})
     voice.write()
     # A file may have 2 MB: more than the archive has, less than what is in it.
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000,) * 2)\n"
-    code = (
-        limited + "from mien.commands.models import models_app; models_app(['pull', 'tiny-voice'])"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home)
+    run = with_files_of_at_most(2_000_000, home)
     assert run.returncode == 2 and "not enough room" in run.stderr, run.stderr
     assert "Traceback" not in run.stderr and store.installed("tiny-voice") is None
     left = files_in(home / "models" / ".incoming")
@@ -226,11 +222,7 @@ def test_a_disk_that_fills_up_while_it_is_unpacked(voice: OwnVoice, home: Path) 
 
 def test_a_disk_that_fills_up_while_it_is_fetched(voice: OwnVoice, home: Path) -> None:
     pytest.importorskip("resource", reason="needs a limit of Unix")
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000,) * 2)\n"
-    code = (
-        limited + "from mien.commands.models import models_app; models_app(['pull', 'tiny-voice'])"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=home)
+    run = with_files_of_at_most(200_000, home)
     assert run.returncode == 2 and "not enough room" in run.stderr, run.stderr
     assert "Traceback" not in run.stderr
     fetch()

@@ -215,6 +215,56 @@ class CartesiaServer(_Server):
             await socket.send_json({"type": kind, "context_id": context, **more})
 
 
+class NeuphonicServer(_Server):
+    """Sound without a word about what it belongs to or whether it is complete. Fault: cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections = 0
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self.address}"
+
+    def _route(self) -> web.RouteDef:
+        return web.get("/speak/{language}", self._connection)
+
+    async def _connection(self, http: web.Request) -> web.StreamResponse:
+        self.connections += 1
+        socket = web.WebSocketResponse()
+        await socket.prepare(http)
+        speaking: list[asyncio.Task[None]] = []
+        try:
+            async for message in socket:
+                text = json.loads(message.data)["text"].removesuffix("<STOP>").strip()
+                if text:
+                    clause = Clause(text, dict(http.query), dict(http.headers))
+                    said = self._say(socket, clause, self._begin(clause), http.transport)
+                    speaking.append(asyncio.create_task(said))
+        finally:
+            for task in speaking:
+                task.cancel()
+            await asyncio.gather(*speaking, return_exceptions=True)
+        return socket
+
+    async def _say(
+        self, socket: web.WebSocketResponse, clause: Clause, fault: str, transport: Any
+    ) -> None:
+        pcm = beeps(len(words_of(clause.text)))
+        try:
+            for at in range(0, len(pcm), _PIECE_BYTES):
+                if fault == "cut" and at >= len(pcm) // 2:
+                    transport.abort()
+                    return
+                piece = base64.b64encode(pcm[at : at + _PIECE_BYTES]).decode()
+                await socket.send_json({"data": {"audio": piece}})
+                clause.sent_bytes += _PIECE_BYTES
+                await asyncio.sleep(self.pace_sec)
+            clause.finished = True
+        finally:
+            clause.ended.set()
+
+
 def words_of(text: str) -> list[str]:
     return re.findall(r"[\u3400-\u9fff]|[\w'-]*[a-zA-Z]", text)
 

@@ -13,7 +13,7 @@ import pytest
 
 from mien.tts.pipecat_voice import PipecatSettings, PipecatVoice
 from mien.tts.voice import Run, VoiceChunk, VoiceError
-from pipecat_servers import STEP_SEC, CartesiaServer, DeepgramServer, OpenAIServer
+from pipecat_servers import STEP_SEC, CartesiaServer, DeepgramServer, NeuphonicServer, OpenAIServer
 
 ENGLISH = [Run("en", "one two three, four.")]
 MIXED = [Run("zh", "我用"), Run("en", "Python"), Run("zh", "写。")]
@@ -325,6 +325,24 @@ async def test_a_connection_that_died_while_idle(make: Make, cartesia: CartesiaS
     error, _ = await failing(voice, ENGLISH)
     assert error.retryable
     assert address == cartesia.address
+
+
+async def test_a_service_that_says_neither_what_it_speaks_nor_when_it_ends(make: Make) -> None:
+    async with NeuphonicServer() as server:
+        server.pace_sec = 0.005
+        params = {"url": server.url, "api_key": "k", "sample_rate": 24_000}
+        params["stop_frame_timeout_s"] = 1  # of silence: the clause is complete
+        voice = make("neuphonic", params=params, settings={"voice": "v"})
+        assert beeps_in(await said(voice, ENGLISH)) == 4
+        async with aclosing(voice.speak([Run("en", "word " * 60)])) as speech:
+            await anext(speech)
+        chunks = await said(voice, ENGLISH)
+        assert beeps_in(chunks) == 4
+        assert seconds(chunks) == pytest.approx(4 * STEP_SEC, abs=0.001)
+        server.faults = ["cut"]
+        error, chunks = await failing(voice, ENGLISH)
+        assert "closed" in str(error) and beeps_in(chunks) < 4
+        assert beeps_in(await said(voice, ENGLISH)) == 4
 
 
 async def test_aclose_ends_speech_under_way(make: Make, cartesia: CartesiaServer) -> None:

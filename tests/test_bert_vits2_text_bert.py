@@ -6,6 +6,8 @@ import json
 import pickle
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +300,43 @@ def test_a_voice_of_one_language_says_so(folder: Path) -> None:
 def test_the_names_of_the_berts() -> None:
     assert bert_names("2.2") == {"zh": "chinese-roberta-wwm-ext-large", "en": "deberta-v3-large"}
     assert bert_names("zhextra") == {"zh": "erlangshen-megatronbert-1.3b"}
+
+
+@pytest.mark.parametrize("kind", ["bert", "megatron-bert", "deberta-v2"])
+def test_onnx_runtime_computes_the_same(kind: str) -> None:
+    pytest.importorskip("onnx", reason="needs the extra bert-vits2")
+    from mien.tts.bert_vits2.text.bert_network import NETWORKS
+    from mien.tts.bert_vits2.text.bert_onnx import OnnxBert
+    from mien.tts.bert_vits2.text.bert_torch import TorchBert
+
+    described = config(kind)
+    network, tensors = NETWORKS[kind](described, LAYERS), weights(described, "")
+    one, other = TorchBert(network, tensors.items(), "cpu"), OnnxBert(network, tensors.items())
+    for ids in ([2, 3], list(range(2, 60))):
+        expected = one.run(ids)
+        assert np.abs(other.run(ids) - expected).max() < 1e-5 * np.abs(expected).max()
+    with pytest.raises(KeyError):
+        OnnxBert(network, ())
+    wrong = tensors | {"encoder.layer.0.output.dense.weight": np.ones((3, 3), np.float32)}
+    with pytest.raises(RuntimeError):
+        OnnxBert(network, wrong.items()).run([2, 3])
+
+
+def test_without_pytorch_onnx_runtime_is_used(folder: Path) -> None:
+    pytest.importorskip("onnx", reason="needs the extra bert-vits2")
+    text = analyse([ZH], SCHEME).texts[0]
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "sys.modules['torch'] = None\n"
+        "from mien.tts.bert_vits2.text import analyse, scheme_of\n"
+        "from mien.tts.bert_vits2.text.bert import Bert\n"
+        "from mien.tts.voice import Run\n"
+        f"found = analyse([Run('zh', {ZH.text!r})], scheme_of('2.0', '2.0'))\n"
+        f"rows = Bert('x', Path({str(folder)!r})).features(found.texts[0])\n"
+        "sys.stdout.buffer.write(rows.tobytes())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    expected = Bert("x", folder).features(text)
+    rows = np.frombuffer(done.stdout, np.float32).reshape(expected.shape)
+    assert np.abs(rows - expected).max() < 1e-5 * np.abs(expected).max()

@@ -7,15 +7,19 @@ in its files. Voices are trained with what comes out of the third layer from the
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.tts.bert_vits2.text.bert_network import NETWORKS
+from mien.tts.bert_vits2.text.bert_network import Bert as Network
 from mien.tts.bert_vits2.text.bert_tokens import tokenizer
 from mien.tts.bert_vits2.text.extra import needs
 from mien.tts.bert_vits2.text.phonemes import BertText
@@ -118,34 +122,38 @@ class Bert:
 
 class _Loaded:
     def __init__(self, config: Path, weights: Path, device: str) -> None:
-        needs("torch")
-        from mien.passive_torch import torch
-        from mien.tts.bert_vits2.text.bert_layers import NETWORKS
-
         described = json.loads(config.read_text("utf-8"))
         kind = described.get("model_type")
-        if kind not in NETWORKS or described.get("conv_kernel_size", 0):
+        if kind not in NETWORKS:
             raise ValueError(f"a network of the kind {kind!r} is not known here")
-        self.tokenizer = tokenizer(config.parent)
-        self.longest = int(described["max_position_embeddings"])
-        self._torch, self._device = torch, device
-        dtype = torch.float16 if device.startswith("cuda") else torch.float32
         layers = int(described["num_hidden_layers"]) - _UNUSED_LAYERS
-        tensors = {
-            name: torch.from_numpy(array).to(device, dtype)
-            for name, array in _read(weights, layers)
-        }
-        if self.tokenizer.size > len(tensors["embeddings.word_embeddings.weight"]):
+        network = NETWORKS[kind](described, layers)
+        self.longest = network.longest
+        self.tokenizer = tokenizer(config.parent)
+        if self.tokenizer.size > int(described["vocab_size"]):
             raise ValueError("it knows fewer tokens than its vocabulary has")
-        self._network = NETWORKS[kind](described, tensors, layers)
+        self._runner = _runner(network, _read(weights, layers), device)
         self.run(self.tokenizer("")[0])  # a missing tensor is found now
 
     def run(self, ids: list[int]) -> Features:
         """float32[n, width]."""
-        with self._torch.inference_mode():
-            hidden = self._network(self._torch.tensor(ids, device=self._device))
-            rows: Features = hidden.float().cpu().numpy()
-        return rows
+        return self._runner.run(ids)
+
+
+class _Runner(Protocol):
+    def run(self, ids: list[int]) -> Features: ...
+
+
+def _runner(network: Network, tensors: Iterable[tuple[str, Features]], device: str) -> _Runner:
+    """PyTorch where it is, else ONNX Runtime, which mien has anyway."""
+    if importlib.util.find_spec("torch") is not None:
+        from mien.tts.bert_vits2.text.bert_torch import TorchBert
+
+        return TorchBert(network, tensors, device)
+    needs("onnx")
+    from mien.tts.bert_vits2.text.bert_onnx import OnnxBert
+
+    return OnnxBert(network, tensors)
 
 
 def _read(weights: Path, layers: int) -> Iterator[tuple[str, Features]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +16,8 @@ import av
 import numpy as np
 import pytest
 
-from http_voices import ADAPTERS
+from http_voices import ADAPTERS, recording
+from mien.voices import voice_settings
 from tones import heard, spelled
 from voice_servers import VoiceServer, voice_server_thread
 
@@ -80,3 +83,19 @@ def test_say_speaks_with_the_voice_that_is_named(
     assert all(letter in at for letter in spelled(text)), (letters, spelled(text))
     assert len(letters) <= len(spelled(text)) + 5
     assert "".join(servers["gpt-sovits"].texts).count("Python") >= 1
+
+
+@pytest.mark.parametrize("everything", [False, True], ids=["as written", "with all the comments"])
+def test_the_tables_of_the_guide_are_accepted(
+    everything: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = Path(__file__).parents[1] / "docs" / "voices-http.md"
+    recording(tmp_path).rename(tmp_path / "anna.wav")
+    monkeypatch.chdir(tmp_path)
+    named = []
+    for block in re.findall(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL):
+        if everything:
+            block = re.sub(r"^# (?=\w+ = )", "", block, flags=re.MULTILINE)
+        tables = tomllib.loads(block)["voices"]
+        named += [voice_settings(name, tables).service for name in tables]
+    assert set(named) == set(NAMES)

@@ -455,16 +455,13 @@ async def test_nothing_but_silence_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("phase", [0.0, 0.25, 0.5, 0.9])
-@pytest.mark.parametrize("tail", [0.0, 0.6])
-async def test_clauses_join_without_a_click(phase: float, tail: float) -> None:
+async def test_clauses_join_without_a_click(phase: float) -> None:
     t = np.arange(round(0.3 * RATE)) / RATE
     wave = np.rint(9000 * np.sin(2 * np.pi * (220 * t + phase))).astype(np.int16)
-    source = Scripted([VoiceChunk(np.concatenate([wave, silence(tail, RATE)]))], RATE)
-    voice = Polished(source, None)
+    voice = Polished(Scripted(cut(wave, 1_000, 9_000), RATE), None)
     joined = np.concatenate([(await say(voice, "好")).pcm for _ in range(3)]).astype(int)
     steepest = 9000 * 2 * np.pi * 220 / RATE
-    if tail == 0:  # a voice that falls silent with a click has clicked
-        assert np.abs(np.diff(joined, prepend=0, append=0)).max() < 1.6 * steepest
+    assert np.abs(np.diff(joined, prepend=0, append=0)).max() < 1.6 * steepest
 
 
 async def test_an_onset_that_begins_at_zero_keeps_its_edge() -> None:

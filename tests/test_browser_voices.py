@@ -89,6 +89,7 @@ async def test_a_voice_that_dies_is_replaced_named_and_used_again(
                     shown = await more.inner_text()
                     assert "stands in for anna" in shown and "not ready" in shown
                     assert anna.url in shown
+                    await visitor.picture_of("voice-stands-in", tmp_path)
                     await chip.click()
                     await watcher.page.goto(server.url)
                     await watcher.page.evaluate(

@@ -159,6 +159,7 @@ def test_doctor_reports_what_is_ready_as_json() -> None:
     run = mien("doctor", "--json")
     findings = {finding["name"]: finding for finding in json.loads(run.stdout)}
     assert findings["espeak"]["ready"] and findings["mei"]["ready"]
+    assert findings["voices, in order"]["detail"] == "espeak"
     assert findings["libx264"]["ready"] and findings["libopus"]["ready"]
     assert not findings["glm"]["ready"] and "ZHIPUAI_API_KEY" in findings["glm"]["why_not"]
     assert run.returncode == 0

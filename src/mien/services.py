@@ -101,7 +101,7 @@ class Services:
         """Who speaks, as the page is told; ``why`` says why it is not the one that is wanted."""
         services = {each.voice.name: each.settings.service for each in self.voice.members}
         wanted = self.voice.name
-        error = None if name == wanted else self.voice.why_not(wanted)
+        error = None if name == wanted else self.voice.failures().get(wanted)
         return {
             "name": name,
             "label": label(name, services[name]),

@@ -78,6 +78,8 @@ async def _say(
     async with AsyncExitStack() as stack:
         with bar_if_slow(console) as preparing:
             services = await stack.enter_async_context(open_services(settings, preparing))
+            # However long a voice takes to load: nobody waits for a recording as for an answer.
+            await services.warming
         with progress_bar(console) as progress:
             bar = progress.add_task(output.name, total=1.0)
 

@@ -13,8 +13,10 @@ from contextlib import AsyncExitStack, suppress
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 
 from mien.commands.bar import bar_if_slow
+from mien.commands.words import chinese
 from mien.config import Settings
 from mien.server.access import is_loopback
 from mien.server.app import create_app
@@ -94,7 +96,9 @@ async def _serve_with(
         )
     )
     running = asyncio.create_task(server.serve([listener]), name="uvicorn")
-    announcing = asyncio.create_task(_announce(server, address, open_page), name="announce")
+    announcing = asyncio.create_task(
+        _announce(server, services, address, open_page), name="announce"
+    )
     try:
         await running
     except SystemExit:
@@ -106,7 +110,9 @@ async def _serve_with(
             await announcing
 
 
-async def _announce(server: uvicorn.Server, address: str, open_page: bool) -> None:
+async def _announce(
+    server: uvicorn.Server, services: Services, address: str, open_page: bool
+) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
         await asyncio.sleep(0.02)
     # What is alive now stays; not scanning it again keeps collections short (a full one over
@@ -116,6 +122,10 @@ async def _announce(server: uvicorn.Server, address: str, open_page: bool) -> No
     console.print(f"[bold green]mien is ready[/]  →  [bold]{address}[/]   (Ctrl-C ends it)")
     if open_page and _has_screen():
         await asyncio.to_thread(webbrowser.open, address)
+    await services.warming
+    for name, error in services.voice.failures().items():
+        why = f"声音 {name} 暂时无法使用：{error.zh}" if chinese() else f"voice {name}: {error}"
+        console.print(f"[yellow]{escape(why)}[/]", soft_wrap=True)
 
 
 def _has_screen() -> bool:

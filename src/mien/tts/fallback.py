@@ -68,9 +68,9 @@ class FallbackVoice:
     def sample_rate(self) -> int:
         return self.members[0].voice.sample_rate
 
-    def why_not(self, name: str) -> VoiceError | None:
-        """Why this voice is passed over; None while it is not."""
-        return next((m.breaker.error for m in self.members if m.voice.name == name), None)
+    def failures(self) -> dict[str, VoiceError]:
+        """The voices that are passed over, by name, and why."""
+        return {m.voice.name: m.breaker.error for m in self.members if m.breaker.error is not None}
 
     async def speak(self, runs: Sequence[Run]) -> AsyncGenerator[VoiceChunk, None]:
         """See ``Voice.speak``. Raises only what no voice can say, naming each."""

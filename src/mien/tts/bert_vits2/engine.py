@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLOSE_SEC = 5.0
-LONGEST_LEAD = 2 * FIRST
-"""Frames of silence; with more than that something is odd, and waiting helps nobody."""
+LEAD_STEP, LONGEST_LEAD = 8, 48
+"""Frames of silence that come with the first piece: a multiple, for a length that was never decoded
+before costs OpenVINO and PyTorch 0.1 s more; and at most, for more than that helps nobody."""
 NO_SOUND: Pcm = np.zeros(0, np.int16)
 
 _Item = TypeVar("_Item")
@@ -170,8 +172,7 @@ class Engine:
                 self._end(job, _failure(result))
                 continue
             job.latents = result
-            silent = int(result.durations[: job.lead].sum()) if pace.lead else 0
-            lead = min(silent, LONGEST_LEAD)
+            lead = _lead(result.durations[: job.lead].sum()) if pace.lead else 0
             job.pieces.extend(plan(result.z.shape[1], pace.first, pace.largest, lead=lead))
             if not job.pieces:
                 self._end(job, Sound(0, NO_SOUND, result.durations, last=True))
@@ -203,6 +204,10 @@ class Engine:
         with self._changed:
             self._batcher.drop(job)
         job.tell(answer)
+
+
+def _lead(silence: int) -> int:
+    return min(ceil(silence / LEAD_STEP) * LEAD_STEP, LONGEST_LEAD)
 
 
 def _each(

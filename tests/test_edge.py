@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
@@ -183,6 +184,14 @@ async def test_server_down(voice: EdgeVoice, monkeypatch: pytest.MonkeyPatch) ->
     assert told.value.retryable
     with pytest.raises(VoiceError, match="cannot reach"):
         await voice.check()
+
+
+async def test_not_installed(voice: EdgeVoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "edge_tts", None)
+    monkeypatch.delitem(sys.modules, "edge_tts.communicate")
+    with pytest.raises(VoiceError, match=r"pip install 'mien\[edge\]'") as told:
+        await voice.check()
+    assert not told.value.retryable
 
 
 async def test_check(server: EdgeServer, voice: EdgeVoice) -> None:

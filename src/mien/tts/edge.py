@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from importlib import import_module
 from typing import Any
 from urllib.request import getproxies
 
@@ -227,15 +228,14 @@ class _Sound:
 
 def _library() -> Any:
     try:
-        import edge_tts
-        import edge_tts.communicate
+        import_module("edge_tts.communicate")
+        return import_module("edge_tts")
     except ImportError as error:
         raise VoiceError(
             "edge-tts is not installed: pip install 'mien[edge]'",
             retryable=False,
             zh="没有安装 edge-tts：pip install 'mien[edge]'",
         ) from error
-    return edge_tts
 
 
 def _problem(error: Exception, library: Any) -> VoiceError:

@@ -227,7 +227,8 @@ class Host:
             async with asyncio.timeout(_HUSH_SEC):
                 await self._hushed.wait()
         except TimeoutError:
-            self.fail(VoiceError(f"{self._name} does not stop", retryable=True))
+            why = f"{self._name} does not stop"
+            self.fail(VoiceError(why, retryable=True, zh=f"{self._name} 停不下来"))
 
     def fail(self, why: VoiceError) -> None:
         """Nothing more can be expected of it; a clause under way ends with this."""

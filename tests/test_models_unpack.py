@@ -53,7 +53,8 @@ def refused(tmp_path: Path, data: bytes, limits: Limits | None = None) -> str:
         unpack(archive, place / "model", limits)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [archive]
     assert not list(place.iterdir())
-    return str(caught.value)
+    assert caught.value.zh and caught.value.zh != caught.value.en
+    return caught.value.en
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,9 +13,10 @@ from mien.commands.models_list import list_
 from mien.commands.models_optimize import optimize
 from mien.commands.models_prune import prune
 from mien.commands.models_pull import pull
-from mien.commands.words import refused
+from mien.commands.words import chinese, refused
 
 if TYPE_CHECKING:
+    from mien.models.errors import ModelError
     from mien.models.store import Installed
 
 errors = Console(stderr=True, highlight=False)
@@ -75,17 +76,26 @@ def _sound(name: str, here: Installed | None) -> bool:
     from mien.models.verify import verify
 
     if here is None:
-        print(f"✗ {missing(model(name)).en}")
+        print(f"✗ {_words(missing(model(name)))}")
         return False
     with progress_bar(errors) as progress:
         bar = progress.add_task(name, total=1.0)
         wrong = verify(here, lambda share: progress.update(bar, completed=share))
     if wrong is not None:
-        print(f"✗ {name}: {wrong}. Fetch it again: mien models pull {name} --again")
+        print(f"✗ {_words(wrong)}")
         return False
-    known = all(file.known for file in here.files)
-    print(f"✓ {name}: " + ("as published" if known else "as it came (no published SHA-256)"))
+    if all(file.known for file in here.files):
+        said = "与发布的一致" if chinese() else "as published"
+    else:
+        said = (
+            "与获取时一致（无公开的 SHA-256）" if chinese() else "as it came (no published SHA-256)"
+        )
+    print(f"✓ {name}: {said}")
     return True
+
+
+def _words(error: ModelError) -> str:
+    return error.zh if chinese() else error.en
 
 
 models_app.command()(prune)

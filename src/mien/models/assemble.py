@@ -94,8 +94,8 @@ def _unpacked(wanted: Model, one: Arrived, place: Path, tell: OnUnpacked) -> tup
     try:
         found = unpack(one.path, place, on_share=lambda share: tell(one.file, share))
     except ArchiveError as error:
-        said = f"{one.file.name}: {error}"
-        raise wrong_file(wanted, said, said) from error
+        name = one.file.name
+        raise wrong_file(wanted, f"{name}: {error.en}", f"{name}：{error.zh}") from error
     return tuple(
         replace(archive, name=file.name, size=file.size, sha256=file.sha256, archive=one.file.name)
         for file in found

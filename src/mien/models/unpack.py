@@ -48,7 +48,14 @@ OnBytes = Callable[[int], None]
 
 
 class ArchiveError(ValueError):
-    """The archive is damaged, or has something in it that does not belong into a model."""
+    """The archive is damaged, or has something in it that does not belong into a model.
+
+    en, zh: what is wrong, as the rest of a sentence.
+    """
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +147,8 @@ def _unpack_into(folder: Path, archive: Path, limits: Limits, tell: OnShare) -> 
             if wanted > left:
                 raise ArchiveError(
                     f"it unpacks to more than {most / 1e6:.0f} MB, which no honest archive of its "
-                    "size does"
+                    "size does",
+                    f"解压后超过 {most / 1e6:.0f} MB，与其大小不相称",
                 )
 
         def on_bytes(written: int) -> None:
@@ -152,7 +160,9 @@ def _unpack_into(folder: Path, archive: Path, limits: Limits, tell: OnShare) -> 
         for member in members:
             count += 1
             if count > limits.files:
-                raise ArchiveError(f"it has more than {limits.files} files")
+                raise ArchiveError(
+                    f"it has more than {limits.files} files", f"文件数超过 {limits.files}"
+                )
             path = _checked(member, tree)
             if path is None:
                 continue
@@ -166,7 +176,7 @@ def _unpack_into(folder: Path, archive: Path, limits: Limits, tell: OnShare) -> 
                 size, sha256 = member.copy(file, on_bytes)
             files.append(Unpacked(str(path), size, sha256))
     if not files:
-        raise ArchiveError("it has no files in it")
+        raise ArchiveError("it has no files in it", "其中没有文件")
     tell(1.0)
     return files
 
@@ -179,7 +189,10 @@ def _checked(member: _Member, tree: Tree) -> PurePosixPath | None:
         path = safe_path(member.raw.rstrip("/") if member.is_folder else member.raw)
         tree.folder(path) if member.is_folder else tree.file(path)
     except ValueError as error:
-        raise ArchiveError(f"the name {member.raw[:80]!r} in it cannot be used: {error}") from None
+        name = repr(member.raw[:80])
+        raise ArchiveError(
+            f"the name {name} in it cannot be used: {error}", f"其中的文件名 {name} 不可用：{error}"
+        ) from None
     return path
 
 
@@ -208,7 +221,10 @@ def _opened(archive: Path) -> Iterator[tuple[Iterator[_Member], Callable[[], flo
             elif start == b"PK\x03\x04":
                 members = _zip_members(raw)
             else:
-                raise ArchiveError("it is neither a tar.gz, a tar.bz2 nor a zip")
+                raise ArchiveError(
+                    "it is neither a tar.gz, a tar.bz2 nor a zip",
+                    "不是 tar.gz、tar.bz2 或 zip 文件",
+                )
             yield members, lambda: min(1.0, raw.tell() / total)
         except ArchiveError:
             raise
@@ -216,10 +232,12 @@ def _opened(archive: Path) -> Iterator[tuple[Iterator[_Member], Callable[[], flo
             # Decompressors report damage as an OSError without a number, or seek to nowhere.
             if error.errno not in (None, errno.EINVAL):
                 raise
-            raise ArchiveError(f"it is damaged: {error}") from error
+            raise ArchiveError(f"it is damaged: {error}", f"文件已损坏：{error}") from error
         except DAMAGE as error:
             said = str(error) or type(error).__name__
-            raise ArchiveError(f"it is damaged or ends too early: {said}") from error
+            raise ArchiveError(
+                f"it is damaged or ends too early: {said}", f"文件已损坏或不完整：{said}"
+            ) from error
 
 
 class _Metered:
@@ -236,7 +254,7 @@ class _Metered:
         data = self._stream.read(count)
         self._left -= len(data)
         if self._left < 0:
-            raise ArchiveError("its headers are larger than any honest archive's")
+            raise _headers()
         return data
 
 
@@ -250,7 +268,7 @@ class _TarMember:
             tarfile.data_filter(self._info, ".")
         source = self._tar.extractfile(self._info)
         if source is None:
-            raise ArchiveError(f"{self.raw[:80]!r} in it is no file")
+            raise _odd(self.raw)
         return _copy(source, target, on_bytes, self.size)
 
 
@@ -259,8 +277,7 @@ def _tar_members(metered: _Metered) -> Iterator[_Member]:
         while (info := tar.next()) is not None:
             plain = info.isreg() and not info.issparse() and info.size >= 0
             if not (plain or (info.isdir() and info.size == 0)):
-                what = "a link" if info.issym() or info.islnk() else "something else"
-                raise ArchiveError(f"{info.name[:80]!r} in it is {what}, not a plain file")
+                raise _odd(info.name)
             metered.allow(info.size + HEADER_BYTES)
             yield _TarMember(tar, info)
             metered.allow(HEADER_BYTES)
@@ -281,17 +298,20 @@ class _ZipMember:
 
 def _zip_members(raw: IO[bytes]) -> Iterator[_Member]:
     if folder_bytes(raw) > HEADER_BYTES * 8:
-        raise ArchiveError("its headers are larger than any honest archive's")
+        raise _headers()
     raw.seek(0)
     with zipfile.ZipFile(raw) as archive:
         for info in archive.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise ArchiveError(f"{info.filename[:80]!r} in it is a link, not a plain file")
+                raise _odd(info.filename)
             if info.flag_bits & 1:
-                raise ArchiveError("it needs a password")
+                raise ArchiveError("it needs a password", "需要密码")
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ArchiveError(f"it is packed in an unusual way ({info.compress_type})")
+                how = info.compress_type
+                raise ArchiveError(
+                    f"it is packed in an unusual way ({how})", f"压缩方式不受支持（{how}）"
+                )
             yield _ZipMember(archive, info)
 
 
@@ -304,5 +324,20 @@ def _copy(source: IO[bytes], target: IO[bytes], on_bytes: OnBytes, size: int) ->
         target.write(chunk)
         digest.update(chunk)
     if done != size:
-        raise ArchiveError(f"a file in it has {done} bytes instead of {size}")
+        raise ArchiveError(
+            f"a file in it has {done} bytes instead of {size}",
+            f"其中一个文件为 {done} 字节，应为 {size} 字节",
+        )
     return done, digest.hexdigest()
+
+
+def _headers() -> ArchiveError:
+    return ArchiveError("its headers are larger than any honest archive's", "文件头大得异常")
+
+
+def _odd(name: str) -> ArchiveError:
+    said = repr(name[:80])
+    return ArchiveError(
+        f"{said} in it is a link or something else, not a plain file",
+        f"其中的 {said} 是链接或其他内容，不是普通文件",
+    )

@@ -70,6 +70,8 @@ def said(prepared: Prepared) -> str:
         ("Qwen is here", "Chwen is here"),
         ("Qwen在这里", "Qwen在这里"),
         ("**重庆**", "虫庆"),
+        ("MİEN", "MİEN"),  # a letter of its own
+        ("ＭＩＥＮ", "ＭＩＥＮ"),
     ],
 )
 def test_what_is_read(lexicon: Lexicon, written: str, spoken: str) -> None:
@@ -135,7 +137,9 @@ async def test_captions_show_what_was_written(lexicon: Lexicon, espeak: EspeakVo
 
 
 @settings(deadline=None)
-@given(st.text(alphabet="重庆AIaimen GPT-4o.mienC++，。'é1", max_size=30))
+@given(
+    st.text(alphabet="重庆AIaimenİıſK GPT-4o.mienC++，。'é1", max_size=30) | st.text(max_size=30)
+)
 def test_no_text_loses_its_place(text: str) -> None:
     words = {"重庆": "chong2 qing4", "AI": "A I", "mien": "meen", "C++": "see plus plus", "é": "e"}
     prepared = prepare(text, "zh", Lexicon({None: words}))

@@ -76,12 +76,13 @@ class _Words:
         return SpannedText.join([*parts, text.cut(at, len(text.text))])
 
     def _reading(self, written: str) -> str:
-        reading = self._readings[_normal(written)]
+        # To a pattern that ignores case "İ" is an "i" too, which it is not to ``lower``.
+        reading = self._readings.get(_normal(written), written)
         return characters(reading, written) if is_pinyin(reading) else reading
 
 
 def _normal(word: str) -> str:
-    return " ".join(word.casefold().split())
+    return " ".join(word.lower().split())
 
 
 def _pattern(word: str) -> str:

@@ -14,12 +14,13 @@ _SAFETENSORS_KINDS = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "bf2"}
 
 
 @contextmanager
-def open_archive(path: Path) -> Iterator[Mapping[str, StoredTensor]]:
+def open_archive(path: Path, max_bytes: int = MAX_BYTES) -> Iterator[Mapping[str, StoredTensor]]:
     """The tensors in a file by name; their numbers can be read inside the context.
 
+    max_bytes: of the file; a larger one is none of what the caller knows.
     Raises CheckpointError, whose message ("it is …") is about the file.
     """
-    size, head = _looked_at(path)
+    size, head = _looked_at(path, max_bytes)
     if head.startswith(b"PK\x03\x04"):
         opened = zip_tensors(path)
     elif head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
@@ -32,7 +33,7 @@ def open_archive(path: Path) -> Iterator[Mapping[str, StoredTensor]]:
         yield tensors
 
 
-def _looked_at(path: Path) -> tuple[int, bytes]:
+def _looked_at(path: Path, max_bytes: int) -> tuple[int, bytes]:
     """Size and first bytes."""
     try:
         if not path.is_file():
@@ -44,7 +45,7 @@ def _looked_at(path: Path) -> tuple[int, bytes]:
         raise CheckpointError(f"it cannot be read ({error.strerror})") from error
     if not size:
         raise CheckpointError("it is empty (0 bytes); get it again")
-    if size > MAX_BYTES:
+    if size > max_bytes:
         raise CheckpointError(
             f"it has {size / 1e9:.1f} GB; no checkpoint that is known here is so large"
         )

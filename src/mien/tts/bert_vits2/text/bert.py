@@ -29,6 +29,7 @@ from mien.weights.archive import open_archive
 Features = NDArray[np.float32]
 
 _UNUSED_LAYERS = 2
+_MAX_BYTES = 8 << 30  # the largest, Erlangshen-MegatronBert-1.3B, has 5 GB
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZERS = ("vocab.txt", "spm.model", "spiece.model")
 _KEY = re.compile(r"(?:embeddings|encoder(?:\.layer\.(?P<layer>\d+))?)\..+")
@@ -50,9 +51,9 @@ class BertMissing(VoiceError):
 
 
 class Bert:
-    """One BERT. Thread-safe; the first ``features`` loads it, about 3 s and 1.2 GB for a large one.
+    """One BERT. Thread-safe; the first ``features`` loads it: seconds and 1.2 GB for a large one.
 
-    A text of 30 characters takes about 0.3 s of one CPU core, 10 ms of a GPU.
+    30 tokens take a large one about 0.2 s of one CPU core.
     """
 
     def __init__(self, name: str, folder: Path | None, device: str = "cpu") -> None:
@@ -145,8 +146,9 @@ class _Runner(Protocol):
 
 
 def _runner(network: Network, tensors: Iterable[tuple[str, Features]], device: str) -> _Runner:
-    """PyTorch where it is, else ONNX Runtime, which mien has anyway."""
-    if importlib.util.find_spec("torch") is not None:
+    """PyTorch on a GPU. ONNX Runtime on a CPU: there it takes half the time, and no PyTorch."""
+    has = importlib.util.find_spec
+    if has("torch") is not None and (device != "cpu" or has("onnx") is None):
         from mien.tts.bert_vits2.text.bert_torch import TorchBert
 
         return TorchBert(network, tensors, device)
@@ -158,7 +160,7 @@ def _runner(network: Network, tensors: Iterable[tuple[str, Features]], device: s
 
 def _read(weights: Path, layers: int) -> Iterator[tuple[str, Features]]:
     """The tensors that are needed, by their names without the head's prefix."""
-    with open_archive(weights) as tensors:
+    with open_archive(weights, _MAX_BYTES) as tensors:
         for key, tensor in tensors.items():
             match = _KEY.search(key)
             if match is None or int(match["layer"] or 0) >= layers or "position_ids" in key:

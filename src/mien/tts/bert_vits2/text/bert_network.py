@@ -82,8 +82,12 @@ class Bert:
         """What ``__call__`` takes for these tokens: int64[n] ids and at."""
         return {"ids": np.array(ids, np.int64), "at": np.arange(len(ids))}
 
+    def constants(self, ops: Ops) -> dict[str, Value]:
+        """What ``__call__`` takes besides, the same for every text."""
+        return {}
+
     def __call__(self, ops: Ops, inputs: Mapping[str, Value]) -> Value:
-        """float[n, width]."""
+        """float[n, width]. inputs: those of ``inputs`` and ``constants``."""
         hidden = self._embedded(ops, inputs)
         for number in range(self._layers):
             layer = f"encoder.layer.{number}"
@@ -147,7 +151,8 @@ class Deberta(Bert):
         self._eps = float(config.get("layer_norm_eps", 1e-7))
         self._shared = bool(config.get("share_att_key", False))
         kinds = config.get("pos_att_type") or ()
-        self._kinds = set(kinds.split("|") if isinstance(kinds, str) else kinds)
+        self._kinds = set(kinds.split("|") if isinstance(kinds, str) else kinds) & {"c2p", "p2c"}
+        self._parts = 1 + len(self._kinds)
         farthest = int(config.get("max_relative_positions", -1))
         self._farthest = farthest if farthest > 0 else self.longest
         self._buckets = int(config.get("position_buckets", -1))
@@ -162,30 +167,38 @@ class Deberta(Bert):
         rows = (apart + self._span).clip(0, 2 * self._span - 1)
         return found | {"rows": np.repeat(rows[None], self._heads, axis=0)}
 
-    def __call__(self, ops: Ops, inputs: Mapping[str, Value]) -> Value:
+    def constants(self, ops: Ops) -> dict[str, Value]:
+        """How each layer sees the relative positions: a third of all the work, done once."""
         relative = ops.head("encoder.rel_embeddings.weight", 2 * self._span)
         if "layer_norm" in str(self._config.get("norm_rel_ebd", "none")).lower():
             relative = ops.norm("encoder.LayerNorm", relative, self._eps)
-        return super().__call__(ops, {**inputs, "relative": relative})
+        found = {}
+        for number in range(self._layers):
+            name = f"encoder.layer.{number}.attention.self"
+            for kind, shared in (("c2p", "key"), ("p2c", "query")):
+                if kind not in self._kinds:
+                    continue
+                part = shared if self._shared else f"pos_{shared}"
+                places = ops.heads(ops.linear(f"{name}.{part}_proj", relative), self._heads)
+                if kind == "p2c":
+                    places = ops.scale(places, self._scale(self._parts))
+                found[f"{name}.{kind}"] = ops.swapped(places)
+        return found
 
     def _attended(self, ops: Ops, layer: str, x: Value, inputs: Mapping[str, Value]) -> Value:
         name, rows = f"{layer}.attention.self", inputs["rows"]
-
-        def heads(part: str, of: Value) -> Value:
-            return ops.heads(ops.linear(f"{name}.{part}_proj", of), self._heads)
-
-        query, key, value = (heads(part, x) for part in ("query", "key", "value"))
-        scale = self._scale(1 + len(self._kinds & {"c2p", "p2c"}))
-        query = ops.scale(query, scale)
+        query, key, value = (
+            ops.heads(ops.linear(f"{name}.{part}_proj", x), self._heads)
+            for part in ("query", "key", "value")
+        )
+        query = ops.scale(query, self._scale(self._parts))
         scores = ops.matmul(query, ops.swapped(key))
         if "c2p" in self._kinds:
-            places = heads("key" if self._shared else "pos_key", inputs["relative"])
-            scores = ops.add(scores, ops.pick(ops.matmul(query, ops.swapped(places)), rows))
+            seen = ops.pick(ops.matmul(query, inputs[f"{name}.c2p"]), rows)
+            scores = ops.add(scores, seen)
         if "p2c" in self._kinds:
-            places = heads("query" if self._shared else "pos_query", inputs["relative"])
-            places = ops.scale(places, scale)
             # Row j is about key j, so the distance i - j to query i is in column j of ``rows``.
-            seen = ops.pick(ops.matmul(key, ops.swapped(places)), ops.swapped(rows))
+            seen = ops.pick(ops.matmul(key, inputs[f"{name}.p2c"]), ops.swapped(rows))
             scores = ops.add(scores, ops.swapped(seen))
         return self._mixed(ops, layer, scores, value)
 

@@ -53,7 +53,7 @@ class OnnxBert:
 def _graph(network: Bert, arrays: dict[str, Array]) -> onnx.ModelProto:
     ops = _Notes(arrays)
     inputs = {name: name for name in network.inputs([0])}
-    output = network(ops, inputs)
+    output = network(ops, inputs | network.constants(ops))
     rank = {"ids": ["n"], "at": ["n"], "rows": [None, "n", "n"]}
     graph = helper.make_graph(
         ops.nodes,

@@ -22,6 +22,8 @@ class TorchBert:
         dtype = torch.float16 if device.startswith("cuda") else torch.float32
         self._tensors = {k: torch.from_numpy(v).to(device, dtype) for k, v in tensors}
         self._network, self._device = network, device
+        with torch.inference_mode():
+            self._constants = network.constants(self)
 
     def run(self, ids: list[int]) -> Array:
         """float32[n, width]. Raises KeyError when a tensor is missing, RuntimeError when wrong."""
@@ -30,7 +32,7 @@ class TorchBert:
                 name: torch.from_numpy(array).to(self._device)
                 for name, array in self._network.inputs(ids).items()
             }
-            rows: Array = self._network(self, inputs).float().cpu().numpy()
+            rows: Array = self._network(self, inputs | self._constants).float().cpu().numpy()
         return rows
 
     # Ops of bert_network.py

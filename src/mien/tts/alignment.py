@@ -160,7 +160,7 @@ class ClauseAlignment:
         for word in self._aligner.take_words():
             place = self._places[word.number] if self._places else None
             if place is not None:
-                found.append(SpokenWord(*place, word.start - now, min(word.end - now, 0.0)))
+                found.append(SpokenWord(*place, word.start - now, word.end - now))
         return tuple(found)
 
     def finish(self, complete: bool = True) -> tuple[Phone, ...]:

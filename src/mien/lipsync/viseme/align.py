@@ -36,6 +36,7 @@ _UNFINISHED = 40.0
 # belong together measure 0.5 to 0.9, those of different sentences 0.1 to 0.3.
 _TRUST, _TRUST_FRAMES = 0.3, 60
 _UNTRIED_FRAMES = 12  # too few to judge by
+_SOUND_SEC = 0.08  # a sound of unhurried speech, on average
 
 _IMPOSSIBLE = np.float32(-1e9)
 
@@ -74,7 +75,7 @@ _FITS = _likely_heard_as()
 class HeardWord:
     """``words[number]`` of an :class:`Aligner`, in seconds from the first frame.
 
-    ``end`` is as far as it was heard when it was found.
+    ``end`` is a guess where the word was not over when it was found.
     """
 
     number: int
@@ -206,10 +207,17 @@ class Aligner:
             frames = np.flatnonzero(at == number)
             self._told_words = number + 1
             if len(frames) and trusted[frames[0]]:
-                first, last = begin + int(frames[0]), begin + int(frames[-1]) + 1
-                self._new_words.append(
-                    HeardWord(self._words[number], first * FRAME_SEC, last * FRAME_SEC)
-                )
+                start = (begin + int(frames[0])) * FRAME_SEC
+                end = (begin + int(frames[-1]) + 1) * FRAME_SEC
+                if frames[-1] == len(path) - 1:  # it is not over
+                    end = max(end, start + self._usual_sec(number))
+                self._new_words.append(HeardWord(self._words[number], start, end))
+
+    def _usual_sec(self, number: int) -> float:
+        """How long the word may take that begins at ``_begins[number]``."""
+        begin = self._begins[number]
+        last = len(self._sound) if number + 1 == len(self._begins) else self._begins[number + 1]
+        return _SOUND_SEC * len(set(self._instance[begin : last - 1].tolist()))
 
     def _phones(
         self, path: Sequence[int], begin: int, trusted: NDArray[np.bool_]

@@ -14,6 +14,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     TTSAudioRawFrame,
 )
+from pipecat.pipeline.pipeline import Pipeline
 from pipecat.tests.utils import run_test
 from pipecat.utils.text.base_text_aggregator import TextType
 
@@ -28,11 +29,12 @@ from mien.media.tick import Event, Tick
 from mien.performer import Performer
 from mien.services import Services, open_services
 from mien.stage import Stage, TurnFrame
-from mien.tts.alignment import ForcedAlignment
+from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.clauses import ClauseFrame, GestureFrame
 from mien.tts.espeak import EspeakVoice
-from mien.tts.service import SpeechFrame
+from mien.tts.service import SpeechFrame, VoiceService
 from mien.tts.voice import Run
+from test_alignment import Mute
 
 
 def sound(seconds: float, rate: int = 24_000, channels: int = 1) -> bytes:
@@ -283,3 +285,32 @@ async def test_the_phones_of_a_foreign_voice_are_found_by_listening() -> None:
     assert len(by_text) > 0.8 * len(speaking)
     told = {p.symbol for request in by_text for p in request.phones or ()}
     assert {"m", "b", "i"} <= told
+
+
+async def test_captions_of_a_voice_that_tells_no_words_follow_what_is_heard() -> None:
+    text = "My baby brother bought a big map of Berlin."
+    voice = AlignedVoice(Mute(), ForcedAlignment())
+    try:
+        async with staged() as (performer, events):
+            pipeline = Pipeline(
+                [VoiceService(voice, "en"), Stage(performer, lambda stage: None, None, "en")]
+            )
+            frames = [
+                TurnFrame(1, 0),
+                ClauseFrame(text, TextType.SENTENCE, gestures=((len("My baby "), "nod"),)),
+                LLMFullResponseEndFrame(),
+            ]
+            await run_test(pipeline, frames_to_send=frames)
+            ticks = await play(performer, 90)
+    finally:
+        await voice.aclose()
+    words = [
+        (text[int(str(e.data["begin"])) : int(str(e.data["stop"]))], e)
+        for e in events
+        if e.name == "word"
+    ]
+    assert " ".join(word for word, _ in words) == text
+    names = [event.data.get("name", event.name) for event in events]
+    assert names.index("nod") == 1 + 2, "with its word, behind the clause and two others"
+    told = [n for n, tick in enumerate(ticks) for event in tick.events if event.name == "word"]
+    assert told == sorted(told) and told[-1] - told[0] > 30, "while it is said, not at once"

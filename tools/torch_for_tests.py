@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 WANTED = "torch==2.13.0"
+COMPARED_WITH = "transformers==5.23.0"  # BERT features
 CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
@@ -28,7 +29,7 @@ def main() -> None:
         )
         return
     print(f"installing PyTorch {offered['version']} for the tests")
-    subprocess.run([*PIP, "--constraint", "requirements.lock", WANTED], check=False)
+    subprocess.run([*PIP, "--constraint", "requirements.lock", WANTED, COMPARED_WITH], check=False)
 
 
 def _offered() -> dict[str, Any] | None:

@@ -245,8 +245,9 @@ class Conversation:
         turn = self._turn
         if turn is not None and turn.sound_due:
             turn.sound_due = False
-            if self.performer.first_mouth_at is not None:
-                turn.trace.stamp("first_mouth", self.performer.first_mouth_at)
+            mouth_at = self.performer.first_mouth_at
+            if mouth_at is not None and mouth_at >= turn.trace.start:  # else of an earlier turn
+                turn.trace.stamp("first_mouth", mouth_at)
             turn.trace.stamp("first_packet")
             self._publish("latency", turn, stages=turn.trace.milliseconds())
             self.on_trace(turn.trace)

@@ -63,6 +63,7 @@ class VoiceChunk:
         by listening come in later, mostly empty chunks at negative times, and replace what was
         told before of the time from the first of them on.
     words: those that begin within this chunk, timed likewise; empty when the voice gives none.
+        A service that tells them after their sound makes their times negative.
     by: the name of the voice that said it, where several take turns (see ``FallbackVoice``).
     """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 
 import numpy as np
@@ -309,3 +311,20 @@ def test_whatever_is_written_becomes_symbols_that_exist() -> None:
             if phone:
                 assert ID_OF[phone] == found.ids[i]
                 ipa(phone, found.spoken[i])
+
+
+@pytest.mark.parametrize("package", ["rjieba", "pypinyin"])
+def test_a_missing_package_is_named_with_the_extra(package: str) -> None:
+    code = (
+        "import sys\n"
+        f"sys.modules[{package!r}] = None\n"
+        "from mien.tts.bert_vits2.text import analyse, scheme_of\n"
+        "from mien.tts.voice import Run, VoiceError\n"
+        "try:\n"
+        "    analyse([Run('zh', '好')], scheme_of('2.0'))\n"
+        "except VoiceError as error:\n"
+        "    print(error, error.zh, error.retryable)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    said = f"needs the package {package}: pip install 'mien[bert-vits2]'"
+    assert said in done.stdout and done.stdout.strip().endswith("False")

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs the extra bert-vits2")
+pytest.importorskip("onnx", reason="needs the extra bert-vits2")
 pytest.importorskip("rjieba", reason="needs the extra bert-vits2")
 pytest.importorskip("sentencepiece", reason="needs the extra bert-vits2")
 pytest.importorskip("safetensors", reason="writes safetensors")
 
-import torch
 
 from bert_folders import LAYERS, WIDTH, character_bert, config, piece_bert, weights
 from mien.tts.bert_vits2.text import Berts, Phonemes, analyse, bert_names, scheme_of
@@ -45,7 +44,8 @@ def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _hidden(described: dict[str, Any], ids: list[int]) -> np.ndarray[Any, Any]:
     """Hidden state -3 of the same weights in Hugging Face's implementation."""
-    transformers = pytest.importorskip("transformers", reason="compares with Hugging Face's")
+    torch = pytest.importorskip("torch", reason="compares with Hugging Face's implementation")
+    transformers = pytest.importorskip("transformers", reason="compares with it")
     cases = {
         "bert": (transformers.BertConfig, transformers.BertModel),
         "megatron-bert": (transformers.MegatronBertConfig, transformers.MegatronBertModel),
@@ -131,6 +131,7 @@ def test_features_are_as_recorded(tmp_path: Path, kind: str) -> None:
 
 
 def test_a_pickled_bert_gives_the_same(tmp_path: Path, folder: Path) -> None:
+    torch = pytest.importorskip("torch", reason="writes a file as PyTorch does")
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     (tmp_path / "model.safetensors").unlink()
     state = {k: torch.from_numpy(v) for k, v in weights(config("bert")).items()}
@@ -141,6 +142,8 @@ def test_a_pickled_bert_gives_the_same(tmp_path: Path, folder: Path) -> None:
 
 
 def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path, folder: Path) -> None:
+    torch = pytest.importorskip("torch", reason="writes a file as PyTorch does")
+
     class Hostile:
         def __reduce__(self) -> tuple[Any, ...]:
             return Path.touch, (tmp_path / "was-here",)
@@ -303,8 +306,8 @@ def test_the_names_of_the_berts() -> None:
 
 
 @pytest.mark.parametrize("kind", ["bert", "megatron-bert", "deberta-v2"])
-def test_onnx_runtime_computes_the_same(kind: str) -> None:
-    pytest.importorskip("onnx", reason="needs the extra bert-vits2")
+def test_pytorch_computes_the_same_as_onnx_runtime(kind: str) -> None:
+    pytest.importorskip("torch", reason="compares with PyTorch")
     from mien.tts.bert_vits2.text.bert_network import NETWORKS
     from mien.tts.bert_vits2.text.bert_onnx import OnnxBert
     from mien.tts.bert_vits2.text.bert_torch import TorchBert
@@ -322,13 +325,15 @@ def test_onnx_runtime_computes_the_same(kind: str) -> None:
         OnnxBert(network, wrong.items()).run([2, 3])
 
 
-def test_without_pytorch_onnx_runtime_is_used(folder: Path) -> None:
-    pytest.importorskip("onnx", reason="needs the extra bert-vits2")
+@pytest.mark.parametrize("lost", ["torch", "onnx"])
+def test_one_of_pytorch_and_onnx_is_enough(folder: Path, lost: str) -> None:
+    if lost == "onnx":
+        pytest.importorskip("torch", reason="does without onnx")
     text = analyse([ZH], SCHEME).texts[0]
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "sys.modules['torch'] = None\n"
+        f"sys.modules[{lost!r}] = None\n"
         "from mien.tts.bert_vits2.text import analyse, scheme_of\n"
         "from mien.tts.bert_vits2.text.bert import Bert\n"
         "from mien.tts.voice import Run\n"

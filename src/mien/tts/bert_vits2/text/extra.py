@@ -16,8 +16,9 @@ def needs(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
+        name = package.partition(".")[0]
         raise VoiceError(
-            f"Bert-VITS2 needs the package {package}: pip install 'mien[bert-vits2]'",
+            f"Bert-VITS2 needs the package {name}: pip install 'mien[bert-vits2]'",
             retryable=False,
-            zh=f"Bert-VITS2 需要 {package} 包：pip install 'mien[bert-vits2]'",
+            zh=f"Bert-VITS2 需要 {name} 包：pip install 'mien[bert-vits2]'",
         ) from error

@@ -43,8 +43,10 @@ def prune(
 
     try:
         found = leftovers(_named())
-    except (ModelError, ConfigError) as error:
+    except ModelError as error:
         raise refused(error) from None
+    except ConfigError as error:
+        raise refused(str(error)) from None
     if as_json:
         entries = [{"path": str(one.path), "size": one.size, "why": one.en} for one in found]
         print(json.dumps(entries, ensure_ascii=False, indent=2))

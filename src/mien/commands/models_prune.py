@@ -25,11 +25,12 @@ def prune(
         bool, typer.Option("--json", help="Print JSON only, for scripts. 仅输出 JSON")
     ] = False,
 ) -> None:
-    """Delete what is not needed any more: half fetched, strange, or made of models that are gone.
+    """Delete what is not needed any more, said with its size first. 清理不再需要的文件。
 
-    清理不再需要的文件：未下载完成的、不属于任何模型的，以及由已删除模型生成的缓存。
-    Models that work stay, and so does what a running pull fetches or the mien.toml
-    here names. Everything is listed with its size before you are asked.
+    That is what was half fetched, what belongs to no model, and caches made of
+    models that are gone. Models that work stay, and so does what a running pull
+    fetches or the mien.toml here names.
+    包括未下载完成的、不属于任何模型的，以及由已删除模型生成的缓存。
 
     [bold]Examples[/]
 

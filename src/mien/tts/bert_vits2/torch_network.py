@@ -224,10 +224,9 @@ def network_of(checkpoint: Checkpoint) -> Network:
     """The network with a voice's weights, ready to be run, on the CPU."""
     with torch.device("meta"):
         network = Network(checkpoint.variant)
+    wanted = network.state_dict().keys()  # each call walks through a thousand modules
     state = {
-        key: torch.from_numpy(value)
-        for key, value in checkpoint.state.items()
-        if key in network.state_dict()
+        key: torch.from_numpy(value) for key, value in checkpoint.state.items() if key in wanted
     }
     network.load_state_dict(state, assign=True)
     network.eval().requires_grad_(False)

@@ -158,6 +158,7 @@ TONES = """
 一九九八年，一点五米。 | yi1 jiu2 jiu3 ba1 nian2 , yi1 dian3 wu2 mi3 .
 下午一点三十分。 | xia4 wu3 yi4 dian3 san1 shi2 fen1 .
 一百一十一，一千零一。 | yi4 bai3 yi1 shi2 yi1 , yi4 qian1 ling2 yi1 .
+唯一一个，一加一，同一个。 | wei2 yi1 yi2 ge5 , yi1 jia1 yi1 , tong2 yi2 ge5 .
 看一看，一步一步。 | kan4 yi5 kan4 , yi2 bu4 yi2 bu4 .
 不是，不要，不好，不能，我不。 | bu2 shi4 , bu2 yao4 , bu4 hao3 , bu4 neng2 , wo3 bu4 .
 好不好，看不见，对不起。 | hao3 bu5 hao3 , kan4 bu5 jian4 , dui4 bu5 qi3 .

@@ -1,12 +1,15 @@
 """A BERT run by ONNX Runtime, for machines without PyTorch.
 
-The graph is made in memory and given the weights as they are read, so nothing is written to disk.
+The graph is given its weights in a temporary file, which ONNX Runtime maps: given them in memory,
+it keeps them two or three times (3.2 GB for a network of 1.2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,27 +25,28 @@ Array = NDArray[np.float32]
 
 _OPSET = 20  # the first that knows Gelu
 _IR = 9
+_WEIGHTS = "weights"
+_PAGE = 4096
 
 
 class OnnxBert:
     def __init__(self, network: Bert, tensors: Iterable[tuple[str, Array]]) -> None:
         """Raises KeyError when a tensor is missing, RuntimeError when one has the wrong shape."""
         self._network = network
-        arrays = dict(tensors)
-        model = _graph(network, arrays)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = usable_cores()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
-        names = [tensor.name for tensor in model.graph.initializer if tensor.external_data]
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(arrays[name]) for name in names]
-        options.add_external_initializers(names, values)
-        try:
-            self._session = onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its own exceptions derive from nothing else
-            raise RuntimeError(str(error)) from error
+        # Where a file that is mapped cannot be deleted, it stays until the system tidies up.
+        with TemporaryDirectory(prefix="mien-bert-", ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / "bert.onnx"
+            onnx.save_model(_graph(network, _written(path.with_name(_WEIGHTS), tensors)), path)
+            try:
+                self._session = onnxruntime.InferenceSession(
+                    path, options, providers=["CPUExecutionProvider"]
+                )
+            except Exception as error:  # its own exceptions derive from nothing else
+                raise RuntimeError(str(error)) from error
 
     def run(self, ids: list[int]) -> Array:
         """float32[n, width]."""
@@ -50,8 +54,24 @@ class OnnxBert:
         return np.asarray(rows, np.float32)
 
 
-def _graph(network: Bert, arrays: dict[str, Array]) -> onnx.ModelProto:
-    ops = _Notes(arrays)
+def _written(path: Path, tensors: Iterable[tuple[str, Array]]) -> dict[str, onnx.TensorProto]:
+    """The weights one after the other in a file, each at the begin of a page; where they lie."""
+    found = {}
+    with path.open("wb") as file:
+        for name, array in tensors:
+            file.seek(-(-file.tell() // _PAGE) * _PAGE)
+            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=array.shape)
+            tensor.data_location = TensorProto.EXTERNAL
+            place = {"location": path.name, "offset": file.tell(), "length": array.nbytes}
+            for key, value in place.items():
+                tensor.external_data.add(key=key, value=str(value))
+            file.write(np.ascontiguousarray(array).data)
+            found[name] = tensor
+    return found
+
+
+def _graph(network: Bert, weights: dict[str, onnx.TensorProto]) -> onnx.ModelProto:
+    ops = _Notes(weights)
     inputs = {name: name for name in network.inputs([0])}
     output = network(ops, inputs | network.constants(ops))
     rank = {"ids": ["n"], "at": ["n"], "rows": [None, "n", "n"]}
@@ -69,10 +89,10 @@ def _graph(network: Bert, arrays: dict[str, Array]) -> onnx.ModelProto:
 class _Notes:
     """``Ops`` of bert_network.py that note down nodes; a value is the name of an output."""
 
-    def __init__(self, arrays: dict[str, Array]) -> None:
+    def __init__(self, weights: dict[str, onnx.TensorProto]) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, onnx.TensorProto] = {}
-        self._arrays = arrays
+        self._weights = weights
         self._numbers = count()
 
     def embed(self, table: str, rows: str) -> str:
@@ -125,12 +145,7 @@ class _Notes:
         return output
 
     def _weight(self, name: str) -> str:
-        if name not in self.initializers:
-            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT)
-            tensor.dims.extend(self._arrays[name].shape)
-            tensor.data_location = TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value="given in memory")
-            self.initializers[name] = tensor
+        self.initializers[name] = self._weights[name]
         return name
 
     def _constant(self, value: Any) -> str:

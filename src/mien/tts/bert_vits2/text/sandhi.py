@@ -47,6 +47,8 @@ _UNITS = frozenset("百千万亿")
 # Words such as 这一 and 另一 end in 一, but it counts what comes next; after others (万一, 唯一,
 # 星期一, 二十一) it is the end of a name or a number.
 _COUNTING = frozenset("这那每某另任有又上下前后同")
+_WORDS_IN_ONE = ("唯一", "统一", "万一", "之一")
+_SUMS = frozenset("加减乘除比")
 # A rank although nothing before it says so: January, the first floor, the first grade.
 _RANKED = ("月", "号", "楼", "年级", "等奖")
 _POINT_NEVER = frozenset("刻起定样般直到过些下")
@@ -78,6 +80,8 @@ def _yi(text: str, place: int, begin: int, stop: int, after: Syllable | None) ->
         return 1
     if before[-1:] == following[0] and not {before[-1], before[-2:-1]} & _DIGITS:
         return NEUTRAL  # 看一看, but not 一步一步
+    if before.endswith(_WORDS_IN_ONE):
+        return 2 if after.base == 4 else 4  # 唯一一个
     if following[0] in _DIGITS or before[-1:] in _DIGITS or before[-1:] in ("第", "初", "月"):
         return 1
     if before[-1:] == "十" or (following[0] == "十" and before[-1:] in _UNITS):
@@ -88,6 +92,8 @@ def _yi(text: str, place: int, begin: int, stop: int, after: Syllable | None) ->
         return 1  # 零点一秒
     if following[0] == "点" and following[1:2] in _DIGITS and not _clock(before, following):
         return 1  # 一点五米
+    if following[0] in _SUMS and following[1:2] in _DIGITS:
+        return 1  # 一加一
     if following.startswith(_RANKED) and before[-1:] not in _COUNTING:
         return 1
     return 2 if after.base == 4 else 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mien.tts.breaker import FIRST_PAUSE_SEC, LONGEST_PAUSE_SEC, Breaker
+from mien.tts.breaker import FIRST_LONG_PAUSE_SEC, FIRST_PAUSE_SEC, Breaker
 from mien.tts.voice import VoiceError
 
 BUSY = VoiceError("busy", retryable=True)
@@ -38,12 +38,12 @@ def test_pauses_double_up_to_five_minutes_and_begin_anew_after_a_success() -> No
     assert pause(breaker, clock) == FIRST_PAUSE_SEC
 
 
-def test_what_cannot_get_better_by_itself_is_left_alone_at_once() -> None:
+def test_what_cannot_get_better_by_itself_is_left_alone_for_longer() -> None:
     clock = Clock()
     breaker = Breaker(clock)
     breaker.failed(MISSING)
     assert breaker.error is MISSING
-    assert pause(breaker, clock) == LONGEST_PAUSE_SEC
+    assert pause(breaker, clock) == FIRST_LONG_PAUSE_SEC > FIRST_PAUSE_SEC
 
 
 def test_clauses_that_fail_together_count_as_one() -> None:

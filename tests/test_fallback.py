@@ -239,10 +239,10 @@ async def test_what_a_person_must_put_right_is_left_alone_for_longer() -> None:
     anna = broken("wrong key")
     voice = chain(anna, ScriptedVoice("berta"), clock=clock)
     await said(voice)
-    clock.now = 299
+    clock.now = 59
     await said(voice)
     assert anna.checks == 0
-    clock.now = 301
+    clock.now = 61
     await said(voice)
     assert anna.checks == 1
     await voice.aclose()
@@ -326,3 +326,10 @@ def test_voices_of_one_chain_share_a_rate() -> None:
         chain(ScriptedVoice("anna"), other)
     with pytest.raises(ValueError, match="none"):
         FallbackVoice([])
+
+
+async def test_a_fault_in_one_voice_keeps_no_other_from_warming_up() -> None:
+    anna, berta = broken("bug"), ScriptedVoice("berta")
+    voice = chain(anna, berta)
+    await voice.warm_up(CLAUSE, 60)
+    assert "ZeroDivisionError" in str(voice.failures()["anna"]) and berta.heard == [CLAUSE]

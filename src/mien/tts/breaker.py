@@ -11,6 +11,9 @@ from mien.tts.voice import VoiceError
 # A server that is started again is back within seconds; one that stays away is asked less and
 # less often, and still found within five minutes of its return.
 FIRST_PAUSE_SEC, LONGEST_PAUSE_SEC = 10.0, 300.0
+# What a person must put right takes longer. Not five minutes at once: some servers refuse a single
+# odd text in the same words.
+FIRST_LONG_PAUSE_SEC = 60.0
 
 
 class Breaker:
@@ -66,12 +69,12 @@ class Breaker:
     def failed(self, error: VoiceError) -> None:
         """It does not: open, for twice as long as last time.
 
-        What a person must put right first is left alone for the longest time at once. Clauses
+        What a person must put right first is left alone for longer from the beginning. Clauses
         that fail together count as one.
         """
         if self._state == "open" and self._clock() < self._until:
             return
-        longer = max(FIRST_PAUSE_SEC, 2 * self._pause)
-        self._pause = min(LONGEST_PAUSE_SEC, longer if error.retryable else LONGEST_PAUSE_SEC)
+        first = FIRST_PAUSE_SEC if error.retryable else FIRST_LONG_PAUSE_SEC
+        self._pause = min(LONGEST_PAUSE_SEC, max(first, 2 * self._pause))
         self._until = self._clock() + self._pause
         self.error, self._state = error, "open"

@@ -86,7 +86,9 @@ class FallbackVoice:
                         yield _as_of(chunk, place, member.voice.name)
             except VoiceError as error:
                 if self._closed:
-                    raise VoiceError("the voice was closed", retryable=False) from error
+                    raise VoiceError(
+                        "the voice was closed", retryable=False, zh="声音已关闭"
+                    ) from error
                 logger.info("voice %s: %s", member.voice.name, error)
                 failures[member.voice.name] = error
                 place = moved(place, part.left())
@@ -122,6 +124,8 @@ class FallbackVoice:
                 member.breaker.failed(error)
             except TimeoutError:
                 member.breaker.failed(LateVoice(limit_sec, first=True))
+            except Exception as error:
+                member.breaker.failed(_fault_of(member.voice, error))
             else:
                 member.breaker.succeeded()
 
@@ -193,10 +197,15 @@ async def why_not(voice: Voice) -> VoiceError | None:
     except TimeoutError:
         why = f"no answer within {_CHECK_SEC:g} s"
         return VoiceError(why, retryable=True, zh=f"{_CHECK_SEC:g} 秒内没有应答")
-    except Exception as error:  # a fault in one voice must not hide the others
-        logger.exception("voice %s is faulty", voice.name)
-        return VoiceError(f"{type(error).__name__}: {error}", retryable=True)
+    except Exception as error:
+        return _fault_of(voice, error)
     return None
+
+
+def _fault_of(voice: Voice, error: Exception) -> VoiceError:
+    """What should not happen: a fault in one voice must not silence or hide the others."""
+    logger.error("voice %s is faulty", voice.name, exc_info=error)
+    return VoiceError(f"{type(error).__name__}: {error}", retryable=True)
 
 
 async def _look_at(member: Member) -> None:

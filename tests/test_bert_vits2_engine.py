@@ -300,6 +300,14 @@ async def test_numbers_that_are_none_are_an_error_not_a_bang() -> None:
     await engine.aclose()
 
 
+async def test_a_fault_of_our_own_leaves_nobody_waiting(watched: Watched) -> None:
+    engine = Engine(lambda: watched, replace(TOGETHER, first=0))
+    for seed in (1, 2):
+        with pytest.raises(VoiceError, match="pieces of 0"):
+            await said(engine, sentence(seed))
+    await engine.aclose()
+
+
 async def test_loading_that_fails_is_told_and_tried_again(watched: Watched) -> None:
     tried: list[int] = []
     both = threading.Event()

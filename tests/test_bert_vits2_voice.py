@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
@@ -267,6 +268,16 @@ async def test_a_voice_is_cheap_to_make_and_says_what_is_missing(
         with pytest.raises(VoiceError):
             await chunks_of(voice, MIXED)
         await voice.aclose()
+
+
+async def test_a_missing_package_is_named_with_its_extra(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rjieba", None)
+    voice = made(model)
+    with pytest.raises(VoiceError, match=r"rjieba: pip install 'mien\[bert-vits2\]'"):
+        await voice.check()
+    await voice.aclose()
 
 
 async def test_a_good_voice_passes_its_check_without_loading(model: Path) -> None:

@@ -150,10 +150,14 @@ class Engine:
             return
         pace = self._pace or (ON_CPU if backend.choice.device == "cpu" else ON_GPU)
         while jobs := self._next(pace):
-            if jobs[0].latents is None:
-                self._prepare(backend, pace, jobs)
-            else:
-                self._decode(backend, jobs)
+            try:
+                if jobs[0].latents is None:
+                    self._prepare(backend, pace, jobs)
+                else:
+                    self._decode(backend, jobs)
+            except Exception as error:  # a fault of ours; without the thread everybody would wait
+                for job in jobs:
+                    self._end(job, _failure(error))
         backend.close()
 
     def _next(self, pace: Pace) -> list[Job]:

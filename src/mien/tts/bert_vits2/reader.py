@@ -17,6 +17,7 @@ from mien.tts.bert_vits2.settings import BertVits2Settings
 from mien.tts.bert_vits2.text import Berts, FrontEnd, Phonemes, bert_names, scheme_of
 from mien.tts.bert_vits2.text.bert import BertMissing
 from mien.tts.bert_vits2.text.berts import Folder
+from mien.tts.bert_vits2.text.extra import needs
 from mien.tts.bert_vits2.text.ipa import ipa
 from mien.tts.voice import Run
 
@@ -46,11 +47,15 @@ class Reader:
         self._front_end = FrontEnd(scheme)
         names = bert_names(variant.name).items()
         folders = {language: _folder(language, name, settings) for language, name in names}
+        pieces = () if folders.get("en", "off") == "off" else ("sentencepiece",)
+        self._packages = ("rjieba", "pypinyin", *pieces)
         widths, device = variant.bert_widths, _device(settings)
         self._berts = Berts(variant.name, widths, scheme, folders, device)
 
     def check(self) -> None:
-        """Raises BertMissing for the first BERT that is not there; loads nothing."""
+        """Loads no BERT. Raises VoiceError for what is not there: a package, a BERT."""
+        for package in self._packages:
+            needs(package)
         self._berts.check()
 
     def load(self) -> None:

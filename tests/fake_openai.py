@@ -7,7 +7,8 @@
 
 It is written on raw asyncio streams, not on a web framework, because the cases that matter
 (a character cut in two by a TCP write, a reset in mid-stream, a client that hangs up) are
-below what a framework lets one control. Every connection serves one request.
+below what a framework lets one control. Every connection serves one request, unless the scenario
+says otherwise.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class Scenario:
     status: int = 500
     body: dict[str, Any] | None = None
     finish_reason: str = "stop"
+    keep_alive: bool = False  #: after a stream, the connection serves the next request
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -97,6 +99,7 @@ class FakeOpenAI:
     ) -> None:
         self.scenario: Scenario | Callable[[RecordedRequest], Scenario] = scenario or Scenario()
         self.requests: list[RecordedRequest] = []
+        self.connections = 0  #: ever taken
         self.open_connections = 0
         self._queue: list[Scenario] = []
         self._server: asyncio.Server | None = None
@@ -149,14 +152,18 @@ class FakeOpenAI:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.connections += 1
         self.open_connections += 1
         self._idle.clear()
         request: RecordedRequest | None = None
         try:
-            request = await _read_request(reader)
-            if request is not None:
+            while True:
+                request = await _read_request(reader)
                 self.requests.append(request)
-                await self._play_until_hangup(request, reader, writer)
+                if not await self._play_until_hangup(request, reader, writer):
+                    break
+                request.closed.set()
+                request = None
         except (ConnectionError, asyncio.IncompleteReadError):
             if request is not None:
                 request.disconnected = True
@@ -178,9 +185,11 @@ class FakeOpenAI:
         request: RecordedRequest,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-    ) -> None:
-        play = asyncio.create_task(_play(self._choose(request), request, writer))
-        hangup = asyncio.create_task(reader.read(1))  # after the request only EOF can come
+    ) -> bool:
+        """Whether the connection can be used again."""
+        scenario = self._choose(request)
+        play = asyncio.create_task(_play(scenario, request, writer))
+        hangup = asyncio.create_task(_wait_for_eof(reader))
         try:
             await asyncio.wait({play, hangup}, return_when=asyncio.FIRST_COMPLETED)
             if play.done():
@@ -188,13 +197,20 @@ class FakeOpenAI:
                 request.finished = True
             else:
                 request.disconnected = True
+            return scenario.keep_alive and request.finished
         finally:
             for task in (play, hangup):
                 task.cancel()
             await asyncio.gather(play, hangup, return_exceptions=True)
 
 
-async def _read_request(reader: asyncio.StreamReader) -> RecordedRequest | None:
+async def _wait_for_eof(reader: asyncio.StreamReader) -> None:
+    # Reading would notice as well, but could take the first byte of the next request.
+    while not reader.at_eof() and reader.exception() is None:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+async def _read_request(reader: asyncio.StreamReader) -> RecordedRequest:
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     method, path, _ = first.split(" ", 2)
@@ -230,9 +246,10 @@ async def _play(scenario: Scenario, request: RecordedRequest, writer: asyncio.St
 async def _write_stream(
     scenario: Scenario, request: RecordedRequest, writer: asyncio.StreamWriter
 ) -> None:
+    connection = b"keep-alive" if scenario.keep_alive else b"close"
     writer.write(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: " + connection + b"\r\n\r\n"
     )
     async for piece in _events(scenario, request):
         data = piece.encode()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 import httpx
 from loguru import logger
 
+from mien.connections import Connections
 from mien.llm.chunk_parser import ChunkParser, Delta
 from mien.llm.failure import FailureCode, LLMFailure, failure_from
 from mien.llm.presets import Endpoint
 
 _CONNECT_TIMEOUT_SECS = 8.0
+_KEEP_CONNECTIONS = 2
 # A complete answer may be followed by usage and [DONE]. Servers that send neither and keep the
 # connection open would otherwise delay the end of every answer by the idle timeout.
 _AFTER_FINISH_SECS = 0.3
@@ -37,13 +39,13 @@ class ChatClient:
     def __init__(self, endpoint: Endpoint, *, idle_timeout_secs: float = 15.0) -> None:
         self._endpoint = endpoint
         self._idle_timeout_secs = idle_timeout_secs
-        self._client: httpx.AsyncClient | None = None
+        self._connections = Connections(
+            endpoint.base_url, connect_sec=_CONNECT_TIMEOUT_SECS, keep=_KEEP_CONNECTIONS
+        )
 
     async def aclose(self) -> None:
         """Close the connections. May be called at any time, and the client be used again."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.aclose()
+        await self._connections.aclose()
 
     async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[Delta, None]:
         """Yield the deltas of one answer, watching the clock. Close the generator to hang up.
@@ -59,15 +61,20 @@ class ChatClient:
         deadline = loop.time() + first_token_secs
         parser = ChunkParser(self._endpoint.preset.reasoning_fields)
         begun = finished = False
-        response = await self._open(body, deadline)
-        chunks = cast(AsyncGenerator[bytes, None], response.aiter_bytes())
-        try:
+        async with (
+            self._connections.client() as client,
+            # Closing an answer that is not read to its end drops the connection: the server
+            # stops generating, and nothing of the turn survives.
+            aclosing(await self._open(client, body, deadline)) as response,
+            aclosing(cast(AsyncGenerator[bytes, None], response.aiter_bytes())) as chunks,
+        ):
             while not parser.done:
                 try:
                     async with asyncio.timeout_at(deadline):
                         data = await anext(chunks, None)
                 except TimeoutError:
                     if finished:
+                        self._connections.discard(client)
                         break
                     what = "a pause within the answer" if begun else "no first token"
                     secs = self._idle_timeout_secs if begun else first_token_secs
@@ -91,15 +98,11 @@ class ChatClient:
                 logger.warning(f"{label}: {parser.broken_chunks} broken chunks were skipped")
             if not finished and not parser.done:
                 yield Delta(finish_reason=ENDED_UNSAID)
-        finally:
-            # Closing an answer that is not read to its end drops the connection: the server
-            # stops generating, and nothing of the turn survives.
-            await chunks.aclose()
-            await response.aclose()
 
-    async def _open(self, body: Mapping[str, Any], deadline: float) -> httpx.Response:
+    async def _open(
+        self, client: httpx.AsyncClient, body: Mapping[str, Any], deadline: float
+    ) -> httpx.Response:
         """Send the request and return the open response of a request that was accepted."""
-        client = self._http_client()
         url = f"{self._endpoint.base_url}/chat/completions"
         headers = {"Accept": "text/event-stream", "Content-Type": "application/json"}
         if self._endpoint.api_key:
@@ -116,7 +119,7 @@ class ChatClient:
                 raise LLMFailure(FailureCode.TIMEOUT, f"no answer after {secs:g} s") from None
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as e:
                 # Typically a kept-alive connection that the server closed just now.
-                if attempt == 2:
+                if attempt == 2 or client.is_closed:
                     raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
             except httpx.HTTPError as e:
                 raise LLMFailure(FailureCode.CONNECTION, _describe(e)) from e
@@ -136,18 +139,6 @@ class ChatClient:
         if isinstance(payload, list) and payload:  # Google wraps its errors in a list
             payload = payload[0]
         raise failure_from(response.status_code, payload, text)
-
-    def _http_client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            local = urlsplit(self._endpoint.base_url).hostname in ("localhost", "127.0.0.1", "::1")
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(None, connect=_CONNECT_TIMEOUT_SECS),
-                # httpx forgets a connection after 5 s; between two turns of a conversation there
-                # is more, and a new TLS handshake costs a tenth of a second or several.
-                limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=120.0),
-                trust_env=not local,  # a company's HTTP proxy cannot reach this machine's Ollama
-            )
-        return self._client
 
 
 def _describe(error: Exception) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import httpx
 import numpy as np
 
+from mien.connections import Connections
 from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.tts.http import failure
-from mien.tts.http.connections import Connections
 from mien.tts.http.pcm import PcmStream
 from mien.tts.http.wav import Samples, SoundError
 
+_CONNECT_SEC = 3.0
+_KEEP = 4
 # A check may take 2 s. A server that is just speaking may not answer in this time, since several
 # compute on the thread they answer from; that it takes the connection is enough then.
 _PROBE_SEC = 1.5
@@ -71,10 +73,12 @@ class SpeechServer:
         self._stall_sec = stall_sec
         # What an encoding would save on sound is little, and it would hold back its beginning.
         self._headers = {"Accept-Encoding": "identity", **(headers or {})}
-        self._connections = Connections(self.url)
+        self._connections = Connections(self.url, connect_sec=_CONNECT_SEC, keep=_KEEP)
+        self._closed = False
 
     async def aclose(self) -> None:
         """Close the connections; what is under way fails. Works before first use and twice."""
+        self._closed = True
         await self._connections.aclose()
 
     async def listen(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
@@ -127,7 +131,7 @@ class SpeechServer:
             VoiceError: if it cannot be reached or does not accept the key.
         """
         try:
-            async with self._connections.client() as client:
+            async with self._client() as client:
                 response = await client.get(
                     self.url + path, headers=self._headers, timeout=httpx.Timeout(_PROBE_SEC)
                 )
@@ -142,12 +146,17 @@ class SpeechServer:
             raise failure.refused(self.name, self.url, response.status_code, detail)
         return response
 
+    def _client(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        if self._closed:
+            raise failure.closed()
+        return self._connections.client()
+
     @asynccontextmanager
     async def _answer(
         self, request: SpeechRequest, deadline: float
     ) -> AsyncGenerator[httpx.Response, None]:
         """The response to a request that was accepted, its body still to come."""
-        async with self._connections.client() as client:
+        async with self._client() as client:
             response = await self._send(client, request, deadline)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if not response.is_success:
@@ -182,7 +191,7 @@ class SpeechServer:
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 # Typically a kept connection that the server has closed just now. No sound has
                 # come yet, so that asking again cannot say anything twice.
-                if self._connections.closed:
+                if self._closed:
                     raise failure.closed() from error
                 if attempt == 2:
                     raise failure.no_answer(self.name, self.url, error) from error
@@ -200,7 +209,7 @@ class SpeechServer:
             sec = self._stall_sec if begun else self._first_sound_sec
             raise failure.too_slow(self.name, sec, begun=begun) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            if self._connections.closed:
+            if self._closed:
                 raise failure.closed() from error
             raise failure.cut_off(self.name, error) from error
 

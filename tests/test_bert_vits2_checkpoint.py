@@ -14,9 +14,7 @@ from bert_vits2_seeded import (
     CONFIG,
     SMALL,
     VARIANTS,
-    filled,
     golden,
-    published_state,
     seeded,
     tiny,
     write_config,
@@ -24,6 +22,7 @@ from bert_vits2_seeded import (
 from mien.tts.bert_vits2.architecture import parameters
 from mien.tts.bert_vits2.checkpoint import CheckpointError, inspect, load_voice
 from mien.tts.bert_vits2.config import read_config
+from mien.tts.bert_vits2.seeded import published_state, seeded_tensor
 from mien.tts.bert_vits2.variant import VariantError, detect
 
 NO_TORCH = "writing PyTorch's files needs PyTorch: pip install 'mien[bert-vits2]'"
@@ -191,7 +190,7 @@ def test_weights_are_those_of_the_reference() -> None:
         ),
     ):
         assert parameters(VARIANTS["2.0"])[key] == shape
-        assert filled(key, shape).ravel()[: len(first)] == pytest.approx(first, rel=1e-5)
+        assert seeded_tensor(key, shape).ravel()[: len(first)] == pytest.approx(first, rel=1e-5)
 
 
 # -- what is wrong with others -----------------------------------------------------------

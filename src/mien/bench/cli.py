@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+from mien.bench.terminal import AsJson, failed, measured, show, show_figures, stderr, text
+from mien.bench.voice_cli import voice
 
 bench_app = typer.Typer(
     name="bench",
@@ -32,9 +29,6 @@ bench_app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts.")]
-Work = Callable[[Callable[[float], None]], Coroutine[Any, Any, dict[str, Any]]]
 
 
 @bench_app.command()
@@ -55,8 +49,8 @@ def sync(
     """
     from mien.bench.sync import run_sync
 
-    result = _run("lip sync", lambda progress: run_sync(seconds, progress))
-    _print(
+    result = measured("lip sync", lambda progress: run_sync(seconds, progress))
+    show_figures(
         result,
         as_json,
         "Lip sync at the viewer",
@@ -100,7 +94,7 @@ def latency(
     are ms since the text reached the server.
     """
     if mic:
-        raise _fail("--mic comes with hands-free listening; this version takes typed text only.")
+        raise failed("--mic comes with hands-free listening; this version takes typed text only.")
     from mien.bench.latency import run_latency
     from mien.config import ConfigError, load_settings
 
@@ -108,10 +102,12 @@ def latency(
         # Of the settings only how voices are set up: figures must compare between machines.
         tables = load_settings(config).voices if voice is not None else {}
     except ConfigError as error:
-        raise _fail(str(error)) from None
-    result = _run("latency", lambda progress: run_latency(turns, voice, progress, voices=tables))
+        raise failed(str(error)) from None
+    result = measured(
+        "latency", lambda progress: run_latency(turns, voice, progress, voices=tables)
+    )
     if as_json:
-        _print(result, True, "", {})
+        show_figures(result, True, "", {})
         return
     table = Table("", "p50 ms", "p95 ms", "n", title=f"Latency, voice {result['voice']}")
     labels = {
@@ -123,11 +119,11 @@ def latency(
     rows = [(label, result[key]) for key, label in labels.items()]
     rows += [(f"  stage {stage}", value) for stage, value in result["stages"].items()]
     for label, value in rows:
-        table.add_row(label, *(_text(value[key]) for key in ("p50", "p95", "n")))
-    _show(table)
+        table.add_row(label, *(text(value[key]) for key in ("p50", "p95", "n")))
+    show(table)
     for key in ("not_idle_after_interrupt", "events_after_interrupt"):
         if result[key]:
-            _stderr().print(f"[bold red]{key}: {result[key]}[/]")
+            stderr().print(f"[bold red]{key}: {result[key]}[/]")
 
 
 @bench_app.command()
@@ -159,8 +155,10 @@ def sessions(
         settings["lipsync"]["weights"] = weights
     if size is not None:
         settings["video"] = read_size(size)
-    result = _run(f"{n} sessions", lambda progress: run_sessions(n, seconds, progress, **settings))
-    _print(
+    result = measured(
+        f"{n} sessions", lambda progress: run_sessions(n, seconds, progress, **settings)
+    )
+    show_figures(
         result,
         as_json,
         "Conversations at once",
@@ -198,8 +196,8 @@ def soak(
     def work(progress: Callable[[float], None]) -> Coroutine[Any, Any, dict[str, Any]]:
         return run_soak(minutes, progress) if rounds is None else run_rounds(rounds, progress)
 
-    result = _run("soak", work)
-    _print(result, as_json, "Soak", {key: key.replace("_", " ") for key in result})
+    result = measured("soak", work)
+    show_figures(result, as_json, "Soak", {key: key.replace("_", " ") for key in result})
 
 
 @bench_app.command()
@@ -210,8 +208,8 @@ def idle(
     """What one silent session with one viewer costs (512×512, 25 fps), next to drawing alone."""
     from mien.bench.idle import run_idle
 
-    result = _run("idle", lambda progress: run_idle(seconds, progress))
-    _print(
+    result = measured("idle", lambda progress: run_idle(seconds, progress))
+    show_figures(
         result,
         as_json,
         "Idle",
@@ -240,9 +238,9 @@ def compose(
     """
     from mien.bench.compose import run_compose
 
-    result = _run("compose", lambda progress: run_compose(progress, ticks))
+    result = measured("compose", lambda progress: run_compose(progress, ticks))
     if as_json:
-        _print(result, True, "", {})
+        show_figures(result, True, "", {})
         return
     table = Table("who", "size", "before", title="Drawing, CPU ms per picture: medians, total p95")
     for column in ("compose", "I420", "total", "p95"):
@@ -252,11 +250,11 @@ def compose(
             run["presenter"],
             f"{run['width']}×{run['height']}",
             run["background"],
-            *(_text(run[key]["p50"]) for key in ("compose_ms", "i420_ms", "total_ms")),
-            _text(run["total_ms"]["p95"]),
+            *(text(run[key]["p50"]) for key in ("compose_ms", "i420_ms", "total_ms")),
+            text(run["total_ms"]["p95"]),
         )
     Console().print(table)
-    _stderr().print(f"load average of the machine: {_text(result['load_average'])}")
+    stderr().print(f"load average of the machine: {text(result['load_average'])}")
 
 
 @bench_app.command()
@@ -267,8 +265,8 @@ def viseme(as_json: AsJson = False) -> None:
     """
     from mien.bench.viseme import run_viseme
 
-    result = _run("viseme", run_viseme)
-    _print(
+    result = measured("viseme", run_viseme)
+    show_figures(
         result,
         as_json,
         "From voice to mouth, CPU ms per second of speech",
@@ -312,12 +310,12 @@ def lipsync(
     from mien.lipsync.wav2lip.checkpoint import CheckpointError, read_checkpoint
 
     if size not in ("96", "256", "all"):
-        raise _fail("--size is 96, 256 or all.")
+        raise failed("--size is 96, 256 or all.")
     libraries = [name for name in only.replace(" ", "").split(",") if name]
     if unknown := set(libraries) - {"openvino", "onnxruntime", "torch"}:
-        raise _fail(f"no back end is called {', '.join(sorted(unknown))}.")
+        raise failed(f"no back end is called {', '.join(sorted(unknown))}.")
     try:
-        result = _run(
+        result = measured(
             "the lip-sync network",
             lambda progress: run_lipsync(
                 progress,
@@ -330,81 +328,16 @@ def lipsync(
             ),
         )
     except (LipsyncError, CheckpointError) as error:
-        raise _fail(str(error)) from None
+        raise failed(str(error)) from None
     if as_json:
-        _print(result, True, "", {})
+        show_figures(result, True, "", {})
         return
     Console().print(lipsync_table(result))
     for skipped in result["skipped"]:
-        _stderr().print(f"{skipped['backend']} {skipped['precision']}: {skipped['why']}")
+        stderr().print(f"{skipped['backend']} {skipped['precision']}: {skipped['why']}")
     if result["why_no_ratio"]:
-        _stderr().print(f"No ratios: {result['why_no_ratio']}")
-    _stderr().print(f"load average of the machine: {_text(result['load_average'])}")
+        stderr().print(f"No ratios: {result['why_no_ratio']}")
+    stderr().print(f"load average of the machine: {text(result['load_average'])}")
 
 
-# -- helpers ------------------------------------------------------------------------------
-
-
-def _run(what: str, work: Work) -> dict[str, Any]:
-    from mien.bench.server import ServerDied
-    from mien.bench.visit import VisitError
-
-    _quiet_logs()
-    try:
-        with _progress(what) as progress:
-            result = asyncio.run(work(progress))
-    except (ServerDied, VisitError) as error:
-        raise _fail(str(error)) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    return {**result, "load_average": _load_average()}
-
-
-def _quiet_logs() -> None:
-    from loguru import logger
-
-    logger.remove()
-    logger.add(sys.stderr, level="WARNING")
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[float], None]]:
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=_stderr(), transient=True) as bar:
-        task = bar.add_task(f"measuring {what}", total=1.0)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def _load_average() -> float | None:
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def _print(result: dict[str, Any], as_json: bool, title: str, labels: dict[str, str]) -> None:
-    if as_json:
-        print(json.dumps(result))
-        return
-    table = Table("", "", title=title, show_header=False)
-    for key, label in labels.items():
-        table.add_row(label, _text(result[key]))
-    if "load_average" not in labels:
-        table.add_row("load average of the machine", _text(result["load_average"]))
-    _show(table)
-
-
-def _text(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _show(table: Table) -> None:
-    for column in table.columns[1:]:
-        column.justify = "right"
-    Console().print(table)
-
-
-def _stderr() -> Console:
-    return Console(stderr=True, highlight=False)
-
-
-def _fail(message: str) -> typer.Exit:
-    _stderr().print("[bold red]mien bench:[/]", message, markup=True)
-    return typer.Exit(2)
+bench_app.command()(voice)

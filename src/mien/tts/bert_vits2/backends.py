@@ -37,8 +37,8 @@ MODULES: dict[Library, str] = {
 ORDER: tuple[tuple[Library, Precision, Device], ...] = (
     ("torch", "fp16", "cuda"),
     ("openvino", "fp32", "cpu"),
-    ("onnxruntime", "fp32", "cpu"),
     ("torch", "fp32", "cpu"),
+    ("onnxruntime", "fp32", "cpu"),
     ("torch", "fp32", "cuda"),
 )
 

@@ -270,6 +270,20 @@ async def test_a_voice_is_cheap_to_make_and_says_what_is_missing(
         await voice.aclose()
 
 
+async def test_a_sentence_of_two_languages_needs_the_bert_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "none"))
+    widths = dict.fromkeys(SMALL.bert_widths, WIDTH)
+    model = tiny(tmp_path / "model", replace(SMALL, bert_widths=widths))
+    voice = made(model, bert={"zh": character_bert(tmp_path / "zh")})
+    await voice.check()
+    speech = await said(voice, MIXED)
+    assert texts(MIXED, speech) == ["我", "喜", "欢", "music", "和", "tea"]
+    assert "mien models pull deberta-v3-large" in caplog.text
+    await voice.aclose()
+
+
 async def test_a_missing_package_is_named_with_its_extra(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

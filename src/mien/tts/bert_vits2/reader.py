@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,10 @@ from mien.tts.bert_vits2.text.bert import BertMissing
 from mien.tts.bert_vits2.text.berts import Folder
 from mien.tts.bert_vits2.text.extra import needs
 from mien.tts.bert_vits2.text.ipa import ipa
+from mien.tts.bert_vits2.text.symbols import VoiceLanguage
 from mien.tts.voice import Run
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,7 @@ class Reader:
         self._front_end = FrontEnd(scheme)
         names = bert_names(variant.name).items()
         folders = {language: _folder(language, name, settings) for language, name in names}
+        _do_without(folders, dict(names))
         pieces = () if folders.get("en", "off") == "off" else ("sentencepiece",)
         self._packages = ("rjieba", "pypinyin", *pieces)
         widths, device = variant.bert_widths, _device(settings)
@@ -100,6 +106,20 @@ def _folder(language: str, name: str, settings: BertVits2Settings) -> Folder:
         return find_folder(name)
     except ModelError:
         return None
+
+
+def _do_without(folders: dict[VoiceLanguage, Folder], names: Mapping[VoiceLanguage, str]) -> None:
+    """Where one language's BERT is here, the other language is read without its own: a sentence
+    of two languages shall not be of two voices.
+    """
+    if not any(isinstance(folder, Path) for folder in folders.values()):
+        return
+    for language, folder in folders.items():
+        if folder is None:
+            folders[language] = "off"
+            logger.warning(
+                "%s is read without melody: run `mien models pull %s`", language, names[language]
+            )
 
 
 def _device(settings: BertVits2Settings) -> str:

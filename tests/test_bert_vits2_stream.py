@@ -225,3 +225,61 @@ def test_a_closed_back_end_says_so() -> None:
         closed.latents([_sentence()])
     with pytest.raises(BackendError, match="closed"):
         closed.decode([Slab(np.zeros((SMALL.latent, OVERLAP), np.float32), 0)])
+
+
+# -- on a GPU ----------------------------------------------------------------------------
+
+
+def test_a_replayed_decoder_says_what_the_decoder_says() -> None:
+    """All but the recording itself, which needs a GPU."""
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    from mien.tts.bert_vits2.torch_decoder import RunDecoder
+    from mien.tts.bert_vits2.torch_network import network_of
+    from mien.tts.bert_vits2.torch_replay import Replayed
+
+    recordings = []
+
+    def recorder(run):
+        result = run()
+        recordings.append(result.shape)
+        return result, lambda: result.copy_(run())
+
+    decoder = RunDecoder(network_of(small()))
+    replayed = Replayed(decoder, recorder)
+    random = torch.Generator().manual_seed(1)
+    with torch.inference_mode():
+        for width, speaker, recorded in (
+            (20, 0, 0),
+            (20, 1, 1),
+            (20, 0, 1),
+            (28, 1, 1),
+            (28, 0, 2),
+        ):
+            latents = torch.randn(1, SMALL.latent, width, generator=random)
+            speakers = torch.tensor([speaker])
+            expected = decoder(latents, speakers, 2, 3)
+            assert torch.equal(replayed(latents, speakers, 2, 3), expected)
+            assert len(recordings) == recorded
+    assert recordings[0] == (1, 15 * SMALL.hop)
+
+
+def test_on_a_gpu_as_on_the_processor() -> None:
+    torch = pytest.importorskip("torch", reason=NO_TORCH)
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    from mien.tts.bert_vits2 import torch_backend
+
+    voice = small()
+    exact = torch_backend.load(voice, Choice("torch"))
+    (latents,) = exact.latents([_sentence()])
+    slabs = [piece.of(latents) for piece in plan(latents.z.shape[1], 16, 16)]
+    expected = exact.decode(slabs)
+    for precision, tolerance in (("fp32", TOLERANCE), ("fp16", 2e-2)):
+        gpu = torch_backend.load(voice, Choice("torch", precision, "cuda"))
+        (there,) = gpu.latents([_sentence()])
+        assert there.durations.tolist() == latents.durations.tolist()
+        assert np.abs(there.z - latents.z).max() <= TOLERANCE * np.abs(latents.z).max()
+        for _ in range(3):  # plainly, recorded, replayed
+            for here, sound in zip(expected, gpu.decode(slabs), strict=True):
+                assert np.abs(here - sound).max() <= tolerance * np.abs(here).max()
+        gpu.close()

@@ -51,9 +51,9 @@ async def run_voice(
     the processor), gap_ms (the longest a listener would have waited between two pieces),
     ratio_whole, ratio_first and ratio_cpu (how many times longer the plain run takes; its first
     piece is the whole), error (largest difference to the plain run, as a share of the peak).
-    Medians of ``rounds``; None where there is nothing to compare with. seconds: of sound. skipped: what could
-    not be run, and why. There are two plain runs, as threads may wait in two ways; ratios are to
-    the quicker of them.
+    Medians of ``rounds``; None where there is nothing to compare with. seconds: of sound.
+    skipped: what could not be run, and why. There are two plain runs, as threads may wait in two
+    ways; ratios are to the quicker of them.
     """
     return await asyncio.to_thread(
         _measure, on_progress, rounds, libraries, threads or usable_cores(), voice

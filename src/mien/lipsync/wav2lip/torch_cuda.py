@@ -7,13 +7,13 @@ from then on the recording is replayed on the same buffers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.cuda_graphs import CudaGraphs, Recorder, exact_kernels
 from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.checkpoint import Checkpoint
@@ -26,9 +26,6 @@ from mien.passive_torch import torch
 BATCH_SIZES = (1, 2, 4, 8, 16, 32)
 
 _DTYPES = {"fp32": torch.float32, "fp16": torch.float16}
-
-Recorder = Callable[[Callable[[], torch.Tensor]], tuple[torch.Tensor, Callable[[], None]]]
-"""Runs a function of fixed buffers; gives its result, and what computes it anew in place."""
 
 
 class CudaBackend:
@@ -129,31 +126,3 @@ class _FixedBatch:
             torch.cuda.current_stream(self._device).synchronize()
         painted: NDArray[np.float32] = self._painted_here.numpy().copy()
         return painted
-
-
-class CudaGraphs:
-    """A recorder of CUDA graphs. All share one pool of memory: only one of them runs at a time."""
-
-    def __init__(self) -> None:
-        self._pool: Any = None
-
-    def __call__(self, run: Callable[[], torch.Tensor]) -> tuple[torch.Tensor, Callable[[], None]]:
-        # A recording must not contain the choice of kernels, nor anything that is done only once.
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(3):
-                run()
-        torch.cuda.current_stream().wait_stream(aside)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):
-            result = run()
-        self._pool = self._pool or graph.pool()
-        return result, graph.replay
-
-
-def exact_kernels() -> Any:
-    """cuDNN tries its kernels once per shape, and does not round float32 to TF32 unasked."""
-    return torch.backends.cudnn.flags(
-        enabled=True, benchmark=True, deterministic=False, allow_tf32=False
-    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.cuda_graphs import exact_kernels
 from mien.passive_torch import torch
 from mien.tts.bert_vits2.backend import Choice
 from mien.tts.bert_vits2.checkpoint import Checkpoint
@@ -18,6 +20,7 @@ from mien.tts.bert_vits2.torch_network import (
     TextStage,
     network_of,
 )
+from mien.tts.bert_vits2.torch_replay import Replayed
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -32,11 +35,13 @@ class TorchStages:
         self._threads = choice.thread_count
         network: Network = network_of(checkpoint).to(self._device)
         self._text, self._flow = TextStage(network), FlowStage(network)
-        self._decoder = RunDecoder(network)
+        self._decoder: Any = RunDecoder(network)
         self._dtype = torch.float16 if choice.precision == "fp16" else torch.float32
         for part in self._decoder.children():
             if part is not network.emb_g:  # the other stages need it, too
                 part.to(self._dtype)
+        if self._device.type == "cuda":
+            self._decoder = Replayed(self._decoder)
 
     def text(
         self,
@@ -69,7 +74,7 @@ class TorchStages:
             return _here(self._flow(*inputs))
 
     def decode(self, latents: Floats, speakers: Integers, left: int, right: int) -> Floats:
-        with self._running():
+        with self._running(tried=True):
             z = self._there(latents).to(self._dtype)
             return _here(self._decoder(z, self._there(speakers), left, right))
 
@@ -81,11 +86,14 @@ class TorchStages:
     def _there(self, array: NDArray[Any]) -> torch.Tensor:
         return torch.from_numpy(array).to(self._device)
 
-    def _running(self) -> Any:
+    @contextmanager
+    def _running(self, tried: bool = False) -> Iterator[None]:
+        """tried: see ``exact_kernels``; worth it where shapes come again."""
         # PyTorch's count holds for the calling thread and those that start later.
         if self._device.type == "cpu" and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
-        return torch.inference_mode()
+        with torch.inference_mode(), exact_kernels(tried):
+            yield
 
 
 def _here(tensor: torch.Tensor) -> Floats:

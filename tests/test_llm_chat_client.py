@@ -32,7 +32,6 @@ async def ask(client: ChatClient) -> str:
         return "".join([delta.content async for delta in deltas])
 
 
-# With [DONE] the client leaves before the end of the body, without it at its end.
 @pytest.mark.parametrize("kind", ["text", "no_done"])
 async def test_interruptions_at_any_moment_leave_no_connection_behind(kind: str) -> None:
     """While it is made, asked, heard, at its end and after."""
@@ -53,8 +52,9 @@ async def test_interruptions_at_any_moment_leave_no_connection_behind(kind: str)
         assert await ask(client) == TEXT
 
 
-async def test_a_connection_is_kept_for_the_next_turn() -> None:
-    scenario = Scenario("no_done", text=TEXT, keep_alive=True)
+@pytest.mark.parametrize("kind", ["text", "no_done"])
+async def test_a_connection_is_kept_for_the_next_turn(kind: str) -> None:
+    scenario = Scenario(kind, text=TEXT, keep_alive=True)
     async with FakeOpenAI(scenario) as fake, connected(fake) as client:
         for _ in range(3):
             assert await ask(client) == TEXT

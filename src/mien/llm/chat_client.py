@@ -21,6 +21,8 @@ _KEEP_CONNECTIONS = 2
 # A complete answer may be followed by usage and [DONE]. Servers that send neither and keep the
 # connection open would otherwise delay the end of every answer by the idle timeout.
 _AFTER_FINISH_SECS = 0.3
+# The body ends with [DONE] or a packet behind it. Whoever keeps it open costs this, each turn.
+_AFTER_DONE_SECS = 0.05
 _ERROR_BODY_TIMEOUT_SECS = 3.0
 
 #: Finish reason of an answer whose end the server did not declare.
@@ -93,11 +95,27 @@ class ChatClient:
                     deadline = min(deadline, loop.time() + _AFTER_FINISH_SECS)
                 if data is None:
                     break
+            if parser.done:
+                await self._read_to_end(chunks, client)
             if parser.broken_chunks:
                 label = self._endpoint.preset.label
                 logger.warning(f"{label}: {parser.broken_chunks} broken chunks were skipped")
             if not finished and not parser.done:
                 yield Delta(finish_reason=ENDED_UNSAID)
+
+    async def _read_to_end(
+        self, chunks: AsyncGenerator[bytes, None], client: httpx.AsyncClient
+    ) -> None:
+        """Only a connection whose answer was read whole serves the next turn, which then need not
+        make one anew (to a distant provider that takes 0.1 s and more)."""
+        try:
+            async with asyncio.timeout(_AFTER_DONE_SECS):
+                async for _ in chunks:
+                    pass
+        except TimeoutError:
+            self._connections.discard(client)
+        except httpx.HTTPError:
+            pass
 
     async def _open(
         self, client: httpx.AsyncClient, body: Mapping[str, Any], deadline: float

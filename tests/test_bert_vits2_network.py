@@ -32,3 +32,11 @@ def test_equal_to_the_reference(name: str) -> None:
         assert sound.shape == expected.shape
         assert np.abs(sound - expected).max() <= TOLERANCE * np.abs(expected).max()
     backend.close()
+
+
+def test_the_reference_of_2_3_is_that_of_2_0() -> None:
+    older, newer = golden("2.0"), golden("2.3")
+    assert older[1]["cases"] == newer[1]["cases"]
+    assert older[0].keys() == newer[0].keys()
+    for name, array in older[0].items():
+        assert np.array_equal(array, newer[0][name])

@@ -28,6 +28,7 @@ from mien.tts.bert_vits2 import backends
 from mien.tts.bert_vits2.backend import BackendError
 
 EAGERS = (EAGER, EAGER_PASSIVE)
+GRAPH_LIBRARIES = ("onnxruntime", "openvino")
 
 
 class VoiceBenchError(Exception):
@@ -73,7 +74,7 @@ def _measure(
             raise VoiceBenchError(
                 "no library that runs a voice is there: pip install 'mien[bert-vits2]'"
             )
-        graphs = _graphs(Path(folder), voice, any(way[0] in backends.MODULES for way in ways))
+        graphs = _graphs(Path(folder), voice, any(way[0] in GRAPH_LIBRARIES for way in ways))
         on_progress(0.15)
         runners: list[_Runner] = []
         for way in ways:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien.media.tick import Pcm
-from mien.tts.fallback import FallbackVoice
+from mien.tts.breaker import Breaker
+from mien.tts.fallback import FallbackVoice, Member
 from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Run, VoiceChunk, VoiceError
 from scripted_voice import RATE, Fault, Script, ScriptedVoice, counted, performance
@@ -36,8 +37,13 @@ class Clock:
 
 
 def chain(*voices: ScriptedVoice, hasty: str = "", clock: Clock | None = None) -> FallbackVoice:
-    members = [(voice, HASTY if voice.name == hasty else PATIENT) for voice in voices]
-    return FallbackVoice(members, clock or Clock())
+    clock = clock or Clock()
+    return FallbackVoice(
+        [
+            Member(voice, HASTY if voice.name == hasty else PATIENT, Breaker(clock))
+            for voice in voices
+        ]
+    )
 
 
 async def said(voice: FallbackVoice, runs: Sequence[Run] = CLAUSE) -> list[VoiceChunk]:
@@ -289,7 +295,7 @@ async def test_an_interruption_ends_the_voice_at_work_at_once() -> None:
     assert "anna" not in voice.failures()
     await voice.aclose()
     await voice.aclose()
-    assert anna.closed == 2
+    assert anna.closed == 0, "another chain may have it too"
 
 
 async def test_closing_ends_speech_under_way_with_an_error() -> None:
@@ -315,7 +321,8 @@ async def test_check_is_fine_when_one_can_speak() -> None:
 async def test_a_voice_that_cannot_even_warm_up_is_passed_over_from_the_first_clause() -> None:
     anna, berta = broken("error"), ScriptedVoice("berta")
     voice = chain(anna, berta)
-    await voice.warm_up(CLAUSE, 60)
+    for member in voice.members:
+        await member.warm_up(CLAUSE, 60)
     assert speakers(await said(voice)) == ["berta"]
     assert (len(anna.heard), len(berta.heard)) == (1, 2)
 
@@ -331,5 +338,6 @@ def test_voices_of_one_chain_share_a_rate() -> None:
 async def test_a_fault_in_one_voice_keeps_no_other_from_warming_up() -> None:
     anna, berta = broken("bug"), ScriptedVoice("berta")
     voice = chain(anna, berta)
-    await voice.warm_up(CLAUSE, 60)
+    for member in voice.members:
+        await member.warm_up(CLAUSE, 60)
     assert "ZeroDivisionError" in str(voice.failures()["anna"]) and berta.heard == [CLAUSE]

@@ -12,7 +12,7 @@ import pytest
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
 from mien.tts.voice import Run, VoiceChunk
-from mien.voices import chain_of, open_chain
+from mien.voice_pool import VoicePool
 from tones import heard, spelled
 from voice_dialects import gpt_sovits
 from voice_servers import VoiceServer
@@ -44,11 +44,11 @@ async def chain(first: VoiceServer, *others: VoiceServer) -> AsyncIterator[Fallb
         }
         for name, server in zip(("anna", "berta"), (first, *others), strict=False)
     }
-    voice = open_chain(chain_of(list(tables), tables), ForcedAlignment())
+    pool = VoicePool(list(tables), tables, ForcedAlignment())
     try:
-        yield voice
+        yield pool.default
     finally:
-        await voice.aclose()
+        await pool.aclose()
 
 
 async def said(voice: FallbackVoice, runs: Sequence[Run] = CLAUSE) -> list[VoiceChunk]:

@@ -10,8 +10,9 @@ from pipecat.tests.utils import run_test
 from pipecat.utils.text.base_text_aggregator import TextType
 
 from mien.problems import problem_of
+from mien.tts.breaker import Breaker
 from mien.tts.clauses import ClauseFrame
-from mien.tts.fallback import FallbackVoice
+from mien.tts.fallback import FallbackVoice, Member
 from mien.tts.lexicon import Lexicon
 from mien.tts.service import SpeechFrame, VoiceService
 from mien.tts.settings import VoiceSettings
@@ -21,7 +22,7 @@ PATIENT = VoiceSettings(service="scripted", first_sound_sec=60, stall_sec=60)
 
 
 def chain(*voices: ScriptedVoice) -> FallbackVoice:
-    return FallbackVoice([(voice, PATIENT) for voice in voices], lambda: 0.0)
+    return FallbackVoice([Member(voice, PATIENT, Breaker(lambda: 0.0)) for voice in voices])
 
 
 async def spoken(service: VoiceService, *clauses: str) -> Sequence[Frame]:

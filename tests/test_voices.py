@@ -17,7 +17,8 @@ from mien.config import ConfigError, Settings, load_settings
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.espeak_settings import STYLES, EspeakSettings
 from mien.tts.voice import Run
-from mien.voices import SERVICES, chain_of, make_voice, open_chain, voice_settings
+from mien.voice_pool import VoicePool
+from mien.voices import SERVICES, chain_of, make_voice, voice_settings
 
 ROBOT = {"service": "espeak", "speed": 2, "zh": {"pitch": 20}}
 
@@ -120,12 +121,12 @@ async def test_the_voice_of_ones_own_in_the_guide_speaks(
     settings = load_settings(config, voice="beep")
     chain = chain_of(settings.voice, settings.voices)
     assert list(chain) == ["beep", "espeak"]
-    voice = open_chain(chain, ForcedAlignment())
+    pool = VoicePool(settings.voice, settings.voices, ForcedAlignment())
     try:
-        async with aclosing(voice.speak([Run("en", "Hello there.")])) as chunks:
+        async with aclosing(pool.default.speak([Run("en", "Hello there.")])) as chunks:
             spoken = [chunk async for chunk in chunks]
     finally:
-        await voice.aclose()
+        await pool.aclose()
     assert {chunk.by for chunk in spoken} == {"beep"}
     pcm = np.concatenate([chunk.pcm for chunk in spoken])
     assert len(pcm) / 48_000 == pytest.approx(0.2 * 12 + 0.39, abs=0.05), "and its pause"

@@ -33,7 +33,7 @@ from mien.tts.espeak import EspeakVoice
 from mien.tts.fallback import FallbackVoice
 from mien.tts.service import VoiceService
 from mien.tts.voice import Run, VoiceChunk
-from mien.voices import chain_of, open_chain
+from mien.voice_pool import VoicePool
 from pipecat_servers import CartesiaServer, OpenAIServer
 
 TEXT = "one two three four five six seven eight nine ten eleven twelve."
@@ -46,11 +46,11 @@ async def chain(folder: Path, table: str) -> AsyncIterator[FallbackVoice]:
         f'voice = "anna"\n[voices.anna]\nfirst_sound_sec = 60\nstall_sec = 60\n{table}', "utf-8"
     )
     settings = load_settings(config)
-    voice = open_chain(chain_of(settings.voice, settings.voices), ForcedAlignment())
+    pool = VoicePool(settings.voice, settings.voices, ForcedAlignment())
     try:
-        yield voice
+        yield pool.default
     finally:
-        await voice.aclose()
+        await pool.aclose()
 
 
 async def said(voice: FallbackVoice) -> list[VoiceChunk]:

@@ -50,7 +50,7 @@ class Cast:
 
     brain: a new pipecat processor for this conversation, LLMContextFrame in, LLM text out; it
         brings its own system prompt and bounds the history it sends.
-    about_voice: what the page is told of the voice of that name when it begins to speak.
+    about_voice: what the page is told of who speaks, by the names of the wanted and the other.
     """
 
     avatar: Avatar
@@ -62,14 +62,15 @@ class Cast:
     video: VideoSettings = field(default_factory=VideoSettings)
     alignment: ForcedAlignment | None = None
     lexicon: Lexicon | None = None
-    about_voice: Callable[[str], Message] = lambda name: {"name": name}
+    about_voice: Callable[[str, str], Message] = lambda wanted, name: {"name": name}
 
 
 @dataclass(slots=True)
 class Turn:
-    """One question and its answer."""
+    """One question and its answer. aside: it is no part of the conversation."""
 
     number: int
+    aside: bool = False
     trace: Trace = field(default_factory=Trace)
     clause: str = ""
     spoke: bool = False
@@ -83,7 +84,6 @@ class Conversation:
         events: what happens, as messages for the page.
         program: the encoded performance, for outputs.
         history: [{role, text, turn, complete}], what was really said and heard.
-        speaker: the name of the voice that spoke last.
     """
 
     def __init__(self, cast: Cast, *, clock: Clock | None = None, seed: int = 0) -> None:
@@ -91,8 +91,9 @@ class Conversation:
         self.events = EventHub()
         self.history: list[Message] = []
         self.state = "idle"
-        self.speaker = cast.voice.name
         self._about_voice = cast.about_voice
+        self._wanted = self._speaker = cast.voice.name
+        self._voice = VoiceService(cast.voice, cast.language, cast.lexicon, self._on_speaker)
         self.on_trace: Callable[[Trace], None] = lambda trace: None
         self._turn: Turn | None = None
         self._turns = 0
@@ -116,7 +117,7 @@ class Conversation:
             [
                 cast.brain,
                 ClauseProcessor(self._stamp),
-                VoiceService(cast.voice, cast.language, cast.lexicon, self._on_speaker),
+                self._voice,
                 Stage(self.performer, self._stamp, cast.alignment, cast.language),
             ]
         )
@@ -169,9 +170,12 @@ class Conversation:
         await self._queue(self._turn_frame(turn), LLMContextFrame(self._context))
         return turn.number
 
-    async def say(self, text: str) -> int:
-        """Say ``text`` word for word. Returns the turn."""
-        turn = await self._begin_turn()
+    async def say(self, text: str, aside: bool = False) -> int:
+        """Say ``text`` word for word. Returns the turn.
+
+        aside: the history and the model know nothing of it.
+        """
+        turn = await self._begin_turn(aside)
         await self._queue(
             self._turn_frame(turn),
             LLMFullResponseStartFrame(),
@@ -188,18 +192,29 @@ class Conversation:
             await self._queue(InterruptionFrame())
         return heard
 
+    def speak_with(self, voice: Voice) -> None:
+        """Whatever is not being said yet is said by ``voice``."""
+        self._voice.speak_with(voice)
+        self._wanted = self._speaker = voice.name
+        self.events.publish({"type": "voice", **self.voice})
+
+    @property
+    def voice(self) -> Message:
+        """Who speaks, or spoke last."""
+        return self._about_voice(self._wanted, self._speaker)
+
     def listen(self, listening: bool) -> None:
         """The user began or stopped speaking into a microphone."""
         if self.state in ("idle", "listening"):
             self._set_state("listening" if listening else "idle")
 
-    async def _begin_turn(self) -> Turn:
+    async def _begin_turn(self, aside: bool = False) -> Turn:
         started = Trace()
         if self._turn is not None:
             await self.interrupt()
         await self._ready.wait()
         self._turns += 1
-        self._turn = Turn(self._turns, started)
+        self._turn = Turn(self._turns, aside, started)
         self._set_state("thinking")
         return self._turn
 
@@ -255,7 +270,7 @@ class Conversation:
     def _close_turn(self, heard: Heard, complete: bool) -> None:
         turn, self._turn = self._turn, None
         assert turn is not None
-        if heard.text:
+        if heard.text and not turn.aside:
             self._context.add_message({"role": "assistant", "content": heard.text})
             self._remember(
                 {
@@ -270,8 +285,8 @@ class Conversation:
 
     def _on_speaker(self, name: str) -> None:
         """Another voice speaks than before."""
-        self.speaker = name
-        about = self._about_voice(name)
+        self._speaker = name
+        about = self.voice
         logger.warning(f"voice {name} speaks now {about.get('why') or ''}")
         self.events.publish({"type": "voice", **about})
 
@@ -287,7 +302,8 @@ class Conversation:
             self._turn.trace.stamp(stage)
 
     def _publish(self, kind: str, turn: Turn, **data: Any) -> None:
-        self.events.publish({"type": kind, "turn": turn.number, **data})
+        aside = {"aside": True} if turn.aside else {}
+        self.events.publish({"type": kind, "turn": turn.number, **aside, **data})
 
     def _remember(self, message: Message) -> None:
         self.history.append(message)

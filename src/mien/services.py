@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 from aiortc import RTCIceServer
@@ -29,9 +28,7 @@ from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
 from mien.tts.lexicon import Lexicon, load_lexicon
-from mien.tts.normalize import prepare
-from mien.tts.voice import Run
-from mien.voices import chain_of, label, open_chain
+from mien.voice_pool import VoicePool
 
 # Drawing and encoding release the GIL; more threads than cores would only take turns.
 THREADS = max(2, min(8, os.cpu_count() or 2))
@@ -41,8 +38,6 @@ AVATARS: dict[str, Callable[[], tuple[Avatar, LipSync]]] = {}
 Player = tuple[Avatar, LipSync]
 # A clip is shown in its own size up to this: twice the pixels cost twice the encoding.
 LARGEST_SIDE = 1280
-# A large model read from a slow disk; a voice that takes longer is passed over for the time being.
-WARM_UP_SEC = 180.0
 # Of what takes long the first time a clip is shown: the share 0…1, and what is being made.
 OnProgress = Callable[[float, str], None]
 
@@ -58,7 +53,7 @@ class Services:
     avatar: Avatar
     lipsync: LipSync
     mouths: Mouths
-    voice: FallbackVoice
+    voices: VoicePool
     alignment: ForcedAlignment
     lexicon: Lexicon
     persona: Persona
@@ -76,14 +71,16 @@ class Services:
         """
         return make_player(avatar, self.avatar.size, background, self.mouths)
 
-    def cast(self, language: Language, player: Player | None = None) -> Cast:
-        """The players of one new conversation; ``player`` in place of the configured one."""
+    def cast(
+        self, language: Language, player: Player | None = None, voice: FallbackVoice | None = None
+    ) -> Cast:
+        """Who takes part in one new conversation; given ones in place of those configured."""
         avatar, lipsync = player or (self.avatar, self.lipsync)
         return Cast(
             avatar=avatar,
             lipsync=lipsync,
-            voice=self.voice,
-            about_voice=self.about_voice,
+            voice=voice or self.voice,
+            about_voice=self.voices.about,
             alignment=self.alignment,
             lexicon=self.lexicon,
             brain=create_brain(
@@ -97,18 +94,10 @@ class Services:
             video=video_settings(self.settings),
         )
 
-    def about_voice(self, name: str) -> dict[str, Any]:
-        """Who speaks, as the page is told; ``why`` says why it is not the one that is wanted."""
-        services = {each.voice.name: each.settings.service for each in self.voice.members}
-        wanted = self.voice.name
-        error = None if name == wanted else self.voice.failures().get(wanted)
-        return {
-            "name": name,
-            "label": label(name, services[name]),
-            "wanted": wanted,
-            "wanted_label": label(wanted, services[wanted]),
-            "why": None if error is None else {"en": str(error), "zh": error.zh},
-        }
+    @property
+    def voice(self) -> FallbackVoice:
+        """The configured one."""
+        return self.voices.default
 
     @property
     def webrtc(self) -> WebRtcSettings:
@@ -206,7 +195,7 @@ async def open_services(
     mouths = Mouths(settings.lipsync)
     lexicon = load_lexicon(settings.lexicon)
     alignment = ForcedAlignment()
-    voice = open_chain(chain_of(settings.voice, settings.voices), alignment)
+    voices = VoicePool(settings.voice, settings.voices, alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         size = picture_size(settings)
@@ -218,13 +207,13 @@ async def open_services(
             avatar=avatar,
             lipsync=lipsync,
             mouths=mouths,
-            voice=voice,
+            voices=voices,
             alignment=alignment,
             lexicon=lexicon,
             persona=persona,
             brain=brain,
             executor=executor,
-            warming=asyncio.create_task(_warm_up(voice), name="warm-up"),
+            warming=asyncio.create_task(voices.warm_up(), name="warm-up"),
         )
         try:
             services.cast(persona.language)  # a missing key should be told now, not to a visitor
@@ -233,15 +222,6 @@ async def open_services(
             services.warming.cancel()
             await asyncio.gather(services.warming, return_exceptions=True)
     finally:
-        await voice.aclose()
+        await voices.aclose()
         await asyncio.to_thread(mouths.close)
         executor.shutdown(wait=False, cancel_futures=True)
-
-
-async def _warm_up(voice: FallbackVoice) -> None:
-    """Load what is loaded lazily, so that the first visitor does not wait for it.
-
-    It also tells how loud each voice is.
-    """
-    prepared = await asyncio.to_thread(prepare, "你好，hello 123。", "zh")
-    await voice.warm_up([Run(run.language, run.text) for run in prepared.runs], WARM_UP_SEC)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mien.config import ConfigError, Settings
 from mien.models.catalogue import catalogue
 from mien.models.store import installed
-from mien.tts.fallback import FallbackVoice, why_not
+from mien.tts.fallback import why_not
 from mien.tts.settings import VoiceSettings
-from mien.tts.voice import VoiceError
-from mien.voices import SERVICES, Text, chain_of, label, make_voice, voice_settings
+from mien.tts.voice import Voice, VoiceError
+from mien.voices import (
+    LAST_RESORT,
+    SERVICES,
+    Text,
+    chain_of,
+    label,
+    make_voice,
+    voice_settings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +35,47 @@ class ListedVoice:
     why_not: Text | None
 
 
-async def list_voices(
-    settings: Settings, live: FallbackVoice | None = None, everything: bool = False
-) -> list[ListedVoice]:
+async def list_voices(settings: Settings, everything: bool = False) -> list[ListedVoice]:
     """The chain first, then what else is set up, in the order of the file.
 
-    live: the chain, if there is one at work; it is asked rather than made again. everything: also
-    models that are here and services that are not set up. Takes 3 s at most.
+    everything: also models that are here and services that are not set up. Takes 3 s at most.
 
     Raises ConfigError when the chain is set up wrongly.
     """
-    chain = chain_of(settings.voice, settings.voices)
-    names = [*chain, *(name for name in settings.voices if name not in chain)]
+    names = _configured(settings)
     if everything:
-        names += _more(settings, names)
-    at_work = {member.voice.name: member.voice for member in live.members} if live else {}
+        names += _models(names)
+        names += [name for name in _services(settings, names) if name not in names]
+    return await _look_at(names, settings, {})
+
+
+def choices(settings: Settings) -> list[str]:
+    """What a visitor may choose: what is set up, models that are here, services that cost nothing.
+
+    Reads files. Raises ConfigError when the chain is set up wrongly.
+    """
+    names = _configured(settings)
+    names += _models(names)
+    more = [LAST_RESORT, *_services(settings, names)]
+    return [*names, *(name for name in more if name not in names and not SERVICES[name].paid)]
+
+
+async def list_choices(settings: Settings, at_work: Mapping[str, Voice]) -> list[ListedVoice]:
+    """Those of ``choices`` that can speak, and those that were meant to but cannot.
+
+    at_work: voices that were made already, by name; they are asked rather than made again. Takes
+    3 s at most. Raises ConfigError when the chain is set up wrongly.
+    """
+    names = await asyncio.to_thread(choices, settings)
+    bare = {name for name in names if name in SERVICES and name not in _configured(settings)}
+    found = await _look_at(names, settings, at_work)
+    return [voice for voice in found if voice.ready or voice.name not in bare]
+
+
+async def _look_at(
+    names: Iterable[str], settings: Settings, at_work: Mapping[str, Voice]
+) -> list[ListedVoice]:
+    chain = chain_of(settings.voice, settings.voices)
 
     async def listed(name: str) -> ListedVoice:
         service = str(settings.voices.get(name, {}).get("service", name))
@@ -59,14 +93,23 @@ async def list_voices(
     return list(await asyncio.gather(*map(listed, names)))
 
 
-def _more(settings: Settings, names: Iterable[str]) -> list[str]:
-    """Models that are here, and a name for each service that no voice is of yet."""
+def _configured(settings: Settings) -> list[str]:
+    chain = chain_of(settings.voice, settings.voices)
+    return [*chain, *(name for name in settings.voices if name not in chain)]
+
+
+def _models(names: Iterable[str]) -> list[str]:
+    """Models that are here and not in ``names``."""
     models = [m for m in catalogue().values() if m.kind == "tts" and m.name not in names]
-    here = [m for m in models if m.engine in SERVICES and installed(m.name) is not None]
+    return [m.name for m in models if m.engine in SERVICES and installed(m.name) is not None]
+
+
+def _services(settings: Settings, names: Iterable[str]) -> list[str]:
+    """A name for each service that no voice of ``names`` is of yet."""
+    known = catalogue()
     used = {settings.voices.get(name, {}).get("service", name) for name in names}
-    used |= {model.engine for model in here}
-    services = [name for name, each in SERVICES.items() if name not in used and not each.plain]
-    return [*(model.name for model in here), *services]
+    used |= {known[name].engine for name in names if name in known}
+    return [name for name, each in SERVICES.items() if name not in used and not each.plain]
 
 
 async def _tried(name: str, settings: VoiceSettings) -> VoiceError | None:

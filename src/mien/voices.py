@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from mien.config import ConfigError
 from mien.models.catalogue import catalogue
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
-from mien.tts.fallback import FallbackVoice
+from mien.tts.fallback import Member
 from mien.tts.polish import Levels, Polished, level_key
 from mien.tts.settings import VoiceSettings
 from mien.tts.voice import Voice
@@ -33,7 +33,8 @@ class Service:
     """A kind of voice; ``module`` has its classes ``{stem}Settings`` and ``{stem}Voice``.
 
     They are imported when they are needed: most bring large libraries. en, zh: what people call
-    it. extra: of pip, that it needs. plain: its sound is left as it is, for measuring.
+    it. extra: of pip, that it needs. plain: its sound is left as it is, for measuring. paid: its
+    owner may have to pay for what is said.
     """
 
     module: str
@@ -42,6 +43,7 @@ class Service:
     zh: str
     extra: str = ""
     plain: bool = False
+    paid: bool = False
 
     @property
     def settings(self) -> type[VoiceSettings]:
@@ -66,10 +68,12 @@ SERVICES: dict[str, Service] = {
     "cosyvoice": Service("mien.tts.http.cosyvoice", "CosyVoice", "CosyVoice", "CosyVoice"),
     "fish-speech": Service("mien.tts.http.fish_speech", "FishSpeech", "fish-speech", "fish-speech"),
     "openai-speech": Service(
-        "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音"
+        "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音", paid=True
     ),
     "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
-    "pipecat": Service("mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务"),
+    "pipecat": Service(
+        "mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务", paid=True
+    ),
 }
 
 
@@ -163,21 +167,16 @@ def _kind(service: str) -> Service:
     return found
 
 
-def open_chain(chain: Mapping[str, VoiceSettings], alignment: ForcedAlignment) -> FallbackVoice:
-    """The voices of ``chain_of`` as one that does not fail: polished, with phone times.
-
-    Owns ``alignment``: closes it.
-    """
-    levels = Levels()
-    members: list[tuple[Voice, VoiceSettings]] = []
-    for name, settings in chain.items():
-        voice = make_voice(name, settings)
-        if not _kind(settings.service).plain:
-            loudness = None if settings.loudness == "off" else settings.loudness
-            key = level_key(name, settings)
-            voice = Polished(voice, loudness, settings.speed, levels, key)
-        members.append((AlignedVoice(voice, alignment), settings))
-    return FallbackVoice(members)
+def open_member(
+    name: str, settings: VoiceSettings, alignment: ForcedAlignment, levels: Levels
+) -> Member:
+    """The voice as a part of chains: polished, with phone times."""
+    voice = make_voice(name, settings)
+    if not _kind(settings.service).plain:
+        loudness = None if settings.loudness == "off" else settings.loudness
+        key = level_key(name, settings)
+        voice = Polished(voice, loudness, settings.speed, levels, key)
+    return Member(AlignedVoice(voice, alignment), settings)
 
 
 def label(name: str, service: str) -> Text:

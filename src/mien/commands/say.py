@@ -61,7 +61,7 @@ def _sound_file(text: str) -> Path | None:
 
 def _tell_speaker(services: Services, name: str) -> None:
     """Another voice speaks than before: the recording is not what was asked for."""
-    about, language = services.about_voice(name), "zh" if chinese() else "en"
+    about, language = services.voices.about(services.voice.name, name), "zh" if chinese() else "en"
     wanted, speaker = about["wanted_label"][language], about["label"][language]
     if about["why"] is None:
         text = f"{speaker} speaks again." if language == "en" else f"{speaker} 已恢复。"

@@ -43,9 +43,11 @@ LOOK_FIELDS = {"avatar", "background", "blur"}
 
 
 class NewSession(NewLook):
-    """language: what the avatar greets in and answers unclear questions in."""
+    """language: what the avatar greets in and answers unclear questions in. voice: as GET /voices
+    lists it; until a large one is loaded, the configured ones stand in."""
 
     language: Language | None = None
+    voice: str | None = None
 
 
 class Text(BaseModel):
@@ -134,12 +136,6 @@ async def info(
     }
 
 
-@router.get("/voices")
-async def voices(board: AnyVoiceBoard) -> list[Message]:
-    """Those that are set up, the chain first; each is asked whether it could speak now."""
-    return await board.look()
-
-
 @router.get("/sessions")
 async def list_sessions(request: Request) -> list[dict[str, Any]]:
     services, wardrobe = services_of(request), wardrobe_of(request)
@@ -151,13 +147,15 @@ async def create_session(
     request: Request,
     services: AnyServices,
     wardrobe: AnyWardrobe,
+    board: AnyVoiceBoard,
     body: Annotated[NewSession | None, Body()] = None,
 ) -> dict[str, Any]:
     body = body or NewSession()
     language = body.language or services.settings.language or services.persona.language
     look = body.applied(wardrobe.default)
     player = await asyncio.to_thread(wardrobe.dress, look)
-    session = await sessions_of(request).create(language, look, player)
+    voice = await board.begin_with(body.voice)
+    session = await sessions_of(request).create(language, look, player, voice)
     return {
         "id": session.id,
         "whep": f"/whep/{session.id}",
@@ -258,7 +256,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
             "label": {"en": brain.label_en, "zh": brain.label_zh},
             "connected": brain.connected,
         },
-        "voice": services.about_voice(session.conversation.speaker),
+        "voice": session.conversation.voice,
         **look_of(session, wardrobe),
         "history": session.conversation.history,
     }

@@ -20,7 +20,7 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, drafts_api, looks_api, models_api, whep
+from mien.server import api, drafts_api, looks_api, models_api, voices_api, whep
 from mien.server.access import is_loopback
 from mien.server.drafts import Drafts
 from mien.server.looks import Look, Wardrobe
@@ -29,6 +29,7 @@ from mien.server.pulls import Pulls
 from mien.server.sessions import Session, Sessions
 from mien.server.voice_board import VoiceBoard
 from mien.services import Player, Services
+from mien.tts.fallback import FallbackVoice
 
 # The largest honest request is an SDP offer of some 10 kB.
 MAX_BODY = 256_000
@@ -57,8 +58,8 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
         await drafts.aclose()
         await pulls.aclose()
 
-    def make(language: Language, look: Look, player: Player) -> Session:
-        cast = services.cast(language, player)
+    def make(language: Language, look: Look, player: Player, voice: FallbackVoice) -> Session:
+        cast = services.cast(language, player, voice)
         conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
         greeting = services.persona.greet(language) if settings.greet else None
@@ -84,6 +85,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
+    app.include_router(voices_api.router)
     app.include_router(whep.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from loguru import logger
@@ -17,6 +17,8 @@ from mien.problems import Problem
 from mien.server.looks import Look
 from mien.server.memory import release_memory
 from mien.services import Player
+from mien.tts.fallback import FallbackVoice
+from mien.tts.voice import Voice
 
 
 class Session:
@@ -41,6 +43,7 @@ class Session:
         self._seen = time.monotonic()
         self._closing = asyncio.Event()
         self._dressing = asyncio.Lock()
+        self._voices_asked = 0
 
     def touch(self) -> None:
         """Somebody is still here."""
@@ -60,6 +63,19 @@ class Session:
             if look != self.look:
                 self.conversation.performer.show(*await asyncio.to_thread(dress, look))
                 self.look = look
+
+    async def speak_with(self, choose: Callable[[], Awaitable[Voice]]) -> bool:
+        """Go on with the voice that ``choose`` comes to, if no other was asked for meanwhile.
+
+        Returns whether none was. The Problem of ``choose`` is raised, and all stays as it was.
+        """
+        self._voices_asked += 1
+        asked = self._voices_asked
+        voice = await choose()
+        if asked != self._voices_asked:
+            return False
+        self.conversation.speak_with(voice)
+        return True
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -140,7 +156,9 @@ def no_such_session(key: str) -> Problem:
 class Sessions:
     """All sessions of a server; each in its own task, none able to harm another."""
 
-    def __init__(self, make: Callable[[Language, Look, Player], Session], limit: int) -> None:
+    def __init__(
+        self, make: Callable[[Language, Look, Player, FallbackVoice], Session], limit: int
+    ) -> None:
         self._make = make
         self._limit = limit
         self._sessions: dict[str, Session] = {}
@@ -164,7 +182,9 @@ class Sessions:
     def all(self) -> list[Session]:
         return list(self._sessions.values())
 
-    async def create(self, language: Language, look: Look, player: Player) -> Session:
+    async def create(
+        self, language: Language, look: Look, player: Player, voice: FallbackVoice
+    ) -> Session:
         """Open a session and wait until it takes text.
 
         player: whom ``look`` stands for.
@@ -180,7 +200,7 @@ class Sessions:
                 status=503,
                 retryable=True,
             )
-        session = self._make(language, look, player)
+        session = self._make(language, look, player, voice)
         self._sessions[session.id] = session
         task = self._tasks.create_task(self._run(session), name=f"session {session.id}")
         ready = asyncio.ensure_future(session.conversation.ready())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -25,12 +24,37 @@ _CHECK_SEC = 3.0
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """A voice of the chain, and how it has been lately."""
+    """A voice of one chain or several, and how it has been lately.
+
+    warm: it has spoken; what is loaded at first use is loaded.
+    """
 
     voice: Voice
     settings: VoiceSettings
-    breaker: Breaker
+    breaker: Breaker = field(default_factory=Breaker)
     pace: Pace = field(default_factory=Pace)
+    warm: bool = False
+
+    async def warm_up(self, runs: Sequence[Run], limit_sec: float) -> bool:
+        """Let it say ``runs`` unheard, so that what is loaded at first use is loaded.
+
+        If it cannot, it is passed over from the first clause on. Returns whether it had sound.
+        """
+        sounded = False
+        try:
+            async with asyncio.timeout(limit_sec), aclosing(self.voice.speak(runs)) as chunks:
+                async for chunk in chunks:
+                    sounded = sounded or len(chunk.pcm) > 0
+        except VoiceError as error:
+            self.breaker.failed(error)
+        except TimeoutError:
+            self.breaker.failed(LateVoice(limit_sec, first=True))
+        except Exception as error:
+            self.breaker.failed(_fault_of(self.voice, error))
+        else:
+            self.warm = True
+            self.breaker.succeeded()
+        return sounded
 
 
 class FallbackVoice:
@@ -42,20 +66,16 @@ class FallbackVoice:
     found out beside a clause that another voice says: none waits for a server that is still dead.
     """
 
-    def __init__(
-        self,
-        members: Sequence[tuple[Voice, VoiceSettings]],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Owns the voices: closes them. clock: of the breakers, in seconds.
+    def __init__(self, members: Sequence[Member]) -> None:
+        """The voices belong to whoever made them, and other chains may have them too.
 
         Raises:
             ValueError: when there are none, or they do not share one sample rate.
         """
-        if len({voice.sample_rate for voice, _ in members}) != 1:
-            rates = ", ".join(f"{voice.name} {voice.sample_rate} Hz" for voice, _ in members)
+        if len({member.voice.sample_rate for member in members}) != 1:
+            rates = ", ".join(f"{m.voice.name} {m.voice.sample_rate} Hz" for m in members)
             raise ValueError(f"the voices of a chain need one sample rate, not {rates or 'none'}")
-        self.members = [Member(voice, each, Breaker(clock)) for voice, each in members]
+        self.members = list(members)
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -110,31 +130,11 @@ class FallbackVoice:
         if len(failures) == len(self.members):
             raise _all_failed(failures)
 
-    async def warm_up(self, runs: Sequence[Run], limit_sec: float) -> None:
-        """Let each of them say ``runs`` unheard, so that what is loaded at first use is loaded.
-
-        One that cannot is passed over from the first clause on.
-        """
-        for member in self.members:
-            try:
-                async with asyncio.timeout(limit_sec), aclosing(member.voice.speak(runs)) as chunks:
-                    async for _ in chunks:
-                        pass
-            except VoiceError as error:
-                member.breaker.failed(error)
-            except TimeoutError:
-                member.breaker.failed(LateVoice(limit_sec, first=True))
-            except Exception as error:
-                member.breaker.failed(_fault_of(member.voice, error))
-            else:
-                member.breaker.succeeded()
-
     async def aclose(self) -> None:
-        """See ``Voice.aclose``."""
+        """See ``Voice.aclose``. Ends what it began; its voices go on."""
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*(member.voice.aclose() for member in self.members))
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _next(self, tried: Sequence[Member]) -> Member | None:

@@ -69,31 +69,39 @@ class VoiceService(TTSService):
         self._speaker = voice.name
         self._on_speaker = on_speaker
 
+    def speak_with(self, voice: Voice) -> None:
+        """The next clause is said by ``voice``; one that is being said goes on."""
+        self._voice = voice
+        self._speaker = voice.name
+
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         # Off the loop: normalising a clause takes milliseconds that other sessions' sound needs.
         prepared = await asyncio.to_thread(prepare, text, self._default_language, self._lexicon)
+        voice = self._voice
         try:
             if not prepared.empty:
                 runs = [Run(run.language, run.text) for run in prepared.runs]
-                async with aclosing(self._voice.speak(runs)) as chunks:
+                async with aclosing(voice.speak(runs)) as chunks:
                     async for chunk in chunks:
-                        self._notice(chunk)
-                        yield self._frame(text, context_id, chunk, prepared)
+                        if voice is self._voice:
+                            self._notice(chunk)
+                        yield _frame(text, context_id, chunk, prepared, voice.sample_rate)
         except VoiceError as error:
             yield VoiceErrorFrame(str(error), retryable=error.retryable, zh=error.zh)
-        yield SpeechFrame(b"", self._voice.sample_rate, 1, context_id, text, last=True)
+        yield SpeechFrame(b"", voice.sample_rate, 1, context_id, text, last=True)
 
     def _notice(self, chunk: VoiceChunk) -> None:
         if chunk.by and chunk.by != self._speaker:
             self._speaker = chunk.by
             self._on_speaker(chunk.by)
 
-    def _frame(
-        self, text: str, context_id: str, chunk: VoiceChunk, prepared: Prepared
-    ) -> SpeechFrame:
-        words = words_as_written(chunk.words, prepared)
-        audio = np.ascontiguousarray(chunk.pcm).tobytes()
-        return SpeechFrame(audio, self._voice.sample_rate, 1, context_id, text, chunk.phones, words)
+
+def _frame(
+    text: str, context_id: str, chunk: VoiceChunk, prepared: Prepared, rate: int
+) -> SpeechFrame:
+    words = words_as_written(chunk.words, prepared)
+    audio = np.ascontiguousarray(chunk.pcm).tobytes()
+    return SpeechFrame(audio, rate, 1, context_id, text, chunk.phones, words)
 
 
 def words_as_written(words: Sequence[SpokenWord], prepared: Prepared) -> tuple[Word, ...]:

@@ -121,7 +121,7 @@ const at = (id, rest = "") => `/api/v1/sessions/${encodeURIComponent(id)}${rest}
 /** @returns {Promise<Info>} */
 export const getInfo = async () => (await request("GET", "/api/v1/info")).json();
 
-/** A filmed face may have to be loaded first. @param {{language: string} & Partial<Look>} wanted @returns {Promise<Session>} */
+/** A filmed face may have to be loaded first. @param {{language: string, voice?: string} & Partial<Look>} wanted @returns {Promise<Session>} */
 export const createSession = async (wanted) =>
   (await request("POST", "/api/v1/sessions", { json: wanted, timeoutMs: 60_000 })).json();
 
@@ -158,7 +158,11 @@ export const changeLook = async (id, change) => (await request("PATCH", at(id), 
 /** @returns {Promise<Face[]>} */
 export const getAvatars = async () => (await request("GET", "/api/v1/avatars")).json();
 
-/** Those that are set up; a server that does not answer is waited for 3 s. @returns {Promise<Named[]>} */
+/** A large voice may have to be loaded first. @param {string} id @param {string} name @returns {Promise<{voice: {name: string, wanted: string}}>} */
+export const changeVoice = async (id, name) =>
+  (await request("PUT", at(id, "/voice"), { json: { name, sample: true }, timeoutMs: 240_000 })).json();
+
+/** Those that can be chosen; a server that does not answer is waited for 3 s. @returns {Promise<Named[]>} */
 export const getVoices = async () => (await request("GET", "/api/v1/voices")).json();
 
 /** @returns {Promise<Backdrop[]>} */

@@ -99,6 +99,7 @@ const handlers = {
   hello({ state, brain, voice, face, avatar, background, blur, history }) {
     who.show({ brain, voice, face });
     look.show({ avatar, background, blur });
+    look.voices.show(voice.wanted ?? voice.name);
     chat.replace(history ?? []);
     act(state);
   },
@@ -108,7 +109,11 @@ const handlers = {
     picture.changed();
   },
   voice(speaker) {
+    // One that was chosen is shown where it was chosen.
+    const chosen = speaker.wanted !== look.voices.chosen;
     who.changeVoice(/** @type {import("./who.js").Speaker} */ (/** @type {unknown} */ (speaker)));
+    look.voices.show(speaker.wanted);
+    if (chosen) return;
     const name = localised(speaker.label);
     const back = speaker.name === speaker.wanted;
     const words = { name, wanted: localised(speaker.wanted_label), why: localised(speaker.why) };
@@ -116,14 +121,14 @@ const handlers = {
   },
   state: ({ state }) => act(state),
   user: ({ turn, text }) => chat.user(turn, text),
-  clause({ turn, clause, text }) {
+  clause({ turn, clause, text, aside }) {
     captions.clause(turn, clause, text);
-    chat.clause(turn, clause, text);
+    if (!aside) chat.clause(turn, clause, text);
   },
   word: ({ turn, clause, stop }) => captions.word(turn, clause, stop),
-  turn({ turn, text, complete }) {
+  turn({ turn, text, complete, aside }) {
     captions.end(complete);
-    chat.turn(turn, text, complete);
+    if (!aside) chat.turn(turn, text, complete);
   },
   latency: ({ turn, stages }) => latency.add(turn, stages),
   error({ code, message }) {

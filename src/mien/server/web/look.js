@@ -1,5 +1,5 @@
 // @ts-check
-/** The panel where a visitor chooses face and background; the conversation goes on meanwhile. */
+/** The panel where a visitor chooses face, background and voice; the conversation goes on meanwhile. */
 import * as api from "./api.js";
 import { Backdrops } from "./backdrops.js";
 import { find } from "./dom.js";
@@ -9,6 +9,7 @@ import { forget, recall, remember } from "./memory.js";
 import { Models } from "./models.js";
 import { NewFace } from "./newface.js";
 import { toast } from "./toasts.js";
+import { Voices } from "./voices.js";
 
 /** @typedef {{avatar: string, background: string, blur: number}} Look */
 
@@ -61,7 +62,11 @@ export class LookPanel {
       else this.#wear({ avatar: name });
       this.#offer();
     });
-    this.models = new Models();
+    this.voices = new Voices(session, () => this.models?.mark(this.voices.chosen));
+    this.models = new Models({
+      onUse: (name) => this.voices.choose(name),
+      onChange: () => this.voices.offer(),
+    });
     this.#button.addEventListener("click", () => this.toggle());
     find(".look-close").addEventListener("click", () => this.toggle(false));
     this.#panel.addEventListener("keydown", (event) => {
@@ -70,7 +75,11 @@ export class LookPanel {
       event.stopPropagation();
       this.toggle(false);
     });
-    onLanguage(() => !this.#panel.hidden && this.#offer());
+    onLanguage(() => {
+      if (this.#panel.hidden) return;
+      this.#offer();
+      this.voices.offer();
+    });
   }
 
   /** @param {boolean} [open] */
@@ -81,6 +90,7 @@ export class LookPanel {
     if (open) {
       this.faces.tell("");
       this.#offer();
+      this.voices.offer();
       this.models.offer();
       find(".look-close").focus();
     } else {

@@ -20,7 +20,7 @@ export class ModelRow {
 
   /**
    * @param {Model} model
-   * @param {{onPull: (accepted: boolean) => void, onCancel: () => void, onRemove: () => void}} events
+   * @param {{onPull: (accepted: boolean) => void, onCancel: () => void, onRemove: () => void, onUse: () => void}} events
    */
   constructor(model, events) {
     this.model = model;
@@ -105,7 +105,7 @@ export class ModelRow {
     this.asking = false;
     this.#below.replaceChildren();
     if (ready) {
-      if (kind === "tts") this.#below.append(make("p", "look-fine", t("model_use", { name })));
+      if (kind === "tts") this.#below.append(this.#use(), make("p", "look-fine", t("model_use", { name })));
       this.element.dataset.state = "ready";
       const remove = twoStep("remove", t("delete_face", { name }), () => this.events.onRemove());
       this.#action.replaceChildren(make("span", "model-ready", t("model_here")), remove);
@@ -116,6 +116,20 @@ export class ModelRow {
     get.setAttribute("aria-label", `${words}: ${name}`);
     get.dataset.testid = "model-get";
     this.#action.replaceChildren(get);
+  }
+
+  #use() {
+    const use = this.#button("plain model-use", t("voice_use"), () => this.events.onUse());
+    use.dataset.testid = "model-use";
+    return use;
+  }
+
+  /** Whether it is the voice that speaks. @param {boolean} chosen */
+  mark(chosen) {
+    const use = /** @type {HTMLButtonElement | null} */ (this.#below.querySelector(".model-use"));
+    if (!use) return;
+    use.disabled = chosen;
+    use.textContent = t(chosen ? "voice_used" : "voice_use");
   }
 
   /** @param {Pull} pull */

@@ -43,9 +43,20 @@ export class Models {
   /** @type {Map<string, ModelRow>} */ #rows = new Map();
   #following = false;
 
-  constructor() {
+  /**
+   * @param {object} events
+   * @param {(name: string) => void} events.onUse a voice that is here shall speak
+   * @param {() => void} events.onChange another model is here, or one less
+   */
+  constructor(events) {
+    this.events = events;
     this.#details.addEventListener("toggle", () => this.#details.open && this.offer());
     onLanguage(() => this.#details.open && this.offer());
+  }
+
+  /** Which voice speaks. @param {string} name */
+  mark(name) {
+    for (const [model, row] of this.#rows) row.mark(model === name);
   }
 
   /** Shows what there is now; does nothing while the part is folded. */
@@ -86,6 +97,7 @@ export class Models {
       onPull: (accepted) => this.#pull(model.name, accepted),
       onCancel: () => this.#act(api.cancelPull(model.name)),
       onRemove: () => this.#act(api.removeModel(model.name), true),
+      onUse: () => this.events.onUse(model.name),
     });
     if (old?.asking && !model.ready && !moving(model.pull)) row.ask(old.accepted);
     return row;
@@ -122,6 +134,7 @@ export class Models {
       this.#following = false;
     }
     this.offer();
+    this.events.onChange();
   }
 
   /** @param {Promise<unknown>} asked @param {boolean} [again] whether the list changes by it */
@@ -132,7 +145,9 @@ export class Models {
       this.#tell(error);
       return;
     }
-    if (again) this.offer();
+    if (!again) return;
+    this.offer();
+    this.events.onChange();
   }
 
   /** @param {unknown} error */

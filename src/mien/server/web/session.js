@@ -4,6 +4,7 @@ import { ApiError, createSession, endSession, findSession } from "./api.js";
 import { Backoff } from "./backoff.js";
 import { forgetLook, rememberedLook } from "./look.js";
 import { recallInTab, rememberInTab } from "./memory.js";
+import { forgetVoice, rememberedVoice } from "./voices.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
@@ -30,7 +31,8 @@ export class SessionKeeper {
     for (;;) {
       try {
         const kept = recallInTab(KEY);
-        const session = (kept && (await findSession(kept))) || (await createSession({ language: language(), ...rememberedLook() }));
+        const wanted = { language: language(), voice: rememberedVoice(), ...rememberedLook() };
+        const session = (kept && (await findSession(kept))) || (await createSession(wanted));
         if (run !== this.#run) return null;
         rememberInTab(KEY, session.id);
         this.#backoff.reset();
@@ -38,7 +40,7 @@ export class SessionKeeper {
       } catch (error) {
         if (run !== this.#run) return null;
         if (!(error instanceof ApiError)) throw error;
-        if (forgetLook(error)) continue;
+        if (forgetLook(error) || forgetVoice(error)) continue;
         this.onFailure(error);
         await this.#backoff.wait();
         if (run !== this.#run) return null;

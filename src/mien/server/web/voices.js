@@ -1,0 +1,114 @@
+// @ts-check
+/** The voices as rows: which one speaks, which others could, and why the rest cannot. */
+import * as api from "./api.js";
+import { find, make } from "./dom.js";
+import { localised, t } from "./i18n.js";
+import { forget, recall, remember } from "./memory.js";
+
+/** @typedef {import("./api.js").Named} Named */
+
+const KEY = "mien.voice";
+
+/** What this visitor chose last, for the next session. */
+export const rememberedVoice = () => recall(KEY) ?? undefined;
+
+/** Whether a session was refused for its voice, which is then forgotten. @param {unknown} error */
+export function forgetVoice(error) {
+  if (!(error instanceof api.ApiError) || !["no_such_voice", "voice_not_ready"].includes(error.code)) return false;
+  forget(KEY);
+  return true;
+}
+
+export class Voices {
+  #list = find(".voices");
+  #said = find(".voices-said");
+  /** @type {Named[]} */ #offered = [];
+  /** The one that is wanted; another may stand in for it. */ #chosen = "";
+  /** The one that is being loaded. */ #coming = "";
+
+  /**
+   * @param {() => string | undefined} session its id, while there is one
+   * @param {() => void} onShown the rows have changed
+   */
+  constructor(session, onShown) {
+    this.session = session;
+    this.onShown = onShown;
+  }
+
+  get chosen() {
+    return this.#chosen;
+  }
+
+  /** What the session speaks with, whoever changed it. @param {string} name */
+  show(name) {
+    this.#chosen = name;
+    this.#draw();
+  }
+
+  /** Asks which there are now. */
+  async offer() {
+    try {
+      this.#offered = await api.getVoices();
+      this.#draw();
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  /** The last one that is asked for counts. @param {string} name */
+  async choose(name) {
+    const id = this.session();
+    if (!id || name === this.#coming) return;
+    this.#said.textContent = "";
+    this.#coming = name;
+    this.#draw();
+    try {
+      const { voice } = await api.changeVoice(id, name);
+      if (this.#coming !== name) return;
+      this.#chosen = voice.wanted;
+      remember(KEY, name);
+    } catch (error) {
+      if (this.#coming !== name) return;
+      this.#tell(error);
+    }
+    this.#coming = "";
+    this.#draw();
+    if (!this.#offered.some((one) => one.name === name)) await this.offer();
+  }
+
+  #draw() {
+    const focused = document.activeElement?.getAttribute("data-voice");
+    this.#list.replaceChildren(...this.#offered.map((voice) => this.#row(voice)));
+    this.#list.toggleAttribute("aria-busy", Boolean(this.#coming));
+    if (focused) /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-voice="${CSS.escape(focused)}"]`))?.focus();
+    this.onShown();
+  }
+
+  /** @param {Named} voice */
+  #row({ name, label, ready, why_not }) {
+    const coming = name === this.#coming;
+    const about = make("span", "voice-about", make("span", "voice-name", localised(label) || name));
+    const state = make("span", "voice-state", coming ? t("voice_loading") : ready === false ? t("not_ready") : "");
+    const row = /** @type {HTMLButtonElement} */ (make("button", "voice", about, state));
+    row.type = "button";
+    row.dataset.voice = name;
+    row.dataset.testid = `voice-${name}`;
+    row.setAttribute("aria-pressed", String(name === this.#chosen));
+    row.classList.toggle("coming", coming);
+    if (ready === false && name !== this.#chosen) {
+      about.append(make("span", "voice-why", localised(why_not)));
+      row.setAttribute("aria-disabled", "true");
+    } else {
+      row.addEventListener("click", () => this.choose(name));
+    }
+    return row;
+  }
+
+  /** @param {unknown} error */
+  #tell(error) {
+    if (!(error instanceof api.ApiError)) throw error;
+    // Of a session that has ended the page tells by itself.
+    if (error.code === "no_such_session") return;
+    this.#said.textContent = error.words;
+  }
+}

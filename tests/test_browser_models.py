@@ -135,7 +135,13 @@ async def test_a_model_is_accepted_fetched_stopped_and_gone_on_with(
         assert files_in(home / "models" / "tiny-voice") == WHOLE
         assert "mien run --voice tiny-voice" in await row.inner_text(), "and how to use it"
         assert "1 of 12 are here" in await visitor.part("models").inner_text()
+        assert "tiny-voice" in await visitor.part("voice-tiny-voice").inner_text(), "among voices"
         await visitor.picture_of("models-ready", tmp_path)
+        await row.get_by_test_id("model-use").click()
+        why = "tiny-voice cannot speak now"  # nothing but noise is in it
+        await eventually(lambda: contains(row, why), "why not", describe=row.inner_text)
+        assert await row.get_by_test_id("model-use").is_enabled()
+        await visitor.picture_of("models-use", tmp_path)
 
         remove = row.locator(".remove")
         await remove.click()

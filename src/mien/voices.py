@@ -186,4 +186,5 @@ def label(name: str, service: str) -> Text:
         return {"en": name, "zh": name}
     if name == service:
         return {"en": kind.en, "zh": kind.zh}
-    return {"en": f"{name} ({kind.en})", "zh": f"{name}（{kind.zh}）"}
+    en, zh = kind.en.partition(" (")[0], kind.zh.partition("（")[0]
+    return {"en": f"{name} ({en})", "zh": f"{name}（{zh}）"}

@@ -35,7 +35,7 @@ const heard = new HeardMeter();
 const captions = new Captions();
 const latency = new LatencyPanel();
 const look = new LookPanel(() => keeper.current?.id);
-const who = new Who(() => look.toggle(), api.getVoices);
+const who = new Who(() => look.toggle(), () => look.showVoices(), api.getVoices);
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
 

@@ -41,6 +41,7 @@ export class LookPanel {
   /** @type {Partial<Look>} */ #wanted = {};
   #busy = false;
   /** @type {Look | null} */ #shown = null;
+  /** @type {Promise<unknown>} */ #offered = Promise.resolve();
   /** Faces that keep their own background. @type {Set<string>} */ #filmed = new Set();
 
   /** @param {() => string | undefined} session the id of the session, while there is one */
@@ -89,13 +90,19 @@ export class LookPanel {
     this.#button.setAttribute("aria-expanded", String(open));
     if (open) {
       this.faces.tell("");
-      this.#offer();
-      this.voices.offer();
+      this.#offered = Promise.all([this.#offer(), this.voices.offer()]);
       this.models.offer();
       find(".look-close").focus();
     } else {
       this.#button.focus();
     }
+  }
+
+  /** Opens where voices are. */
+  async showVoices() {
+    this.toggle(true);
+    await this.#offered;
+    find("#voices-title").scrollIntoView();
   }
 
   /** What the session shows now, whoever changed it. @param {Look} look */

@@ -15,12 +15,13 @@ export class ModelRow {
   element = make("li", "model");
   /** Whether its licence is being shown to be accepted. */ asking = false;
   /** @type {HTMLInputElement | null} */ #consent = null;
+  #chosen = false;
   #action = make("div", "model-action");
   #below = make("div", "model-below");
 
   /**
    * @param {Model} model
-   * @param {{onPull: (accepted: boolean) => void, onCancel: () => void, onRemove: () => void, onUse: () => void}} events
+   * @param {{onPull: (accepted: boolean) => void, onCancel: () => void, onRemove: () => void, onUse: () => Promise<string>}} events
    */
   constructor(model, events) {
     this.model = model;
@@ -119,13 +120,22 @@ export class ModelRow {
   }
 
   #use() {
-    const use = this.#button("plain model-use", t("voice_use"), () => this.events.onUse());
+    const use = this.#button("plain model-use", t("voice_use"), async () => {
+      use.disabled = true;
+      use.textContent = t("voice_loading");
+      const why = await this.events.onUse();
+      if (!use.isConnected) return;
+      this.mark(this.#chosen);
+      use.nextElementSibling?.replaceChildren(why || t("model_use", { name: this.model.name }));
+      use.nextElementSibling?.classList.toggle("model-said", Boolean(why));
+    });
     use.dataset.testid = "model-use";
     return use;
   }
 
   /** Whether it is the voice that speaks. @param {boolean} chosen */
   mark(chosen) {
+    this.#chosen = chosen;
     const use = /** @type {HTMLButtonElement | null} */ (this.#below.querySelector(".model-use"));
     if (!use) return;
     use.disabled = chosen;

@@ -42,10 +42,11 @@ export class Models {
   #said = find(".models-said");
   /** @type {Map<string, ModelRow>} */ #rows = new Map();
   #following = false;
+  #chosen = "";
 
   /**
    * @param {object} events
-   * @param {(name: string) => void} events.onUse a voice that is here shall speak
+   * @param {(name: string) => Promise<string>} events.onUse a voice that is here shall speak; why it cannot
    * @param {() => void} events.onChange another model is here, or one less
    */
   constructor(events) {
@@ -54,8 +55,9 @@ export class Models {
     onLanguage(() => this.#details.open && this.offer());
   }
 
-  /** Which voice speaks. @param {string} name */
-  mark(name) {
+  /** Which voice speaks. @param {string} [name] */
+  mark(name = this.#chosen) {
+    this.#chosen = name;
     for (const [model, row] of this.#rows) row.mark(model === name);
   }
 
@@ -88,6 +90,7 @@ export class Models {
       const list = make("ul", "models-of", ...rows.map((row) => /** @type {ModelRow} */ (row).element));
       this.#list.append(make("h4", "", t(`models_${kind}`)), list);
     }
+    this.mark();
     if (focused) this.#rows.get(focused)?.focus();
   }
 

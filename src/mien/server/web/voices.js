@@ -51,29 +51,37 @@ export class Voices {
       this.#offered = await api.getVoices();
       this.#draw();
     } catch (error) {
-      this.#tell(error);
+      this.#tell(words(error));
     }
   }
 
-  /** The last one that is asked for counts. @param {string} name */
+  /** The last one that is asked for counts. @param {string} name @returns {Promise<string>} why it cannot speak */
   async choose(name) {
     const id = this.session();
-    if (!id || name === this.#coming) return;
+    if (!id || name === this.#coming) return "";
     this.#said.textContent = "";
     this.#coming = name;
     this.#draw();
     try {
       const { voice } = await api.changeVoice(id, name);
-      if (this.#coming !== name) return;
+      if (this.#coming !== name) return "";
       this.#chosen = voice.wanted;
       remember(KEY, name);
+      return "";
     } catch (error) {
-      if (this.#coming !== name) return;
-      this.#tell(error);
+      return this.#coming === name ? words(error) : "";
+    } finally {
+      if (this.#coming === name) {
+        this.#coming = "";
+        this.#draw();
+      }
     }
-    this.#coming = "";
-    this.#draw();
-    if (!this.#offered.some((one) => one.name === name)) await this.offer();
+  }
+
+  /** @param {string} name */
+  async #pick(name) {
+    this.#tell(await this.choose(name));
+    await this.offer();
   }
 
   #draw() {
@@ -95,20 +103,25 @@ export class Voices {
     row.dataset.testid = `voice-${name}`;
     row.setAttribute("aria-pressed", String(name === this.#chosen));
     row.classList.toggle("coming", coming);
-    if (ready === false && name !== this.#chosen) {
+    if (ready === false && !coming) {
       about.append(make("span", "voice-why", localised(why_not)));
-      row.setAttribute("aria-disabled", "true");
-    } else {
-      row.addEventListener("click", () => this.choose(name));
+      row.classList.add("absent");
     }
+    // One that was not ready may be by now.
+    row.addEventListener("click", () => this.#pick(name));
     return row;
   }
 
-  /** @param {unknown} error */
-  #tell(error) {
-    if (!(error instanceof api.ApiError)) throw error;
-    // Of a session that has ended the page tells by itself.
-    if (error.code === "no_such_session") return;
-    this.#said.textContent = error.words;
+  /** @param {string} why */
+  #tell(why) {
+    this.#said.textContent = why;
+    if (why) this.#said.scrollIntoView({ block: "nearest" });
   }
+}
+
+/** @param {unknown} error */
+function words(error) {
+  if (!(error instanceof api.ApiError)) throw error;
+  // Of a session that has ended the page tells by itself.
+  return error.code === "no_such_session" ? "" : error.words;
 }

@@ -19,9 +19,11 @@ export class Who {
 
   /**
    * @param {() => void} onFace the visitor wants another face
+   * @param {() => void} onVoice the visitor wants another voice
    * @param {() => Promise<Named[]>} askVoices which voices can speak now
    */
-  constructor(onFace, askVoices) {
+  constructor(onFace, onVoice, askVoices) {
+    this.onVoice = onVoice;
     this.askVoices = askVoices;
     this.#chip("face").addEventListener("click", onFace);
     for (const which of /** @type {const} */ (["brain", "voice"])) {
@@ -113,7 +115,7 @@ export class Who {
       return [title, ...["brain_none_text", "brain_how"].map((key) => make("p", "", t(key))), command, make("p", "who-sub", t("brain_any"))];
     }
     if (which !== "voice") return [title, make("p", "", t(`${which}_text`))];
-    return [title, make("p", "", t("voice_text")), ...this.#wanted(), ...this.#others()];
+    return [title, make("p", "", t("voice_text")), ...this.#wanted(), ...this.#others(), this.#choose()];
   }
 
   /** Who should speak instead, and why not. */
@@ -122,6 +124,18 @@ export class Who {
     if (!voice || !this.#standIn) return [];
     const wanted = localised(voice.wanted_label) || (voice.wanted ?? "");
     return [make("p", "", t("voice_stand_in_text", { wanted })), make("p", "who-sub", localised(voice.why))];
+  }
+
+  #choose() {
+    const button = /** @type {HTMLButtonElement} */ (make("button", "who-choose", t("voice_choose")));
+    button.type = "button";
+    button.dataset.testid = "voice-choose";
+    button.addEventListener("click", () => {
+      this.#open = null;
+      this.#paint();
+      this.onVoice();
+    });
+    return button;
   }
 
   #others() {

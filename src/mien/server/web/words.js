@@ -70,6 +70,7 @@ export const WORDS = {
   voice_loading: ["Loading…", "正在加载…"],
   voice_use: ["Use this voice", "使用此声音"],
   voice_used: ["✓ Speaks with it", "✓ 正在使用"],
+  voice_choose: ["Choose a voice", "选择声音"],
   voices_text: ["For this conversation; the next one begins with it.", "用于当前对话，下次对话也会使用。"],
   voices_more: ["Other voices on this server", "本服务器上的其他声音"],
   voices_looking: ["Asking the other voices…", "正在查询其他声音…"],

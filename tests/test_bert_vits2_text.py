@@ -8,6 +8,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip("rjieba", reason="needs the extra bert-vits2")
 pytest.importorskip("pypinyin", reason="needs the extra bert-vits2")
@@ -15,6 +17,7 @@ pytest.importorskip("pypinyin", reason="needs the extra bert-vits2")
 from pypinyin.constants import PINYIN_DICT
 from pypinyin.contrib.tone_convert import to_normal
 
+from mien.language import Language
 from mien.lipsync.viseme.looks import LOOKS, letters
 from mien.lipsync.viseme.sounds import sounds
 from mien.tts.bert_vits2.text import Phonemes, analyse, scheme_of
@@ -329,3 +332,41 @@ def test_a_missing_package_is_named_with_the_extra(package: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     said = f"needs the package {package}: pip install 'mien[bert-vits2]'"
     assert said in done.stdout and done.stdout.strip().endswith("False")
+
+
+_TRICKY = "一不三好的得了了儿子ab's -，。“…"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["zh", "en"]),
+            st.text(st.one_of(st.characters(), st.sampled_from(_TRICKY)), max_size=24),
+        ),
+        max_size=4,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_any_text_gives_a_whole_row(texts: list[tuple[Language, str]], add_blank: bool) -> None:
+    runs = [Run(language, text) for language, text in texts]
+    found = analyse(runs, scheme_of("2.2", "2.2", add_blank))
+    assert (
+        len(found.ids)
+        == len(found.tones)
+        == len(found.languages)
+        == len(found)
+        == len(found.spoken)
+    )
+    if len(found):
+        assert found.ids.min() >= 0 and found.ids.max() < 112
+        assert found.tones.min() >= 0 and found.tones.max() < 12
+        assert found.texts[0].begin == 0 and found.texts[-1].stop == len(found)
+    for text in found.texts:
+        assert sum(text.counts) == text.stop - text.begin
+        assert all(text.text[begin:stop] for begin, stop in text.spans)
+    last = -1
+    for word in found.words:
+        assert last < word.first_phone <= word.last_phone < len(found)
+        assert runs[word.run].text[word.begin : word.stop].strip()
+        last = word.last_phone

@@ -80,7 +80,8 @@ async def _look_at(
     async def listed(name: str) -> ListedVoice:
         service = str(settings.voices.get(name, {}).get("service", name))
         try:
-            each = chain.get(name) or voice_settings(name, settings.voices)
+            # In a thread: it imports the service's module, for which sound cannot wait.
+            each = chain.get(name) or await asyncio.to_thread(voice_settings, name, settings.voices)
         except ConfigError as error:
             wrong = _words(error)
         else:
@@ -114,7 +115,7 @@ def _services(settings: Settings, names: Iterable[str]) -> list[str]:
 
 async def _tried(name: str, settings: VoiceSettings) -> VoiceError | None:
     try:
-        voice = make_voice(name, settings)
+        voice = await asyncio.to_thread(make_voice, name, settings)
     except VoiceError as error:
         return error
     try:

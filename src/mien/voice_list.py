@@ -81,7 +81,7 @@ async def _look_at(
         service = str(settings.voices.get(name, {}).get("service", name))
         try:
             # In a thread: it imports the service's module, for which sound cannot wait.
-            each = chain.get(name) or await asyncio.to_thread(voice_settings, name, settings.voices)
+            each = await asyncio.to_thread(_settings, name, chain, settings)
         except ConfigError as error:
             wrong = _words(error)
         else:
@@ -92,6 +92,10 @@ async def _look_at(
         return ListedVoice(name, service, named, name in chain, wrong is None, wrong)
 
     return list(await asyncio.gather(*map(listed, names)))
+
+
+def _settings(name: str, chain: Mapping[str, VoiceSettings], settings: Settings) -> VoiceSettings:
+    return chain[name] if name in chain else voice_settings(name, settings.voices)
 
 
 def _configured(settings: Settings) -> list[str]:

@@ -241,8 +241,10 @@ def _tells_its_end(service: type[TTSService]) -> bool:
         return True
     for owner in service.__mro__[: service.__mro__.index(WebsocketTTSService)]:
         for function in vars(owner).values():
-            code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else 0
-            if code and "remove_audio_context" in code.co_names:
+            code = (
+                getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+            )
+            if code is not None and "remove_audio_context" in code.co_names:
                 return True
     return False
 

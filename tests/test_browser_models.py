@@ -140,6 +140,7 @@ async def test_a_model_is_accepted_fetched_stopped_and_gone_on_with(
         await row.get_by_test_id("model-use").click()
         why = "tiny-voice cannot speak now"  # nothing but noise is in it
         await eventually(lambda: contains(row, why), "why not", describe=row.inner_text)
+        assert str(home) not in await row.inner_text(), "where it lies is nobody's business"
         assert await row.get_by_test_id("model-use").is_enabled()
         await visitor.picture_of("models-use", tmp_path)
 

@@ -169,6 +169,7 @@ async def test_a_voice_that_cannot_is_told_and_changes_nothing(
         await is_chosen(visitor, "anna")
         await visitor.part("voice-low").click()
         await is_chosen(visitor, "low")
+        assert await visitor.page.locator(".toast").count() == 0, "a choice needs no notice"
 
         await anna.stop()
         try:

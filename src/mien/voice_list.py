@@ -19,6 +19,7 @@ from mien.voices import (
     chain_of,
     label,
     make_voice,
+    told,
     voice_settings,
 )
 
@@ -129,4 +130,4 @@ async def _tried(name: str, settings: VoiceSettings) -> VoiceError | None:
 
 
 def _words(error: VoiceError | ConfigError | None) -> Text | None:
-    return None if error is None else {"en": str(error), "zh": error.zh}
+    return None if error is None else told(error)

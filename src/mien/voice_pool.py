@@ -11,7 +11,7 @@ from mien.tts.fallback import FallbackVoice, Member, why_not
 from mien.tts.normalize import prepare
 from mien.tts.polish import Levels
 from mien.tts.voice import Run, Voice, VoiceError
-from mien.voices import Tables, Text, chain_of, label, open_member, voice_settings
+from mien.voices import Tables, Text, chain_of, label, open_member, told, voice_settings
 
 # A large model read from a slow disk; a voice that takes longer is passed over for the time being.
 WARM_UP_SEC = 180.0
@@ -95,7 +95,7 @@ class VoicePool:
         """Who speaks, as the page is told; ``why`` says why it is not the one that is wanted."""
         services = {each: member.settings.service for each, member in self._members.items()}
         error = self._members[wanted].breaker.error
-        why = NO_SOUND if error is None else {"en": str(error), "zh": error.zh}
+        why = NO_SOUND if error is None else told(error)
         return {
             "name": name,
             "label": label(name, services[name]),

@@ -15,11 +15,12 @@ from pydantic import ValidationError
 
 from mien.config import ConfigError
 from mien.models.catalogue import catalogue
+from mien.models.store import store_folder
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.fallback import Member
 from mien.tts.polish import Levels, Polished, level_key
 from mien.tts.settings import VoiceSettings
-from mien.tts.voice import Voice
+from mien.tts.voice import Voice, VoiceError
 
 LAST_RESORT = "espeak"
 
@@ -177,6 +178,12 @@ def open_member(
         key = level_key(name, settings)
         voice = Polished(voice, loudness, settings.speed, levels, key)
     return Member(AlignedVoice(voice, alignment), settings)
+
+
+def told(error: VoiceError | ConfigError) -> Text:
+    """What visitors are told; where models lie on the server is nobody's business."""
+    folder = f"{store_folder()}/"
+    return {"en": str(error).replace(folder, ""), "zh": error.zh.replace(folder, "")}
 
 
 def label(name: str, service: str) -> Text:

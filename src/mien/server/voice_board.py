@@ -13,7 +13,7 @@ from mien.services import Services
 from mien.tts.fallback import FallbackVoice
 from mien.tts.voice import VoiceError
 from mien.voice_list import choices, list_choices
-from mien.voices import chain_of, label, voice_settings
+from mien.voices import chain_of, label, told, voice_settings
 
 # Visitors who ask at the same time share an answer; a server that was just started is seen soon.
 _FRESH_SEC = 5.0
@@ -95,10 +95,11 @@ class VoiceBoard:
 
 
 def _not_ready(name: str, error: VoiceError | ConfigError) -> Problem:
+    why = told(error)
     return Problem(
         "voice_not_ready",
-        f"{name} cannot speak now: {error}",
-        f"{name} 目前无法使用：{error.zh}",
+        f"{name} cannot speak now: {why['en']}",
+        f"{name} 目前无法使用：{why['zh']}",
         status=409,
         retryable=isinstance(error, VoiceError) and error.retryable,
     )

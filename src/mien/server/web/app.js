@@ -109,11 +109,9 @@ const handlers = {
     picture.changed();
   },
   voice(speaker) {
-    // One that was chosen is shown where it was chosen.
-    const chosen = speaker.wanted !== look.voices.chosen;
-    who.changeVoice(/** @type {import("./who.js").Speaker} */ (/** @type {unknown} */ (speaker)));
+    const replaced = who.changeVoice(/** @type {import("./who.js").Speaker} */ (/** @type {unknown} */ (speaker)));
     look.voices.show(speaker.wanted);
-    if (chosen) return;
+    if (!replaced) return;
     const name = localised(speaker.label);
     const back = speaker.name === speaker.wanted;
     const words = { name, wanted: localised(speaker.wanted_label), why: localised(speaker.why) };

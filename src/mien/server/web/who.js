@@ -58,10 +58,12 @@ export class Who {
     this.#paint();
   }
 
-  /** @param {Speaker} voice */
+  /** Whether it speaks in place of another; one that somebody chose does not. @param {Speaker} voice */
   changeVoice(voice) {
+    const before = this.#parts.voice;
     this.#parts.voice = voice;
     this.#paint();
+    return voice.wanted === before?.wanted && voice.name !== before?.name;
   }
 
   /** Asked each time, because what can speak changes. */

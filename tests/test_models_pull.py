@@ -254,7 +254,13 @@ def test_a_process_that_ends_leaves_what_it_had(
     voice: OwnVoice, home: Path, ending: signal.Signals
 ) -> None:
     voice.archive.chunk_sec, voice.archive.chunk = 0.05, 20_000
-    run = subprocess.Popen(mien_models("pull", "tiny-voice"), cwd=home, stderr=subprocess.PIPE)
+    run = subprocess.Popen(
+        mien_models("pull", "tiny-voice"),
+        cwd=home,
+        stderr=subprocess.PIPE,
+        # Jobs in the background of a script ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     part = home / "models" / ".incoming" / "tiny-voice" / "files" / "voice.tar.bz2"
     wait_for(lambda: part.exists() and part.stat().st_size >= 40_000)
     run.send_signal(ending)

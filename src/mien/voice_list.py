@@ -51,14 +51,14 @@ async def list_voices(settings: Settings, everything: bool = False) -> list[List
 
 
 def choices(settings: Settings) -> list[str]:
-    """What a visitor may choose: what is set up, models that are here, services that cost nothing.
+    """What a visitor may choose: what is set up, models that are here, services of this machine.
 
     Reads files. Raises ConfigError when the chain is set up wrongly.
     """
     names = _configured(settings)
     names += _models(names)
     more = [LAST_RESORT, *_services(settings, names)]
-    return [*names, *(name for name in more if name not in names and not SERVICES[name].paid)]
+    return [*names, *(name for name in more if name not in names and not SERVICES[name].distant)]
 
 
 async def list_choices(settings: Settings, at_work: Mapping[str, Voice]) -> list[ListedVoice]:

@@ -34,8 +34,9 @@ class Service:
     """A kind of voice; ``module`` has its classes ``{stem}Settings`` and ``{stem}Voice``.
 
     They are imported when they are needed: most bring large libraries. en, zh: what people call
-    it. extra: of pip, that it needs. plain: its sound is left as it is, for measuring. paid: its
-    owner may have to pay for what is said.
+    it. extra: of pip, that it needs. plain: its sound is left as it is, for measuring. distant:
+    what is said goes to somebody else, who may want money for it; visitors can choose it only
+    where it is set up.
     """
 
     module: str
@@ -44,7 +45,7 @@ class Service:
     zh: str
     extra: str = ""
     plain: bool = False
-    paid: bool = False
+    distant: bool = False
 
     @property
     def settings(self) -> type[VoiceSettings]:
@@ -69,11 +70,13 @@ SERVICES: dict[str, Service] = {
     "cosyvoice": Service("mien.tts.http.cosyvoice", "CosyVoice", "CosyVoice", "CosyVoice"),
     "fish-speech": Service("mien.tts.http.fish_speech", "FishSpeech", "fish-speech", "fish-speech"),
     "openai-speech": Service(
-        "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音", paid=True
+        "mien.tts.http.openai_speech", "OpenAISpeech", "OpenAI speech", "OpenAI 语音", distant=True
     ),
-    "edge-tts": Service("mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge"),
+    "edge-tts": Service(
+        "mien.tts.edge", "Edge", "Edge online voice", "Edge 在线语音", "edge", distant=True
+    ),
     "pipecat": Service(
-        "mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务", paid=True
+        "mien.tts.pipecat_voice", "Pipecat", "pipecat service", "pipecat 服务", distant=True
     ),
 }
 

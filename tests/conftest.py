@@ -34,11 +34,15 @@ def _in_real_time(module: ModuleType) -> bool:
     return bool(origins & {"harness", "browser"}) or module.__name__ in REAL_TIME
 
 
+# Painted mouths for three at once: too much for two cores beside a browser.
+BUSY = "/test_clip_sessions"
+
+
 class TwoLanes(LoadScopeScheduling):
     """What waits more than it computes: a browser and a server side by side, never two browsers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if "/test_browser" in nodeid else "server"
+        return "browser" if "/test_browser" in nodeid or BUSY in nodeid else "server"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoLanes | None:

@@ -91,7 +91,7 @@ async def test_a_voice_that_dies_is_replaced_named_and_used_again(
                     assert anna.url in shown
                     await visitor.picture_of("voice-stands-in", tmp_path)
                     await chip.click()
-                    await watcher.page.goto(server.url)
+                    await watcher.arrives(server.url)  # else its own session comes later, and stays
                     await watcher.page.evaluate(
                         "(id) => sessionStorage.setItem('mien.session', id)", session
                     )

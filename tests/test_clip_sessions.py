@@ -51,6 +51,11 @@ def moved(scene: Scene, viewer: Viewer, since: float, every: int = 2) -> list[tu
     return [(at, scene.eye.see(picture).moved > MOVED) for at, picture in seen[::every]]
 
 
+def opened(scene: Scene, viewer: Viewer, since: float) -> list[float]:
+    """When pictures with another mouth than the resting one arrived."""
+    return [at for at, open_ in moved(scene, viewer, since) if open_]
+
+
 async def test_three_at_once_have_a_mouth_each(client: httpx.AsyncClient, scene: Scene) -> None:
     async with AsyncExitStack() as stack:
         viewers = []
@@ -64,9 +69,10 @@ async def test_three_at_once_have_a_mouth_each(client: httpx.AsyncClient, scene:
         ]
         for viewer, since in zip(speaking, asked, strict=True):
             await until(lambda v=viewer, s=since: len(v.loud_times(s)) > 60, "the voice", 30)
+            await until(lambda v=viewer, s=since: opened(scene, v, s), "the mouth", 10)
         for viewer, since in zip(speaking, asked, strict=True):
             loud = viewer.loud_times(since)
-            first = next(at for at, open_ in moved(scene, viewer, since) if open_)
+            first = opened(scene, viewer, since)[0]
             # Pictures on a busy machine may come late; sound never does.
             assert loud[0] - 0.4 < first < loud[0] + 1.5
             mouths = [open_ for at, open_ in moved(scene, viewer, loud[10]) if at < loud[-1]]

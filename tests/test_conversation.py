@@ -174,35 +174,37 @@ async def test_rapid_questions_leave_only_the_last_answer(
         await fake.wait_idle()
 
 
-@pytest.mark.parametrize(
-    ("scenario", "code"),
-    [
-        (Scenario("error", status=401), "llm_auth"),
-        (Scenario("error", status=429), "llm_rate_limit"),
-        (Scenario("error", status=500), "llm_server"),
-        (Scenario("garbage"), "llm_malformed"),
-        (Scenario("close_unanswered"), "llm_connection"),
-        (Scenario("empty"), "llm_empty"),
-        (Scenario("cut", text="I was about to say, "), "llm_cut_off"),
-    ],
-)
+FAILURES = {
+    "llm_auth": Scenario("error", status=401),
+    "llm_rate_limit": Scenario("error", status=429),
+    "llm_server": Scenario("error", status=500),
+    "llm_malformed": Scenario("garbage"),
+    "llm_connection": Scenario("close_unanswered"),
+    "llm_empty": Scenario("empty"),
+    "llm_cut_off": Scenario("cut", text="I was about to say, "),
+}
+
+
 async def test_a_failing_model_is_told_in_words_and_the_session_lives_on(
-    client: httpx.AsyncClient, fake: FakeOpenAI, scenario: Scenario, code: str
+    client: httpx.AsyncClient, fake: FakeOpenAI
 ) -> None:
     session = await new_session(client)
     async with listening(client, session) as events, watching(client, session) as viewer:
-        fake.scenario = scenario
-        asked = time.monotonic()
-        turn = await ask(client, session, "Hello?")
-        error = await events.first("error")
-        assert error["code"] == code and error["stage"] == "llm"
-        assert error["message"]["en"] and error["message"]["zh"]
-        closed = await events.first("turn", turn=turn)
-        assert "orry" in closed["text"], "the avatar apologises aloud"
-        assert viewer.loud_times(asked)
-        fake.scenario = Scenario("text", text="All is well again.")
-        turn = await ask(client, session, "And now?")
-        assert (await events.first("turn", turn=turn))["text"] == "All is well again."
+        for code, scenario in FAILURES.items():
+            fake.scenario = scenario
+            asked = time.monotonic()
+            turn = await ask(client, session, "Hello?")
+            error = await events.first("error", code=code)
+            assert error["stage"] == "llm", code
+            assert error["message"]["en"] and error["message"]["zh"], code
+            closed = await events.first("turn", turn=turn)
+            assert "orry" in closed["text"], f"{code}: the avatar apologises aloud"
+            assert viewer.loud_times(asked), code
+            fake.scenario = Scenario("text", text="All is well again.")
+            turn = await ask(client, session, "And now?")
+            well = await events.first("turn", turn=turn)
+            assert well["text"] == "All is well again.", code
+        assert len(events.of("error")) == len(FAILURES)
 
 
 async def test_a_hanging_model_is_interruptible(

@@ -15,7 +15,7 @@ from browser import CHROMIUM, NO_CHROMIUM, PATIENCE, Visitor, eventually, visiti
 from fake_openai import FakeOpenAI, Scenario
 from harness import Server, running_server
 from voice_dialects import gpt_sovits
-from voice_pitch import pitch
+from voice_pitch import VOICES, pitch
 from voice_servers import VoiceServer
 
 pytest_plugins = ["browser_fixtures"]
@@ -25,26 +25,6 @@ pytestmark = [
 ]
 
 STORY = "One by one the boats came home. Most of them were full of fish, and people sang."
-TOML = """
-voice = "low"
-[voices.low]
-service = "espeak"
-en = { voice = "en-us+m3", pitch = 10 }
-[voices.high]
-service = "espeak"
-en = { voice = "en-us+f3", pitch = 99 }
-[voices.anna]
-service = "gpt-sovits"
-url = "URL"
-ref_audio_path = "a.wav"
-prompt_text = "b"
-first_sound_sec = 60
-[voices.away]
-service = "gpt-sovits"
-url = "http://127.0.0.1:9"
-ref_audio_path = "a.wav"
-prompt_text = "b"
-"""
 # Every 40 ms that are loud, as the browser decoded them.
 LISTEN = """() => {
   const context = new AudioContext();
@@ -73,7 +53,7 @@ async def site(
     brain: dict[str, str], anna: VoiceServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Server]:
     folder = tmp_path_factory.mktemp("voice-choice")
-    (folder / "mien.toml").write_text(TOML.replace("URL", anna.url), encoding="utf-8")
+    (folder / "mien.toml").write_text(VOICES.replace("URL", anna.url), encoding="utf-8")
     manager = running_server(folder, environment={**brain, "MIEN_MODELS": str(folder / "models")})
     running = await asyncio.to_thread(manager.__enter__)
     try:

@@ -89,7 +89,7 @@ def test_the_data_of_espeak_which_voices_bring_come_out(tmp_path: Path) -> None:
     }
 
 
-LEADING_OUT = ["../evil", "a/../../evil", "/tmp/evil", "..", "//evil", "a/..", "C:/evil", "C:evil"]
+LEADING_OUT = ["../evil", "a/../../evil", "/evil", "..", "//evil", "a/..", "C:/evil", "C:evil"]
 UNUSABLE = [
     "a\\b",
     "..\\evil",

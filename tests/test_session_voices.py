@@ -21,32 +21,13 @@ from mien.voice_pool import VoicePool
 from test_api import assert_problem
 from tones import heard, spelled
 from voice_dialects import gpt_sovits
-from voice_pitch import pitch
+from voice_pitch import VOICES, pitch
 from voice_servers import VoiceServer, voice_server_thread
 
 TEXT = "One by one the boats came home, and all of them were full of fish."
 LOW = {"service": "espeak", "en": {"voice": "en-us+m3", "pitch": 10}}
 HIGH = {"service": "espeak", "en": {"voice": "en-us+f3", "pitch": 99}}
-TOML = """
-voice = "low"
-[voices.low]
-service = "espeak"
-en = { voice = "en-us+m3", pitch = 10 }
-[voices.high]
-service = "espeak"
-en = { voice = "en-us+f3", pitch = 99 }
-[voices.anna]
-service = "gpt-sovits"
-url = "URL"
-ref_audio_path = "a.wav"
-prompt_text = "b"
-first_sound_sec = 60
-stall_sec = 60
-[voices.away]
-service = "gpt-sovits"
-url = "http://127.0.0.1:9"
-ref_audio_path = "a.wav"
-prompt_text = "b"
+TOML = f"""{VOICES}
 [voices.wrong]
 service = "espeak"
 speed = 9

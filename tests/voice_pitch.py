@@ -6,6 +6,29 @@ import numpy as np
 
 FRAME_SEC = 0.04
 
+# mien.toml: two that are told apart by their pitch, one behind HTTP at URL, one that is away.
+VOICES = """
+voice = "low"
+[voices.low]
+service = "espeak"
+en = { voice = "en-us+m3", pitch = 10 }
+[voices.high]
+service = "espeak"
+en = { voice = "en-us+f3", pitch = 99 }
+[voices.anna]
+service = "gpt-sovits"
+url = "URL"
+ref_audio_path = "a.wav"
+prompt_text = "b"
+first_sound_sec = 60
+stall_sec = 60
+[voices.away]
+service = "gpt-sovits"
+url = "http://127.0.0.1:9"
+ref_audio_path = "a.wav"
+prompt_text = "b"
+"""
+
 
 def pitch(pcm: np.ndarray, rate: int = 48_000) -> float:
     """Median fundamental frequency in Hz of the voiced parts of int16[n]; 0 where there are none.

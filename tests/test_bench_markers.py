@@ -17,7 +17,8 @@ from mien.bench.markers import (
 )
 from mien.bench.strip import HEIGHT, WIDTH, Strip, read_strip, write_strip
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest
-from mien.media.encoders import H264Encoder, VideoSettings
+from mien.media.h264 import H264Encoder
+from mien.media.rendition import VideoSettings
 from mien.media.speech import SpeechChunk
 from mien.media.timeline import Timeline
 from mien.tts.voice import Run, Voice

@@ -76,7 +76,7 @@ def test_through_the_products_opus() -> None:
     decoder.format, decoder.layout, decoder.sample_rate = "s16", "stereo", 48_000
     heard = []
     for begin in range(0, len(pcm), OPUS_FRAME_SAMPLES):
-        packet = encoder.encode(pcm[begin : begin + OPUS_FRAME_SAMPLES], begin)
+        [packet] = encoder.encode(pcm[begin : begin + OPUS_FRAME_SAMPLES], begin)
         for frame in decoder.decode(av.Packet(bytes(packet))):
             heard.append(frame.to_ndarray().reshape(-1, 2)[:, 0])
     beeps = find_beeps(np.concatenate(heard).astype(np.float32) / 32768, 48_000)

@@ -13,9 +13,12 @@ import pytest
 
 from mien.avatar.contract import Pose
 from mien.lipsync.contract import Mouth, MouthRequest, MouthShape
-from mien.media.encoders import VIDEO_STEP, VideoSettings
-from mien.media.program import QUEUE_PACKETS, Program, Subscription
+from mien.media.encoders import OpusEncoder
+from mien.media.h264 import VIDEO_STEP
+from mien.media.program import Program
+from mien.media.rendition import VideoSettings
 from mien.media.speech import SpeechChunk
+from mien.media.subscription import QUEUE_PACKETS, EncodedPacket, Subscription
 from mien.media.tick import SAMPLES_PER_TICK, Event, Tick
 from mien.performer import Performer
 
@@ -233,12 +236,9 @@ async def test_late_items_of_an_old_generation_die_at_every_hop(
 
     program = Program(performer, (64, 64), threads)
     with program.subscribe("audio") as subscription:
-        from mien.media.encoders import OpusEncoder
-        from mien.media.program import EncodedPacket
-
         opus = OpusEncoder()
         for generation in (0, 1):
-            packet = opus.encode(np.zeros(960, np.int16), 960 * generation)
+            [packet] = opus.encode(np.zeros(960, np.int16), 960 * generation)
             subscription.put(EncodedPacket("audio", packet, True, generation, 0))
         assert (await subscription.get()).generation == 1, "stale packets are not sent"
 
@@ -305,7 +305,7 @@ async def test_a_requested_keyframe_comes_soon_but_not_more_often_than_allowed(
     async def keyframes(subscription: Subscription, packets: int) -> int:
         count = 0
         for _ in range(packets):
-            program.request_keyframe()  # a receiver that asks with every packet
+            subscription.request_keyframe()  # a receiver that asks with every packet
             count += (await asyncio.wait_for(subscription.get(), 5)).keyframe
         return count
 

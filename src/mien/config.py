@@ -55,7 +55,10 @@ class LlmSection(Section):
 
 
 class VideoSection(Section):
-    """The picture, as it is drawn and encoded. Rates in bits per second, sizes in pixels."""
+    """The picture, as it is drawn and encoded. Rates in bits per second, sizes in pixels.
+
+    encoder: "auto" takes the graphics card's if it has one that works, else libx264.
+    """
 
     width: int = Field(default=640, ge=64, le=1920, multiple_of=2)
     height: int = Field(default=640, ge=64, le=1920, multiple_of=2)
@@ -63,6 +66,9 @@ class VideoSection(Section):
     quality: int = Field(default=21, ge=1, le=45)
     keyframe_sec: float = Field(default=2.0, ge=0.2, le=10)
     preset: Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"] = "ultrafast"
+    encoder: Literal[
+        "auto", "libx264", "h264_nvenc", "h264_videotoolbox", "h264_qsv", "h264_amf"
+    ] = "auto"
 
 
 class LipSyncSection(Section):

@@ -29,8 +29,8 @@ from mien.events import EventHub, Message
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.media.clock import Clock
-from mien.media.encoders import VideoSettings
 from mien.media.program import Program
+from mien.media.rendition import VideoSettings
 from mien.media.speech import Heard
 from mien.media.tick import Event, Tick
 from mien.performer import Performer

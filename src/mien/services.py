@@ -22,7 +22,7 @@ from mien.conversation import Cast
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
-from mien.media.encoders import VideoSettings
+from mien.media.rendition import VideoSettings
 from mien.media.webrtc import WebRtcSettings
 from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import ForcedAlignment
@@ -120,7 +120,13 @@ def llm_settings(settings: Settings, language: Language) -> LLMSettings:
 
 def video_settings(settings: Settings) -> VideoSettings:
     section = settings.video
-    return VideoSettings(section.bitrate, section.quality, section.keyframe_sec, section.preset)
+    return VideoSettings(
+        section.bitrate,
+        section.quality,
+        section.keyframe_sec,
+        section.preset,
+        encoder=section.encoder,
+    )
 
 
 def picture_size(settings: Settings) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from mien.bench.clocks import RtpClock
 from mien.bench.signals import Sound
-from mien.media.encoders import VIDEO_CLOCK
+from mien.media.h264 import VIDEO_CLOCK
 from mien.media.tick import SAMPLE_RATE, Image
 
 _SPS = 7  # NAL unit type of a sequence parameter set

@@ -11,7 +11,8 @@ from mien.bench.figures import frame_rates, rounded
 from mien.bench.server import running_server
 from mien.bench.sessions import SETTLE_SEC
 from mien.bench.visit import visiting
-from mien.media.encoders import H264Encoder, VideoSettings
+from mien.media.h264 import H264Encoder
+from mien.media.rendition import VideoSettings
 from mien.media.tick import FPS
 
 SIZE = 512

@@ -15,7 +15,7 @@ import numpy as np
 from mien.bench.figures import frame_rates, rounded
 from mien.bench.server import running_server
 from mien.bench.visit import Visit, visiting
-from mien.media.encoders import VIDEO_STEP
+from mien.media.h264 import VIDEO_STEP
 from mien.media.tick import FPS
 
 # Everything that is loaded or grows at first use has done so after this.

@@ -16,7 +16,7 @@ from mien.bench.server import running_server
 from mien.bench.signals import MARK_SEC, Sound, find_beeps
 from mien.bench.strip import Strip, read_strip
 from mien.bench.visit import Visit, visiting, wait_for_reports
-from mien.media.encoders import VIDEO_STEP
+from mien.media.h264 import VIDEO_STEP
 from mien.media.tick import SAMPLE_RATE
 
 # Numbers repeat after 256 beeps (205 s); a pair further apart than this is not the same beep.

@@ -1,91 +1,27 @@
-"""One H.264 and one Opus encoder, as every viewer and output can take them."""
+"""Encoders of sound: Opus for browsers, AAC for RTMP, recordings and MSE."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
 import av
-import cv2
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.packet import Packet
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import PictureType
-from av.video.stream import VideoStream
 
-from mien.media.tick import FPS, SAMPLE_RATE, Image, Pcm
+from mien.media.tick import SAMPLE_RATE, Pcm
 
-VIDEO_CLOCK = 90_000
-VIDEO_STEP = VIDEO_CLOCK // FPS
 OPUS_FRAME_SAMPLES = SAMPLE_RATE // 50
 # A decoder gives each Opus sample this much later than its packet's time stamp says (RFC 7845
 # calls it pre-skip; libopus' look-ahead at 48 kHz for application "audio").
 OPUS_DELAY_SAMPLES = 312
 
-# What OpenCV's conversion makes (BT.601, limited range), told to decoders so that none guesses.
-COLOUR_PARAMS = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:range=tv"
+AAC_FRAME_SAMPLES = 1024
+# AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1): AAC-LC (2), 48 kHz (index 3), one channel.
+AAC_CONFIG = bytes([2 << 3 | 3 >> 1, (3 & 1) << 7 | 1 << 3])
 
-_VIDEO_TIME_BASE = Fraction(1, VIDEO_CLOCK)
 _AUDIO_TIME_BASE = Fraction(1, SAMPLE_RATE)
-
-
-@dataclass(frozen=True, slots=True)
-class VideoSettings:
-    """bitrate: the ceiling, bits per second. quality: x264's rate factor, lower is better and
-    more bits. keyframe_sec: at least one key frame so often.
-
-    preset: of x264; "ultrafast" is 2.6 ms per 512×512 picture, "veryfast" 4 ms for about a
-    quarter fewer bits.
-    """
-
-    bitrate: int = 1_500_000
-    quality: int = 21
-    keyframe_sec: float = 2.0
-    preset: str = "ultrafast"
-
-
-class H264Encoder:
-    """H.264 constrained baseline: no B-frames, parameter sets in every key frame (IDR)."""
-
-    def __init__(self, width: int, height: int, settings: VideoSettings) -> None:
-        codec = av.CodecContext.create("libx264", "w")
-        assert isinstance(codec, VideoCodecContext)
-        codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
-        codec.framerate = Fraction(FPS)
-        codec.time_base = _VIDEO_TIME_BASE
-        codec.gop_size = round(settings.keyframe_sec * FPS)
-        codec.thread_count = 1
-        codec.options = {
-            "preset": settings.preset,
-            "tune": "zerolatency",
-            "profile": "baseline",
-            "level": "3.1" if width * height <= 1280 * 720 else "4.0",
-            # Constant quality under a ceiling: at a constant rate a person who sits still cost
-            # 1.4 Mb/s for 2 dB nobody sees, and twice the packets to send.
-            "crf": str(settings.quality),
-            "maxrate": str(settings.bitrate),
-            # A small buffer keeps key frames small: with half a second of it a 2.5 Mb/s link
-            # dropped 300 packets in 12 s and froze five times, with this none.
-            "bufsize": str(int(settings.bitrate * 0.15)),
-            "forced-idr": "1",
-            "sc_threshold": "0",
-            "x264-params": f"repeat-headers=1:annexb=1:{COLOUR_PARAMS}",
-        }
-        self._codec = codec
-
-    def encode(self, image: Image, index: int, keyframe: bool) -> Packet[VideoStream] | None:
-        """Encode uint8[H, W, 3] RGB as tick ``index``. Releases the GIL for most of its time."""
-        i420 = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
-        frame = av.VideoFrame.from_ndarray(i420, format="yuv420p")
-        frame.pts = index * VIDEO_STEP
-        frame.time_base = _VIDEO_TIME_BASE
-        frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        for packet in self._codec.encode(frame):
-            packet.time_base = _VIDEO_TIME_BASE
-            return packet
-        return None
 
 
 class OpusEncoder:
@@ -108,7 +44,7 @@ class OpusEncoder:
         }
         self._codec = codec
 
-    def encode(self, pcm: Pcm, position: int) -> Packet[AudioStream]:
+    def encode(self, pcm: Pcm, position: int) -> list[Packet[AudioStream]]:
         """Encode int16[960] as the packet that starts at sample ``position``."""
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None, :], "s16", "mono")
         frame.sample_rate = SAMPLE_RATE
@@ -119,4 +55,52 @@ class OpusEncoder:
         packet = packets[0]
         packet.pts = packet.dts = position
         packet.time_base = _AUDIO_TIME_BASE
-        return packet
+        return [packet]
+
+
+class AacEncoder:
+    """AAC-LC, mono 48 kHz, packets of 1024 samples.
+
+    The encoder's delay is in the stamps: the first packet's pts is 1024 before the first sample, so
+    that each decoded sample carries the position it was given with.
+    """
+
+    def __init__(self, bitrate: int = 96_000) -> None:
+        self._bitrate = bitrate
+        self._codec = self._opened()
+        self._waiting: Pcm = np.zeros(0, np.int16)
+        self._end = -1  # position just past what was taken so far
+
+    def _opened(self) -> AudioCodecContext:
+        codec = av.CodecContext.create("aac", "w")
+        assert isinstance(codec, AudioCodecContext)
+        codec.sample_rate = SAMPLE_RATE
+        codec.layout = "mono"
+        codec.format = "fltp"
+        codec.bit_rate = self._bitrate
+        codec.time_base = _AUDIO_TIME_BASE
+        codec.flags |= av.codec.context.Flags.global_header
+        codec.open()
+        return codec
+
+    def encode(self, pcm: Pcm, position: int) -> list[Packet[AudioStream]]:
+        """Encode int16[n] that starts at sample ``position``; gives the packets now complete.
+
+        After a jump in ``position`` what was incomplete is dropped, less than 22 ms.
+        """
+        if position != self._end:
+            self._codec, self._waiting = self._opened(), pcm[:0]
+        self._end = position + len(pcm)
+        self._waiting = np.concatenate([self._waiting, pcm])
+        packets: list[Packet[AudioStream]] = []
+        while len(self._waiting) >= AAC_FRAME_SAMPLES:
+            whole, self._waiting = np.split(self._waiting, [AAC_FRAME_SAMPLES])
+            samples = whole.astype(np.float32)[None, :] / np.float32(32768)
+            frame = av.AudioFrame.from_ndarray(samples, "fltp", "mono")
+            frame.sample_rate = SAMPLE_RATE
+            frame.pts = self._end - len(self._waiting) - AAC_FRAME_SAMPLES
+            frame.time_base = _AUDIO_TIME_BASE
+            for packet in self._codec.encode(frame):
+                packet.time_base = _AUDIO_TIME_BASE
+                packets.append(packet)
+        return packets

@@ -5,45 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Protocol
 
-from av.packet import Packet
-
-from mien.media.encoders import OPUS_FRAME_SAMPLES, H264Encoder, OpusEncoder, VideoSettings
+from mien.media.encoders import OPUS_FRAME_SAMPLES, AacEncoder, OpusEncoder
+from mien.media.lanes import PictureLane, SoundLane
+from mien.media.rendition import Rendition, VideoSettings
+from mien.media.subscription import QUEUE_PACKETS, Kind, Subscription
 from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Tick
 from mien.media.timeline import faded_out
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# Longer than any hiccup worth riding out; a viewer further behind restarts at a key frame.
-QUEUE_PACKETS = 100
-# Pictures that may wait for the encoder: a hiccup of 100 ms then delays pictures, not drops them.
-ENCODE_AHEAD = 3
-# A lossy viewer asks again and again; all viewers pay for each key frame.
-KEYFRAME_INTERVAL_SEC = 0.25
-
-
-Kind = Literal["audio", "video"]
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPacket:
-    """One packet of the program.
-
-    packet: H.264 access unit (Annex B, pts in 1/90000) or Opus packet (pts in 1/48000); both
-        clocks are zero at tick 0, so pts alone keeps them in sync.
-    """
-
-    kind: Kind
-    packet: Packet[Any]
-    keyframe: bool
-    generation: int
-    index: int
 
 
 class Source(Protocol):
@@ -56,48 +28,22 @@ class Source(Protocol):
     def __aiter__(self) -> AsyncIterator[Tick]: ...
 
 
-class Subscription:
-    """One output's bounded queue. A slow output drops to the next key frame, disturbing nobody."""
+class Ticks:
+    """Raw ticks for one who shows them at once: whoever is late misses some, the newest is kept."""
 
-    def __init__(self, program: Program, kind: Kind) -> None:
-        self.kind = kind
-        self._program = program
-        self._queue: deque[EncodedPacket] = deque()
-        self._ready = asyncio.Event()
-        self._starts_at_keyframe = True
-        self.dropped = 0
+    def __init__(self) -> None:
+        self._newest: deque[Tick] = deque(maxlen=1)
+        self._arrived = asyncio.Event()
 
-    def restart(self) -> None:
-        """Forget what is queued and begin anew: sound now, pictures at the next key frame."""
-        self._queue.clear()
-        if self.kind == "video":
-            self._starts_at_keyframe = True
-            self._program.request_keyframe(urgent=True)
+    def put(self, tick: Tick) -> None:
+        self._newest.append(tick)
+        self._arrived.set()
 
-    def put(self, packet: EncodedPacket) -> None:
-        if packet.kind != self.kind:
-            return
-        if packet.kind == "video" and self._starts_at_keyframe:
-            if not packet.keyframe:
-                return
-            self._starts_at_keyframe = False
-        if len(self._queue) >= QUEUE_PACKETS:
-            self.dropped += len(self._queue)
-            self.restart()
-            if packet.kind == "video":
-                return
-        self._queue.append(packet)
-        self._ready.set()
-
-    async def get(self) -> EncodedPacket:
-        """The next packet; sound of an interrupted generation is dropped on the way."""
-        while True:
-            while self._queue:
-                packet = self._queue.popleft()
-                if packet.kind == "video" or packet.generation == self._program.generation:
-                    return packet
-            self._ready.clear()
-            await self._ready.wait()
+    async def get(self) -> Tick:
+        while not self._newest:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._newest.popleft()
 
 
 class Program:
@@ -116,17 +62,19 @@ class Program:
         on_audio: Callable[[Tick], None] | None = None,
     ) -> None:
         self._epoch: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-        self.encoded = 0
+        self.shared = Rendition(*size, video=video or VideoSettings())
         self._source = source
-        self._video_settings = video or VideoSettings()
-        self._size = size
         self._executor = executor
         self._on_audio = on_audio or (lambda tick: None)
-        self._subscriptions: set[Subscription] = set()
-        self._keyframe_wanted = True
-        self._last_keyframe = 0.0
-        self._pictures: deque[Tick] = deque(maxlen=ENCODE_AHEAD)
-        self._picture = asyncio.Event()
+        self._sound = {
+            "audio": SoundLane("audio", OpusEncoder),
+            "aac": SoundLane("aac", AacEncoder),
+        }
+        self._pictures: dict[Rendition, PictureLane] = {}
+        self._encoding: dict[Rendition, asyncio.Task[None]] = {}
+        self._watching: set[Ticks] = set()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._encoded_before = 0
         source.draw = False
 
     @property
@@ -134,86 +82,123 @@ class Program:
         return self._source.generation
 
     @property
-    def viewers(self) -> int:
-        return len(self._subscriptions)
+    def encoded(self) -> int:
+        """Pictures encoded so far, by all encoders."""
+        return self._encoded_before + sum(lane.encoded for lane in self._pictures.values())
 
     @contextmanager
-    def subscribe(self, kind: Kind) -> Iterator[Subscription]:
-        """Receive packets from now on; pictures start with a key frame, made at once."""
-        subscription = Subscription(self, kind)
-        self._subscriptions.add(subscription)
+    def subscribe(
+        self,
+        kind: Kind,
+        rendition: Rendition | None = None,
+        *,
+        whole: bool = False,
+        limit: int = QUEUE_PACKETS,
+    ) -> Iterator[Subscription]:
+        """Receive packets from now on; pictures start with a key frame, made at once.
+
+        rendition: None for the shared pictures, as configured. whole: sound of an interrupted
+        answer is kept. limit: packets that may wait before all of them are dropped.
+        """
+        if kind == "video":
+            picture_lane = self._picture_lane(rendition or self.shared)
+            lane: PictureLane | SoundLane = picture_lane
+            request = picture_lane.request_keyframe
+        else:
+            lane, request = self._sound[kind], _nothing_to_request
+        subscription = Subscription(
+            kind, lambda: self._source.generation, request, whole=whole, limit=limit
+        )
+        lane.subscriptions.add(subscription)
         self._source.draw = True
-        self.request_keyframe(urgent=True)
+        request(True)
         try:
             yield subscription
         finally:
-            self._subscriptions.discard(subscription)
-            self._source.draw = bool(self._subscriptions)
+            lane.subscriptions.discard(subscription)
+            self._retire()
 
-    def request_keyframe(self, urgent: bool = False) -> None:
-        """Make the next picture a key frame, unless one has just been made."""
-        if urgent or time.monotonic() - self._last_keyframe > KEYFRAME_INTERVAL_SEC:
-            self._keyframe_wanted = True
+    @contextmanager
+    def ticks(self) -> Iterator[Ticks]:
+        """Receive raw ticks from now on, as they are due."""
+        ticks = Ticks()
+        self._watching.add(ticks)
+        self._source.draw = True
+        try:
+            yield ticks
+        finally:
+            self._watching.discard(ticks)
+            self._retire()
 
     async def started(self) -> float:
-        """Unix time of media time 0, the same for both kinds; waits for the first tick."""
+        """Unix time of media time 0, the same for all kinds; waits for the first tick."""
         return await asyncio.shield(self._epoch)
 
     async def run(self) -> None:
         """Run until cancelled. Ends with an error only if the source does."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._encode_pictures(), name="encode pictures")
-            await self._run_ticks()
+            self._tasks = tasks
+            try:
+                for lane in self._pictures.values():
+                    self._start(lane)
+                await self._run_ticks()
+            finally:
+                self._tasks = None
+                for encoding in self._encoding.values():
+                    encoding.cancel()
+                self._encoding.clear()
+
+    def _picture_lane(self, rendition: Rendition) -> PictureLane:
+        lane = self._pictures.get(rendition)
+        if lane is None:
+            lane = self._pictures[rendition] = PictureLane(rendition, self._executor)
+            self._start(lane)
+        return lane
+
+    def _start(self, lane: PictureLane) -> None:
+        if self._tasks is not None:
+            name = f"encode {lane.rendition.width}×{lane.rendition.height} {lane.rendition.codec}"
+            self._encoding[lane.rendition] = self._tasks.create_task(lane.run(), name=name)
+
+    def _retire(self) -> None:
+        """End what nobody takes any more."""
+        for rendition in [r for r, lane in self._pictures.items() if not lane.subscriptions]:
+            self._encoded_before += self._pictures.pop(rendition).encoded
+            encoding = self._encoding.pop(rendition, None)
+            if encoding is not None:
+                encoding.cancel()
+        self._source.draw = self._wanted
+
+    @property
+    def _wanted(self) -> bool:
+        heard = any(lane.subscriptions for lane in self._sound.values())
+        return bool(heard or self._pictures or self._watching)
 
     async def _run_ticks(self) -> None:
-        opus: OpusEncoder | None = None
         async for tick in self._source:
             due = time.monotonic()
             if not self._epoch.done():
                 self._epoch.set_result(time.time() - tick.index * TICK_SEC)
-            if not self._subscriptions:
-                opus = None
+            self._send_sound(tick, 0)
+            if not self._wanted:
                 continue
-            opus = opus or OpusEncoder()
-            self._send_sound(opus, tick, 0)
             self._on_audio(tick)
-            self._pictures.append(tick)
-            self._picture.set()
+            for lane in self._pictures.values():
+                lane.send(tick)
+            for ticks in self._watching:
+                ticks.put(tick)
             await asyncio.sleep(max(0.0, due + TICK_SEC / 2 - time.monotonic()))
-            self._send_sound(opus, tick, 1)
+            self._send_sound(tick, 1)
 
-    def _send_sound(self, opus: OpusEncoder, tick: Tick, half: int) -> None:
+    def _send_sound(self, tick: Tick, half: int) -> None:
         begin = half * OPUS_FRAME_SAMPLES
         position = tick.index * SAMPLES_PER_TICK + begin
         pcm = tick.audio[begin : begin + OPUS_FRAME_SAMPLES]
         if tick.generation != self.generation:  # interrupted since the first half
             pcm = faded_out(pcm)
-        packet = opus.encode(pcm, position)
-        self._publish(EncodedPacket("audio", packet, True, self.generation, tick.index))
+        for lane in self._sound.values():
+            lane.send(pcm, position, self.generation, tick.index)
 
-    async def _encode_pictures(self) -> None:
-        """Encode pictures in order; when that is too slow the oldest are left out, never sound."""
-        loop = asyncio.get_running_loop()
-        encoder: H264Encoder | None = None
-        while True:
-            while not self._pictures:
-                self._picture.clear()
-                await self._picture.wait()
-            tick = self._pictures.popleft()
-            encoder = encoder or H264Encoder(*self._size, self._video_settings)
-            keyframe, self._keyframe_wanted = self._keyframe_wanted, False
-            packet = await loop.run_in_executor(
-                self._executor, encoder.encode, tick.image, tick.index, keyframe
-            )
-            if packet is None:
-                continue
-            self.encoded += 1
-            if packet.is_keyframe:
-                self._last_keyframe = time.monotonic()
-            self._publish(
-                EncodedPacket("video", packet, packet.is_keyframe, tick.generation, tick.index)
-            )
 
-    def _publish(self, packet: EncodedPacket) -> None:
-        for subscription in self._subscriptions:
-            subscription.put(packet)
+def _nothing_to_request(urgent: bool) -> None:
+    """Every packet of sound stands for itself."""

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mien.media.encoders import COLOUR_PARAMS
+from mien.media.h264 import COLOUR_PARAMS
 
 
 @dataclass(frozen=True, slots=True)

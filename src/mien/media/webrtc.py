@@ -21,10 +21,12 @@ from aiortc.exceptions import OperationError
 from aiortc.mediastreams import MediaStreamError
 from av.packet import Packet
 
-from mien.media.encoders import OPUS_DELAY_SAMPLES, VIDEO_CLOCK
+from mien.media.encoders import OPUS_DELAY_SAMPLES
+from mien.media.h264 import VIDEO_CLOCK
 from mien.media.ports import HostPorts
-from mien.media.program import Program, Subscription
+from mien.media.program import Program
 from mien.media.sender_clock import bind
+from mien.media.subscription import Subscription
 from mien.media.tick import SAMPLE_RATE
 
 # A browser that can connect does so within two or three seconds.
@@ -183,5 +185,5 @@ class WebRtcViewer:
             epoch=epoch,
             rate=rate,
             delay=delay,
-            on_keyframe=program.request_keyframe,
+            on_keyframe=subscription.request_keyframe,
         )

@@ -30,11 +30,13 @@ class Painter:
     cast: who is drawn, and the engine that moves their mouth; may be replaced from any thread,
         and takes effect at the next batch. The mouth goes on blending, and the same person before
         another background goes on living; another person begins a life of their own.
+    cut_out: whether ticks get a cut-out besides their picture, which costs about as much again.
     first_mouth_at: ``time.monotonic()`` when the newest speech's first picture was done.
     """
 
     def __init__(self, avatar: Avatar, lipsync: LipSync, seed: int) -> None:
         self.cast = avatar, lipsync
+        self.cut_out = False
         self.first_mouth_at: float | None = None
         self._seed = seed
         self._person = _person(avatar)
@@ -69,6 +71,9 @@ class Painter:
             else:
                 mouth = self._speaking(next(mouths), rest, plan.starts)
             plan.image = avatar.compose(plan.index, mouth, pose)
+            if self.cut_out:
+                cuts = avatar.has_outline
+                plan.cutout = avatar.cutout(plan.index, mouth, pose) if cuts else plan.image
             if plan.starts:
                 self.first_mouth_at = time.monotonic()
 

@@ -57,6 +57,7 @@ class Performer:
         self._wake = asyncio.Event()
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
+        self._last_cutout: Image | None = None
         self._behind = False  # a picture was late since drawing was last begun
         width, height = self._size
         self._blank = np.zeros((height, width, 3), np.uint8)
@@ -64,6 +65,15 @@ class Performer:
     @property
     def generation(self) -> int:
         return self._timeline.generation
+
+    @property
+    def cut_out(self) -> bool:
+        """Whether anybody wants the person without what is behind them, too."""
+        return self._painter.cut_out
+
+    @cut_out.setter
+    def cut_out(self, wanted: bool) -> None:
+        self._painter.cut_out = wanted
 
     @property
     def first_mouth_at(self) -> float | None:
@@ -128,7 +138,8 @@ class Performer:
             self._timeline.retune(then.sample_rate, then.context)
         self._painter.cast, self._waiting_cast = self._waiting_cast, None
         if not self.draw:
-            self._last_image = None  # whoever comes next must not see who was here before
+            # Whoever comes next must not see who was here before.
+            self._last_image = self._last_cutout = None
 
     async def __aiter__(self) -> AsyncIterator[Tick]:
         self._clock.start()
@@ -162,14 +173,16 @@ class Performer:
 
     def _tick(self, plan: TickPlan) -> Tick:
         if plan.image is not None:
-            self._last_image = plan.image
+            self._last_image, self._last_cutout = plan.image, plan.cutout
         elif self.draw and self._last_image is None:
             self._last_image = self._at_rest(plan.index)
         elif self.draw and plan.window is not None:
             self.late_pictures += 1
             self._behind = True
         image = self._blank if self._last_image is None else self._last_image
-        tick = Tick(plan.index, image, plan.audio, plan.generation, tuple(plan.events))
+        cutout = self._last_cutout if self.cut_out else None
+        events = tuple(plan.events)
+        tick = Tick(plan.index, image, plan.audio, plan.generation, events, cutout)
         for event in plan.events:
             self._on_event(event, tick)
         return tick

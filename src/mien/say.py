@@ -12,8 +12,7 @@ import av
 import numpy as np
 from av.audio.resampler import AudioResampler
 
-from mien.avatar.atlas import AtlasAvatar
-from mien.avatar.contract import Avatar, Pose
+from mien.avatar.contract import Avatar
 from mien.language import Language
 from mien.media.file import FileWriter
 from mien.media.speech import SpeechChunk
@@ -131,13 +130,13 @@ class Cutout:
 
     def __init__(self, avatar: Avatar) -> None:
         self.name, self.size, self.life = avatar.name, avatar.size, avatar.life
-        cutout = avatar.cutout if isinstance(avatar, AtlasAvatar) else None
-        if cutout is None or cutout(0, None, Pose())[..., 3].all():
+        self.has_outline, self.cutout = avatar.has_outline, avatar.cutout
+        if not self.has_outline:
             raise ValueError(
                 f"avatar {avatar.name!r} fills its picture and cannot be transparent; "
                 "choose a presenter: --avatar mei"
             )
-        self.compose = cutout
+        self.compose = avatar.cutout
 
 
 class _OfflineStage:

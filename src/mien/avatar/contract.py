@@ -65,4 +65,16 @@ class Avatar(Protocol):
         """The full picture, uint8[H, W, 3] RGB, newly made. Called from any thread."""
         ...
 
+    @property
+    def has_outline(self) -> bool:
+        """Whether the person can be told from what is behind them."""
+        ...
+
+    def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
+        """The person alone, uint8[H, W, 4] RGBA, straight alpha; otherwise as ``compose``.
+
+        Raises AvatarError for one without an outline.
+        """
+        ...
+
     def life(self, seed: int) -> Life: ...

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from mien.avatar.contract import Life, Pose
+from mien.avatar.errors import AvatarError
 from mien.bench.signals import MARK_SEC, find_beeps, mark
 from mien.bench.strip import Strip, write_strip
 from mien.lipsync.contract import Mouth, MouthRequest
@@ -132,6 +133,7 @@ class MarkerAvatar:
 
     name = "marker"
     size = (512, 512)
+    has_outline = False
 
     def __init__(self) -> None:
         self._base = _portrait(*self.size)
@@ -152,6 +154,10 @@ class MarkerAvatar:
         cv2.ellipse(image, centre, (48, opening), 0, 0, 360, (120, 30, 40), -1)
         write_strip(image, Strip(bool(flash), speaking, ms, beep, tick % 64))
         return image
+
+    def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
+        """Raises AvatarError."""
+        raise AvatarError("markers have no outline")
 
     def life(self, seed: int) -> Life:
         return _StillLife()

@@ -13,6 +13,9 @@ CELLS = (8, 32, 128, 512)
 # How little a coarser cell counts beside a finer one. Larger and far colours leak to the edge;
 # smaller and the steps between cells show, which costs bits.
 LEAK = 0.01
+# From this alpha on a pixel shows its own colour; with less, its few steps of premultiplied
+# colour tell less than what is around it.
+OWN_COLOUR = 64
 
 
 def bled(cutout: Image) -> Image:
@@ -23,14 +26,36 @@ def bled(cutout: Image) -> Image:
 
     cutout: uint8[H, W, 4] RGBA, straight alpha. Returns a new array of the same shape.
     """
+    out = cv2.cvtColor(_bled_colours(cutout), cv2.COLOR_RGB2RGBA)
+    cv2.insertChannel(cv2.extractChannel(cutout, 3), out, 3)
+    return np.asarray(out, np.uint8)
+
+
+def side_by_side(cutout: Image) -> Image:
+    """A cut-out as one opaque picture, for codecs without alpha: colours left, alpha right.
+
+    cutout: uint8[H, W, 4] RGBA, straight alpha; or uint8[H, W, 3] RGB, which hides all behind it.
+    Returns uint8[H, 2 * W, 3] RGB, newly made; its right half is grey, 0 … 255.
+    """
+    height, width, channels = cutout.shape
+    out = np.full((height, 2 * width, 3), 255, np.uint8)
+    if channels == 3:
+        out[:, :width] = cutout
+    else:
+        out[:, :width] = _bled_colours(cutout)
+        out[:, width:] = cv2.cvtColor(cv2.extractChannel(cutout, 3), cv2.COLOR_GRAY2RGB)
+    return out
+
+
+def _bled_colours(cutout: Image) -> Image:
+    """uint8[H, W, 3] RGB."""
     height, width = cutout.shape[:2]
-    alpha = cutout[..., 3]
-    figure = cv2.multiply(cutout[..., :3], cv2.merge([alpha] * 3), scale=1 / 255)
-    near = _around(np.dstack((figure, alpha)).astype(np.float32))
-    around = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
-    holes = cv2.merge([cv2.bitwise_not(alpha)] * 3)
-    colours = cv2.add(figure, cv2.multiply(around, holes, scale=1 / 255))
-    return np.dstack((colours, alpha))
+    # In bytes, a cell that holds a little of the figure would round its colour away.
+    near = _around(np.asarray(cv2.cvtColor(cutout, cv2.COLOR_RGBA2mRGBA), np.float32))
+    out = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
+    alpha = cv2.extractChannel(cutout, 3)
+    _, own = cv2.threshold(alpha, OWN_COLOUR, 255, cv2.THRESH_BINARY)
+    return np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), own, out), np.uint8)
 
 
 def _around(figure: NDArray[np.float32]) -> Image:

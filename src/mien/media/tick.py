@@ -34,6 +34,9 @@ class Tick:
 
     index: number since the start of the performer; media time is ``index * TICK_SEC``.
     image: uint8[H, W, 3] RGB. Never modified after the tick is made.
+    cutout: the person without what is behind them, for those who asked for it; uint8[H, W, 4] RGBA,
+        straight alpha, or ``image`` where the person cannot be told from what is behind. None
+        while nobody asks.
     audio: int16[1920] mono 48 kHz.
     generation: of the conversation when the tick was made; 0 before the first interruption.
     """
@@ -43,3 +46,4 @@ class Tick:
     audio: Pcm
     generation: int
     events: tuple[Event, ...] = ()
+    cutout: Image | None = None

@@ -58,6 +58,7 @@ class TickPlan:
     starts: bool = False  # first tick after silence
     tape_end: int = 0
     image: Image | None = None
+    cutout: Image | None = None
     claimed: bool = False  # somebody is drawing it
     left_out: bool = False  # there is no time to draw it
     held: int = 0  # ticks it was put off because its picture was not ready

@@ -170,8 +170,13 @@ class ClipAvatar:
             restored = enhanced(picture, reel.landmarks[frame], self._enhancer)
             lay_over(picture, restored, box, mask, weight, grain)
 
+    @property
+    def has_outline(self) -> bool:
+        """Never: nobody knows the outline of a filmed person."""
+        return False
+
     def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
-        """Raises AvatarError: nobody knows the outline of a filmed person."""
+        """Raises AvatarError."""
         raise AvatarError(
             f"avatar {self.name!r} is a clip with its own background and cannot be cut out"
         )

@@ -16,7 +16,7 @@ RUN useradd --create-home --uid 10001 mien \
  && install --directory --owner mien /home/mien/.local/share/mien
 COPY --from=build /opt/mien /opt/mien
 ENV PATH=/opt/mien/bin:$PATH PYTHONUNBUFFERED=1 MIEN_HOST=0.0.0.0
-USER mien
+USER 10001
 # A mien.toml mounted here is read. Avatars, models and recordings live in the volume.
 WORKDIR /home/mien
 VOLUME /home/mien/.local/share/mien

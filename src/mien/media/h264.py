@@ -101,7 +101,7 @@ def _x264_options(width: int, height: int, settings: VideoSettings) -> dict[str,
         "preset": settings.preset,
         "tune": "zerolatency",
         "profile": "baseline",
-        "level": "3.1" if width * height <= 1280 * 720 else "4.0",
+        "level": _level(width * height),
         "maxrate": rate,
         "forced-idr": "1",
         "sc_threshold": "0",
@@ -117,6 +117,11 @@ def _x264_options(width: int, height: int, settings: VideoSettings) -> dict[str,
         "bufsize": str(int(settings.bitrate * 0.15)),
         "x264-params": params,
     }
+
+
+def _level(pixels: int) -> str:
+    """The lowest of those in use that allows such pictures (H.264, table A-1)."""
+    return "3.1" if pixels <= 1280 * 720 else "4.0" if pixels <= 2048 * 1024 else "5.1"
 
 
 def _hardware_options(name: str, settings: VideoSettings) -> Mapping[str, str]:

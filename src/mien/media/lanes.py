@@ -9,14 +9,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
+import numpy as np
 from av.packet import Packet
 from loguru import logger
 
+from mien.media.alpha import side_by_side
 from mien.media.fitting import fitted
 from mien.media.picture_encoder import PictureEncoder, make_encoder
 from mien.media.rendition import Rendition
 from mien.media.subscription import EncodedPacket, Kind, Subscription
-from mien.media.tick import Pcm, Tick
+from mien.media.tick import Image, Pcm, Tick
 
 # Pictures that may wait for the encoder: a hiccup of 100 ms then delays pictures, not drops them.
 ENCODE_AHEAD = 3
@@ -72,7 +74,8 @@ class PictureLane:
             self._keyframe_wanted = True
 
     def send(self, tick: Tick) -> None:
-        if self.subscriptions:
+        # Until the first cut-out has been drawn there is nothing to see.
+        if self.subscriptions and (tick.cutout is not None or not self.rendition.cutout):
             self._waiting.append(tick)
             self._arrived.set()
 
@@ -101,9 +104,7 @@ class PictureLane:
                 self._publish(packet, tick)
 
     def _encode(self, encoder: PictureEncoder, tick: Tick, keyframe: bool) -> Packet[Any] | None:
-        rendition = self.rendition
-        image = fitted(tick.image, rendition.width, rendition.height, rendition.fit)
-        return encoder.encode(image, tick.index, keyframe)
+        return encoder.encode(_image(tick, self.rendition), tick.index, keyframe)
 
     def _publish(self, packet: Packet[Any], tick: Tick) -> None:
         self.encoded += 1
@@ -112,3 +113,14 @@ class PictureLane:
         encoded = EncodedPacket("video", packet, packet.is_keyframe, tick.generation, tick.index)
         for subscription in self.subscriptions:
             subscription.put(encoded)
+
+
+def _image(tick: Tick, rendition: Rendition) -> Image:
+    """uint8[H, W, 3] RGB at the rendition's size."""
+    width, height, fit = rendition.width, rendition.height, rendition.fit
+    if not rendition.cutout or tick.cutout is None:
+        return fitted(tick.image, width, height, fit)
+    image = side_by_side(tick.cutout)
+    if image.shape[:2] == (height, width):
+        return image
+    return np.hstack([fitted(half, width // 2, height, fit) for half in np.hsplit(image, 2)])

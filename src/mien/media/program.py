@@ -19,9 +19,13 @@ from mien.media.timeline import faded_out
 
 
 class Source(Protocol):
-    """Where ticks come from (a Performer)."""
+    """Where ticks come from (a Performer).
+
+    draw: whether anybody watches. cut_out: whether ticks are to carry a cut-out, too.
+    """
 
     draw: bool
+    cut_out: bool
 
     @property
     def generation(self) -> int: ...
@@ -75,7 +79,7 @@ class Program:
         self._watching: set[Ticks] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._encoded_before = 0
-        source.draw = False
+        source.draw = source.cut_out = False
 
     @property
     def generation(self) -> int:
@@ -152,6 +156,7 @@ class Program:
         lane = self._pictures.get(rendition)
         if lane is None:
             lane = self._pictures[rendition] = PictureLane(rendition, self._executor)
+            self._source.cut_out |= rendition.cutout
             self._start(lane)
         return lane
 
@@ -168,6 +173,7 @@ class Program:
             if encoding is not None:
                 encoding.cancel()
         self._source.draw = self._wanted
+        self._source.cut_out = any(rendition.cutout for rendition in self._pictures)
 
     @property
     def _wanted(self) -> bool:

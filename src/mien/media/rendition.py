@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Codec = Literal["h264", "vp8", "vp9"]
@@ -43,3 +43,7 @@ class Rendition:
     video: VideoSettings = field(default_factory=VideoSettings)
     fit: Fit = "cover"
     cutout: bool = False
+
+    def as_cutout(self) -> Rendition:
+        """The figure alone, as large as in these pictures."""
+        return replace(self, width=2 * self.width, cutout=True)

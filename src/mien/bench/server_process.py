@@ -23,6 +23,7 @@ from mien import services as product
 from mien.bench.server import Kit
 from mien.config import Settings
 from mien.server.app import create_app
+from mien.server.uvicorn_config import uvicorn_config
 from mien.services import Services, open_services
 from mien.voices import SERVICES, Service
 
@@ -71,15 +72,7 @@ async def _serve(settings: Settings) -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         async with open_services(settings) as services:
-            # As ``mien run`` does it.
-            config = uvicorn.Config(
-                _app(settings, services),
-                log_level="warning",
-                access_log=False,
-                ws="none",
-                timeout_graceful_shutdown=2,
-            )
-            server = uvicorn.Server(config)
+            server = uvicorn.Server(uvicorn_config(_app(settings, services)))
             loop = asyncio.get_running_loop()
             _watch_parent(loop, server)
             serving = loop.create_task(server.serve(sockets=[sock]))

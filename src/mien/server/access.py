@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 
 from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from mien.problems import Problem
 
@@ -21,13 +22,19 @@ def is_loopback(host: str) -> bool:
 
 
 async def require_token(request: Request) -> None:
-    """Raises Problem 401 unless the request carries the token (header, or ?token= for SSE)."""
-    token: str | None = request.app.state.token
+    """:func:`check_token`, as a dependency."""
+    check_token(request)
+
+
+def check_token(connection: HTTPConnection) -> None:
+    """Raises Problem 401 unless a request carries the token (header, or ?token= where a page
+    cannot send one)."""
+    token: str | None = connection.app.state.token
     if token is None:
         return
-    header = request.headers.get("authorization", "")
+    header = connection.headers.get("authorization", "")
     given = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
-    given = given or request.query_params.get("token", "")
+    given = given or connection.query_params.get("token", "")
     if not hmac.compare_digest(given.encode(), token.encode()):
         raise Problem(
             "no_token",

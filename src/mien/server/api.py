@@ -159,6 +159,7 @@ async def create_session(
     return {
         "id": session.id,
         "whep": f"/whep/{session.id}",
+        "ws": f"/ws/{session.id}",
         "events": f"/api/v1/sessions/{session.id}/events",
     }
 

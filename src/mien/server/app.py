@@ -20,7 +20,7 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, drafts_api, looks_api, models_api, voices_api, whep
+from mien.server import api, drafts_api, looks_api, models_api, voices_api, whep, ws
 from mien.server.access import is_loopback
 from mien.server.drafts import Drafts
 from mien.server.looks import Look, Wardrobe
@@ -87,6 +87,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.include_router(models_api.router)
     app.include_router(voices_api.router)
     app.include_router(whep.router)
+    app.include_router(ws.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _refused)

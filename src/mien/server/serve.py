@@ -20,6 +20,7 @@ from mien.commands.words import chinese
 from mien.config import Settings
 from mien.server.access import is_loopback
 from mien.server.app import create_app
+from mien.server.uvicorn_config import uvicorn_config
 from mien.services import Services, open_services
 
 console = Console(stderr=True, highlight=False)
@@ -85,16 +86,7 @@ async def _serve_with(
     address: str,
     open_page: bool,
 ) -> None:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(settings, services),
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            # Event streams never end by themselves; do not wait for them at the end.
-            timeout_graceful_shutdown=2,
-        )
-    )
+    server = uvicorn.Server(uvicorn_config(create_app(settings, services)))
     running = asyncio.create_task(server.serve([listener]), name="uvicorn")
     announcing = asyncio.create_task(
         _announce(server, services, address, open_page), name="announce"

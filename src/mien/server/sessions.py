@@ -7,11 +7,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 from loguru import logger
 
 from mien.conversation import Conversation
 from mien.language import Language
+from mien.media.program import Program
 from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
 from mien.problems import Problem
 from mien.server.looks import Look
@@ -19,6 +21,18 @@ from mien.server.memory import release_memory
 from mien.services import Player
 from mien.tts.fallback import FallbackVoice
 from mien.tts.voice import Voice
+
+
+class Viewer(Protocol):
+    """Somebody who watches, by whatever path. ``on_connected``: to be called once they can."""
+
+    on_connected: Callable[[], None]
+
+    async def run(self, program: Program) -> None:
+        """Lasts as long as they watch."""
+
+    def close(self) -> None:
+        """Ask ``run`` to end."""
 
 
 class Session:
@@ -35,7 +49,7 @@ class Session:
         self.id = secrets.token_urlsafe(9)
         self.conversation = conversation
         self.look = look
-        self.viewers: dict[str, WebRtcViewer] = {}
+        self.viewers: dict[str, Viewer] = {}
         self._greeting = greeting
         self._webrtc = webrtc
         self._idle_sec = idle_sec
@@ -125,7 +139,22 @@ class Session:
             viewer.close()
             raise
 
-    async def _run_viewer(self, key: str, viewer: WebRtcViewer) -> None:
+    async def attend(self, viewer: Viewer) -> None:
+        """Have ``viewer`` watch until they leave or the session ends.
+
+        Raises:
+            Problem: 404 when the session has ended.
+        """
+        if self._tasks is None:
+            raise no_such_session(self.id)
+        key = secrets.token_urlsafe(9)
+        watching = self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
+        try:
+            await asyncio.wait([watching])
+        finally:
+            viewer.close()
+
+    async def _run_viewer(self, key: str, viewer: Viewer) -> None:
         self.viewers[key] = viewer
         viewer.on_connected = self._greet
         try:

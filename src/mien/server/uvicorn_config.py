@@ -1,0 +1,28 @@
+"""How uvicorn serves the application, for ``mien run`` and for what is measured."""
+
+from __future__ import annotations
+
+import uvicorn
+from fastapi import FastAPI
+
+# A reader that has gone without a word is noticed within their sum.
+PING_SEC, PONG_SEC = 5.0, 10.0
+# Readers send a few dozen bytes at a time.
+MAX_MESSAGE = 4096
+
+
+def uvicorn_config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        # The other one is deprecated, "auto" would take whatever is installed.
+        ws="websockets-sansio",
+        ws_ping_interval=PING_SEC,
+        ws_ping_timeout=PONG_SEC,
+        ws_max_size=MAX_MESSAGE,
+        # Video is compressed already.
+        ws_per_message_deflate=False,
+        # Event streams never end by themselves; do not wait for them at the end.
+        timeout_graceful_shutdown=2,
+    )

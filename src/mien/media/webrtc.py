@@ -78,11 +78,13 @@ class _PacketTrack(MediaStreamTrack):
 class WebRtcViewer:
     """One viewer. ``run`` answers the offer and lasts as long as the connection.
 
+    cutout: the figure alone, see ``Rendition``, instead of the shared pictures.
     answer: resolves to the SDP answer, or to BadOffer.
     """
 
     offer: str
     settings: WebRtcSettings = field(default_factory=WebRtcSettings)
+    cutout: bool = False
 
     def __post_init__(self) -> None:
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -104,10 +106,11 @@ class WebRtcViewer:
         )
         connection = RTCPeerConnection(configuration)
         connection.on("connectionstatechange", lambda: self._on_state(connection))
+        rendition = program.shared.as_cutout() if self.cutout else None
         try:
             with (
                 program.subscribe("audio") as sound,
-                program.subscribe("video") as pictures,
+                program.subscribe("video", rendition) as pictures,
             ):
                 sdp = await self._negotiate(connection, program, sound, pictures)
                 if self.answer.cancelled():

@@ -115,15 +115,17 @@ class Session:
                 self.close()
                 return
 
-    async def watch(self, offer: str) -> tuple[str, str]:
+    async def watch(self, offer: str, cutout: bool = False) -> tuple[str, str]:
         """Answer a WHEP offer. Returns the viewer's id and the SDP answer.
+
+        cutout: the presenter alone, see ``Rendition``.
 
         Raises:
             Problem: 400 for an offer that cannot be answered.
         """
         if self._tasks is None:
             raise no_such_session(self.id)
-        viewer = WebRtcViewer(offer, self._webrtc)
+        viewer = WebRtcViewer(offer, self._webrtc, cutout)
         key = secrets.token_urlsafe(9)
         self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
         try:

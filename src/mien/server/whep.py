@@ -15,8 +15,12 @@ router = APIRouter(prefix="/whep", dependencies=[Depends(require_token)])
 
 
 @router.post("/{session}", status_code=201)
-async def watch(session: AnySession, request: Request) -> Response:
-    """SDP offer in, 201 with the SDP answer out; ``Location`` names the viewer."""
+async def watch(session: AnySession, request: Request, cutout: bool = False) -> Response:
+    """SDP offer in, 201 with the SDP answer out; ``Location`` names the viewer.
+
+    cutout: pictures of twice the width, the presenter's colours on the left half and their opacity
+    as grey on the right, as the page at /stage joins them.
+    """
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/sdp":
         raise Problem(
             "not_sdp",
@@ -29,7 +33,7 @@ async def watch(session: AnySession, request: Request) -> Response:
         raise Problem(
             "offer_too_long", "The SDP offer is too long.", "SDP offer 过长。", status=413
         )
-    viewer, answer = await session.watch(body.decode("utf-8", "replace"))
+    viewer, answer = await session.watch(body.decode("utf-8", "replace"), cutout)
     location = f"/whep/{session.id}/{viewer}"
     return Response(
         answer, status_code=201, media_type="application/sdp", headers={"Location": location}

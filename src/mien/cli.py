@@ -63,7 +63,8 @@ def quiet_logs(verbose: bool) -> None:
     from loguru import logger
 
     logger.remove()
-    logger.add(sys.stderr, level="DEBUG" if verbose else "WARNING")
+    # Without diagnose: a traceback that shows variables would show stream keys.
+    logger.add(sys.stderr, level="DEBUG" if verbose else "WARNING", diagnose=False)
 
 
 def read_settings(config: Path | None, given: dict[str, Any]) -> Any:

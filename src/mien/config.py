@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -124,6 +125,27 @@ class SessionsSection(Section):
     idle_sec: float = Field(default=10, ge=1)
 
 
+class OutputSection(Section):
+    """Where the live session goes, from the server's start on (docs/on-air.md).
+
+    url: an address as the API takes it. key, token: better in the environment, in the variable
+    that key_env or token_env names. profile: size and rate; None = as the picture is drawn.
+    """
+
+    url: str = Field(min_length=1, repr=False)
+    key: str | None = Field(default=None, min_length=1, repr=False)
+    key_env: str | None = None
+    token: str | None = Field(default=None, min_length=1, repr=False)
+    token_env: str | None = None
+    profile: str | None = None
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if (self.key and self.key_env) or (self.token and self.token_env):
+            raise ValueError("give the secret itself or the variable that holds it, not both")
+        return self
+
+
 def _split(value: object) -> object:
     """Names apart by commas, as command line and environment give them; one stays a string."""
     if not isinstance(value, str) or "," not in value:
@@ -163,6 +185,7 @@ class Settings(BaseSettings):
     lipsync: LipSyncSection = LipSyncSection()
     webrtc: WebRtcSection = WebRtcSection()
     sessions: SessionsSection = SessionsSection()
+    outputs: list[OutputSection] = Field(default=[], repr=False)
 
     @classmethod
     def settings_customise_sources(

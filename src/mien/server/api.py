@@ -15,6 +15,7 @@ from sse_starlette import EventSourceResponse
 from mien import __version__
 from mien.events import Message
 from mien.language import Language
+from mien.media.profiles import PROFILES
 from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.looks import Look, Wardrobe
@@ -133,6 +134,7 @@ async def info(
         "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
         "avatars": await asyncio.to_thread(wardrobe.listed),
         "voices": board.named(),
+        "profiles": ["source", *PROFILES],
     }
 
 
@@ -183,6 +185,13 @@ async def change_look(
 
 @router.delete("/sessions/{session}", status_code=204)
 async def delete_session(session: AnySession) -> None:
+    if session.is_own:
+        raise Problem(
+            "live_session",
+            "The live session lasts as long as the server; stop its outputs instead.",
+            "直播会话与服务器同在，无法结束；请停止它的输出。",
+            status=409,
+        )
     session.close()
 
 
@@ -259,5 +268,6 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
         },
         "voice": session.conversation.voice,
         **look_of(session, wardrobe),
+        "outputs": [airing.as_message() for airing in session.outputs.all()],
         "history": session.conversation.history,
     }

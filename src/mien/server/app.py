@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,13 +22,27 @@ from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.problems import Problem
-from mien.server import api, drafts_api, looks_api, models_api, voices_api, whep, ws
+from mien.server import (
+    api,
+    drafts_api,
+    looks_api,
+    models_api,
+    outputs_api,
+    voices_api,
+    whep,
+    ws,
+)
 from mien.server.access import is_loopback
 from mien.server.drafts import Drafts
+from mien.server.live import LIVE, LiveSession
 from mien.server.looks import Look, Wardrobe
+from mien.server.makers import makers_for
 from mien.server.metrics import Metrics
+from mien.server.output_metrics import OutputMetrics
+from mien.server.outputs import Airing, Outputs, Watcher
 from mien.server.pulls import Pulls
 from mien.server.sessions import Session, Sessions
+from mien.server.targets import targets_of
 from mien.server.voice_board import VoiceBoard
 from mien.services import Player, Services
 from mien.tts.fallback import FallbackVoice
@@ -45,36 +61,66 @@ class _Files(StaticFiles):
         return response
 
 
-def create_app(settings: Settings, services: Services) -> FastAPI:
-    """The server for these settings; sessions live in its lifespan, services outlive it."""
+def create_app(
+    settings: Settings, services: Services, on_output: Watcher = lambda airing: None
+) -> FastAPI:
+    """The server for these settings; sessions live in its lifespan, services outlive it.
+
+    on_output: told of each change of an output.
+
+    Raises:
+        ConfigError: for outputs that cannot be.
+    """
     wardrobe = Wardrobe(services)
     drafts, pulls = Drafts(), Pulls()
     sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
+    makers = makers_for(services)
+    targets = targets_of(settings, makers)
+    output_metrics = OutputMetrics(lambda: [a for s in sessions.all() for a in s.outputs.all()])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with sessions.running():
+        async with sessions.running(), _running(live if targets else None):
             yield
         await drafts.aclose()
         await pulls.aclose()
 
-    def make(language: Language, look: Look, player: Player, voice: FallbackVoice) -> Session:
+    def make(
+        language: Language, look: Look, player: Player, voice: FallbackVoice, key: str | None
+    ) -> Session:
         cast = services.cast(language, player, voice)
         conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
         greeting = services.persona.greet(language) if settings.greet else None
-        return Session(conversation, look, greeting, services.webrtc, settings.sessions.idle_sec)
+        outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
+        idle_sec = math.inf if key else settings.sessions.idle_sec
+        return Session(conversation, look, greeting, services.webrtc, idle_sec, outputs, key)
+
+    def watch(airing: Airing) -> None:
+        output_metrics.watch(airing)
+        on_output(airing)
+
+    async def open_live() -> Session:
+        language = settings.language or services.persona.language
+        look = wardrobe.default
+        player = await asyncio.to_thread(wardrobe.dress, look)
+        voice = await app.state.voice_board.begin_with(None)
+        return await sessions.create(language, look, player, voice, LIVE)
+
+    live = LiveSession(open_live, targets)
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan, max_body_size=MAX_BODY)
     app.state.token = settings.token
     app.state.services = services
     app.state.sessions = sessions
+    app.state.live = live
+    app.state.makers = makers
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
     app.state.pulls = pulls
     app.state.voice_board = VoiceBoard(services)
     app.state.metrics = Metrics(
-        lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all())
+        lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all()), output_metrics
     )
     if is_loopback(settings.host) and settings.token is None:
         # Without a token, a web site whose name resolves to 127.0.0.1 must not get in.
@@ -85,6 +131,7 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
+    app.include_router(outputs_api.router)
     app.include_router(voices_api.router)
     app.include_router(whep.router)
     app.include_router(ws.router)
@@ -107,6 +154,20 @@ def create_app(settings: Settings, services: Services) -> FastAPI:
         return Response(app.state.metrics.text(), media_type="text/plain; version=0.0.4")
 
     return app
+
+
+@asynccontextmanager
+async def _running(live: LiveSession | None) -> AsyncIterator[None]:
+    """Ended before its session is, which it would begin anew."""
+    if live is None:
+        yield
+        return
+    task = asyncio.create_task(live.run(), name="live session")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
 
 from mien.trace import Trace
 
@@ -16,8 +17,14 @@ BUCKETS_SEC = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 4, 8)
 class Metrics:
     """One registry per server, so that several servers can live in one process (tests)."""
 
-    def __init__(self, sessions: Callable[[], int], viewers: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        sessions: Callable[[], int],
+        viewers: Callable[[], int],
+        outputs: Collector,
+    ) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(outputs)
         self._stages = Histogram(
             "mien_turn_stage_seconds",
             "Time from the user's text to each stage of the answer",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
 from mien.problems import Problem
 from mien.server.looks import Look
 from mien.server.memory import release_memory
+from mien.server.outputs import Outputs
 from mien.services import Player
 from mien.tts.fallback import FallbackVoice
 from mien.tts.voice import Voice
@@ -45,17 +46,24 @@ class Session:
         greeting: str | None,
         webrtc: WebRtcSettings,
         idle_sec: float,
+        outputs: Outputs,
+        key: str | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(9)
+        self.id = key or secrets.token_urlsafe(9)
+        self.is_own = key is not None  # the server's, not a visitor's
         self.conversation = conversation
         self.look = look
         self.viewers: dict[str, Viewer] = {}
+        self.outputs = outputs
+        outputs.on_live = self._greet
         self._greeting = greeting
         self._webrtc = webrtc
         self._idle_sec = idle_sec
         self._tasks: asyncio.TaskGroup | None = None
         self._seen = time.monotonic()
         self._closing = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._companions: list[asyncio.Task[None]] = []
         self._dressing = asyncio.Lock()
         self._voices_asked = 0
 
@@ -92,24 +100,40 @@ class Session:
         return True
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
-            owned = [
-                tasks.create_task(self.conversation.run(), name=f"conversation {self.id}"),
-                tasks.create_task(self._leave_when_alone(), name=f"idle watch {self.id}"),
-            ]
-            await self._closing.wait()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                owned = [
+                    tasks.create_task(self.conversation.run(), name=f"conversation {self.id}"),
+                    tasks.create_task(self._leave_when_alone(), name=f"idle watch {self.id}"),
+                ]
+                on_air = tasks.create_task(self.outputs.run(), name=f"outputs {self.id}")
+                await self._closing.wait()
+                self._tasks = None
+                for viewer in self.viewers.values():
+                    viewer.close()
+                self.outputs.close()
+                await asyncio.wait({on_air})
+                for task in (*owned, *self._companions):
+                    task.cancel()
+        finally:
             self._tasks = None
-            for viewer in self.viewers.values():
-                viewer.close()
-            for task in owned:
-                task.cancel()
+            self._ended.set()
+
+    async def ended(self) -> None:
+        """Wait until nothing of it runs any more, whatever ended it."""
+        await self._ended.wait()
+
+    def accompany(self, companion: Coroutine[None, None, None], name: str) -> None:
+        """Run ``companion`` until the session ends; the session fails with it."""
+        assert self._tasks is not None
+        self._companions.append(self._tasks.create_task(companion, name=name))
 
     async def _leave_when_alone(self) -> None:
         """Free a session whose page is gone, however it went (tab closed, power cut)."""
         while True:
             await asyncio.sleep(min(1.0, self._idle_sec / 4))
-            if self.viewers or self.conversation.events.listeners:
+            if self.viewers or self.conversation.events.listeners or self.outputs.running:
                 self.touch()
             elif time.monotonic() - self._seen > self._idle_sec:
                 self.close()
@@ -168,7 +192,7 @@ class Session:
             self.touch()
 
     def _greet(self) -> None:
-        """Once, when the first viewer can hear it."""
+        """Once, when the first viewer, or the audience of an output, can hear it."""
         greeting, self._greeting = self._greeting, None
         if greeting and self._tasks is not None and not self.conversation.history:
             self._tasks.create_task(self.conversation.say(greeting), name="greeting")
@@ -184,12 +208,14 @@ def no_such_session(key: str) -> Problem:
     )
 
 
+# A session of this language, look, player and voice, under this id or one of its own choice.
+Make = Callable[[Language, Look, Player, FallbackVoice, str | None], Session]
+
+
 class Sessions:
     """All sessions of a server; each in its own task, none able to harm another."""
 
-    def __init__(
-        self, make: Callable[[Language, Look, Player, FallbackVoice], Session], limit: int
-    ) -> None:
+    def __init__(self, make: Make, limit: int) -> None:
         self._make = make
         self._limit = limit
         self._sessions: dict[str, Session] = {}
@@ -214,16 +240,23 @@ class Sessions:
         return list(self._sessions.values())
 
     async def create(
-        self, language: Language, look: Look, player: Player, voice: FallbackVoice
+        self,
+        language: Language,
+        look: Look,
+        player: Player,
+        voice: FallbackVoice,
+        key: str | None = None,
     ) -> Session:
         """Open a session and wait until it takes text.
 
-        player: whom ``look`` stands for.
+        player: whom ``look`` stands for. key: the id of a session of the server's own, which
+        takes no visitor's place.
 
         Raises:
             Problem: 503 when the server is full, 500 when the session cannot start.
         """
-        if self._tasks is None or len(self._sessions) >= self._limit:
+        taken = sum(not session.is_own for session in self._sessions.values())
+        if self._tasks is None or (key is None and taken >= self._limit):
             raise Problem(
                 "full",
                 f"All {self._limit} places are taken; try again in a moment.",
@@ -231,7 +264,7 @@ class Sessions:
                 status=503,
                 retryable=True,
             )
-        session = self._make(language, look, player, voice)
+        session = self._make(language, look, player, voice, key)
         self._sessions[session.id] = session
         task = self._tasks.create_task(self._run(session), name=f"session {session.id}")
         ready = asyncio.ensure_future(session.conversation.ready())

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from loguru import logger
@@ -28,20 +29,30 @@ from mien.avatar.contract import Avatar
 from mien.events import EventHub, Message
 from mien.language import Language
 from mien.lipsync.contract import LipSync
+from mien.llm.history import role_of
+from mien.llm.info import Briefed
+from mien.llm.viewers import framed
 from mien.media.clock import Clock
 from mien.media.program import Program
 from mien.media.rendition import VideoSettings
 from mien.media.speech import Heard
 from mien.media.tick import Event, Tick
+from mien.moderation.answers import AnswerFilter
+from mien.moderation.contract import Moderator, Verdict
 from mien.performer import Performer
-from mien.problems import problem_of
+from mien.problems import Problem, problem_of
 from mien.stage import Stage, TurnFrame
 from mien.trace import Trace
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.clauses import ClauseProcessor
 from mien.tts.lexicon import Lexicon
+from mien.tts.segmenter import ends_sentence
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
+
+# Of the things said without a question in between, how many the brain is told of: a host may
+# speak for days before one comes.
+MONOLOGUE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Cast:
     brain: a new pipecat processor for this conversation, LLMContextFrame in, LLM text out; it
         brings its own system prompt and bounds the history it sends.
     about_voice: what the page is told of who speaks, by the names of the wanted and the other.
+    moderator: who may object to what is about to be spoken.
     """
 
     avatar: Avatar
@@ -63,16 +75,23 @@ class Cast:
     alignment: ForcedAlignment | None = None
     lexicon: Lexicon | None = None
     about_voice: Callable[[str, str], Message] = lambda wanted, name: {"name": name}
+    moderator: Moderator | None = None
 
 
 @dataclass(slots=True)
 class Turn:
-    """One question and its answer. aside: it is no part of the conversation."""
+    """One question and its answer. aside: it is no part of the conversation.
+
+    clause: what sounds now. before: what was heard in front of it. ending: it is to end with the
+    sentence that sounds.
+    """
 
     number: int
     aside: bool = False
     trace: Trace = field(default_factory=Trace)
     clause: str = ""
+    before: str = ""
+    ending: bool = False
     spoke: bool = False
     sound_due: bool = False
 
@@ -97,6 +116,8 @@ class Conversation:
         self.on_trace: Callable[[Trace], None] = lambda trace: None
         self._turn: Turn | None = None
         self._turns = 0
+        self._unhushed = False  # the pipeline has not been told yet that a turn was cut
+        self._brain = cast.brain
         self._context = LLMContext()
         self.performer = Performer(
             cast.avatar,
@@ -117,6 +138,7 @@ class Conversation:
             [
                 cast.brain,
                 ClauseProcessor(self._stamp),
+                *self._filters(cast),
                 self._voice,
                 Stage(self.performer, self._stamp, cast.alignment, cast.language),
             ]
@@ -132,6 +154,11 @@ class Conversation:
         worker.add_event_handler("on_pipeline_started", self._on_started)
         worker.add_event_handler("on_pipeline_error", self._on_error)
         return worker
+
+    def _filters(self, cast: Cast) -> list[FrameProcessor]:
+        if cast.moderator is None:
+            return []
+        return [AnswerFilter(cast.moderator, cast.language, self._on_blocked)]
 
     # -- life --------------------------------------------------------------------------
 
@@ -161,12 +188,18 @@ class Conversation:
 
     # -- what people do ----------------------------------------------------------------
 
-    async def chat(self, text: str) -> int:
-        """Answer ``text``; an answer still being given is interrupted. Returns the turn."""
+    async def chat(self, text: str, viewer: str = "") -> int:
+        """Answer ``text``; an answer still being given is interrupted. Returns the turn.
+
+        viewer: who of an audience asks; the brain is told so in a way that names cannot abuse.
+        """
         turn = await self._begin_turn()
-        self._context.add_message({"role": "user", "content": text})
-        self._remember({"role": "user", "text": text, "turn": turn.number, "complete": True})
-        self.events.publish({"type": "user", "turn": turn.number, "text": text})
+        content = framed(viewer, text, self.language) if viewer else text
+        self._context.add_message({"role": "user", "content": content})
+        who = {"from": viewer} if viewer else {}
+        said = {"text": text, "turn": turn.number, **who}
+        self._remember({"role": "user", **said, "complete": True})
+        self.events.publish({"type": "user", **said})
         await self._queue(self._turn_frame(turn), LLMContextFrame(self._context))
         return turn.number
 
@@ -189,8 +222,21 @@ class Conversation:
         heard = self.performer.interrupt()
         if self._turn is not None:
             self._close_turn(heard, complete=False)
+            self._unhushed = True
+        if self._unhushed:
+            self._unhushed = False
             await self._queue(InterruptionFrame())
         return heard
+
+    def end_with_sentence(self) -> None:
+        """Fall silent where the sentence that sounds ends; the turn's event comes then."""
+        if self._turn is not None:
+            self._turn.ending = True
+
+    def brief(self, text: str) -> None:
+        """Tell the brain what it should know; brains that cannot be told do without."""
+        if isinstance(self._brain, Briefed):
+            self._brain.brief(text)
 
     def speak_with(self, voice: Voice) -> None:
         """Whatever is not being said yet is said by ``voice``."""
@@ -210,7 +256,7 @@ class Conversation:
 
     async def _begin_turn(self, aside: bool = False) -> Turn:
         started = Trace()
-        if self._turn is not None:
+        if self._turn is not None or self._unhushed:
             await self.interrupt()
         await self._ready.wait()
         self._turns += 1
@@ -250,11 +296,21 @@ class Conversation:
             self._close_turn(self.performer.end_turn(), complete=True)
 
     def _begin_clause(self, turn: Turn, event: Event) -> None:
+        if turn.ending and (not turn.spoke or ends_sentence(turn.clause)):
+            self._end_before_clause(turn)
+            return
+        turn.before += turn.clause
         turn.clause = str(event.data["text"])
         if not turn.spoke:
             turn.spoke = turn.sound_due = True
             self._set_state("speaking")
         self._publish("clause", turn, clause=event.data["clause"], text=turn.clause)
+
+    def _end_before_clause(self, turn: Turn) -> None:
+        """What sounds from this tick on is faded out by the outputs: its generation is over."""
+        seconds = self.performer.interrupt().seconds
+        self._unhushed = True
+        self._close_turn(Heard(turn.before + turn.clause, seconds, False), complete=False)
 
     def _on_sound(self, tick: Tick) -> None:
         turn = self._turn
@@ -271,7 +327,7 @@ class Conversation:
         turn, self._turn = self._turn, None
         assert turn is not None
         if heard.text and not turn.aside:
-            self._context.add_message({"role": "assistant", "content": heard.text})
+            self._note_answer(heard.text)
             self._remember(
                 {
                     "role": "assistant",
@@ -282,6 +338,24 @@ class Conversation:
             )
         self._publish("turn", turn, text=heard.text, complete=complete)
         self._set_state("idle")
+
+    def _note_answer(self, text: str) -> None:
+        """Let the brain know what was said; of a long monologue, the last of it."""
+        self._context.add_message({"role": "assistant", "content": text})
+        messages = self._context.get_messages()
+        run = list(takewhile(lambda message: role_of(message) == "assistant", reversed(messages)))
+        if len(run) > MONOLOGUE:
+            self._context.set_messages([*messages[: -len(run)], *messages[-MONOLOGUE:]])
+
+    def _on_blocked(self, verdict: Verdict) -> None:
+        problem = Problem(
+            "answer_blocked",
+            f"An answer was not spoken to its end: {verdict.code}.",
+            f"回答未能全部播出：{verdict.code}。",
+            stage="llm",
+        )
+        logger.warning(problem.en)
+        self.events.publish({"type": "error", **problem.as_message()})
 
     def _on_speaker(self, name: str) -> None:
         """Another voice speaks than before."""

@@ -113,11 +113,14 @@ def messages_to_send(
             fields["content"] = clean_assistant(text)
             if not fields["content"].strip() and not fields.get("tool_calls"):
                 continue
-        # Two in a row appear when an answer was interrupted before a word was heard; templates
-        # that insist on alternating roles fail on them.
+        # Two in a row appear when an answer was interrupted before a word was heard, or when a
+        # host said several things; templates that insist on alternating roles fail on them.
+        text = fields.get("content")
         previous = out[-1] if out else {}
         if (
-            fields.get("role") == previous.get("role") == "user"
+            fields.get("role") == previous.get("role")
+            and fields.get("role") in ("user", "assistant")
+            and not (fields.get("tool_calls") or previous.get("tool_calls"))
             and isinstance(text, str)
             and isinstance(previous.get("content"), str)
         ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -20,3 +21,12 @@ class BrainInfo:
     label_en: str
     label_zh: str
     connected: bool
+
+
+@runtime_checkable
+class Briefed(Protocol):
+    """A brain that can be told what it should know."""
+
+    def brief(self, text: str) -> None:
+        """What stands behind the persona's instruction from the next request on; "" for nothing."""
+        ...

@@ -95,6 +95,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         self._limits = HistoryLimits(self._own.history_turns, self._own.history_chars)
         self._starts_thinking = any(m in endpoint.model.lower() for m in _STARTS_THINKING)
         self._language: Language = self._own.language or "zh"
+        self._brief = ""
         self._client = ChatClient(endpoint, idle_timeout_secs=self._own.idle_timeout_secs)
 
     @property
@@ -107,6 +108,10 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     def _model(self) -> str:
         model = self._settings.model
         return model if isinstance(model, str) else self._endpoint.model
+
+    def brief(self, text: str) -> None:
+        """See `Briefed`."""
+        self._brief = text
 
     def can_generate_metrics(self) -> bool:
         """Time to first byte and token usage are measured."""
@@ -199,6 +204,9 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     ) -> dict[str, Any]:
         preset, settings = self._endpoint.preset, self._settings
         instruction = system_instruction or settings.system_instruction
+        if self._brief:
+            known = f"{instruction}\n" if isinstance(instruction, str) else ""
+            instruction = known + self._brief
         params = await self.get_llm_adapter().get_llm_invocation_params(
             context,
             system_instruction=instruction if isinstance(instruction, str) else None,

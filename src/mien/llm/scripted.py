@@ -26,6 +26,7 @@ from mien.llm.info import BrainInfo
 from mien.llm.persona import Persona, load_persona
 from mien.llm.presets import LLMSettings
 from mien.llm.service_settings import service_settings
+from mien.llm.viewers import unframed
 
 _NO_MODEL_ID = "no-model"
 _NOTHING_SAID_ID = "nothing-said"
@@ -102,7 +103,7 @@ class ScriptedLLMService(LLMService[Any]):
         await self.push_frame(LLMFullResponseStartFrame())
         await self.start_processing_metrics()
         await self.start_ttfb_metrics()
-        for i, piece in enumerate(pieces(self.reply(last_user_text(context), context))):
+        for i, piece in enumerate(pieces(self.reply(unframed(last_user_text(context)), context))):
             if i == 0:
                 await self.stop_ttfb_metrics()
             await self._push_llm_text(piece)

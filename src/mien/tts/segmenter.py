@@ -68,6 +68,11 @@ _IF_NUMBER = re.compile(
 _FENCE_AT_LINE = re.compile(r"(?:^|\n)[ \t]*$")
 
 
+def ends_sentence(text: str) -> bool:
+    """Whether a clause that was cut here is the last one of its sentence."""
+    return text.rstrip(" ").rstrip("".join(_CLOSERS))[-1:] in _SENTENCE if text else False
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """A piece of an answer that is spoken in one breath.

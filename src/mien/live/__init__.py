@@ -1,0 +1,1 @@
+"""A stream without people behind it: a running order, spoken in a loop, and its audience."""

@@ -118,6 +118,15 @@ def run(
         typer.Option(help="Address to listen on; beyond this machine a token is asked for."),
     ] = None,
     port: Annotated[int | None, typer.Option(help="TCP port, 8000 unless said otherwise.")] = None,
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--publish",
+            metavar="ADDRESS",
+            help="Go on the air there: rtmp(s)://server/app/key, whip:https://…, record:mp4, "
+            "record:webm or camera; several times for several. 推流地址",
+        ),
+    ] = None,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = False,
@@ -133,6 +142,10 @@ def run(
       ZHIPUAI_API_KEY=… mien run --llm glm       Zhipu GLM answers
 
       mien run --llm openai --base-url http://localhost:8080/v1 --model my-model
+
+      mien run --publish rtmp://localhost/live/mien           on the air, whoever watches
+
+      MIEN_STREAM_KEY=… mien run --publish rtmps://server/app --publish record:mp4
     """
     quiet_logs(verbose)
     given: dict[str, Any] = {
@@ -145,6 +158,7 @@ def run(
         "background_blur": blur,
         "video": read_size(size),
         "llm": {"name": llm, "model": model, "base_url": base_url},
+        "outputs": [{"url": url} for url in publish] if publish else None,
     }
     settings = read_settings(config, given)
     from mien.server.serve import ServeError, serve

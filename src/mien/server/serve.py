@@ -19,7 +19,9 @@ from mien.commands.bar import bar_if_slow
 from mien.commands.words import chinese
 from mien.config import Settings
 from mien.server.access import is_loopback
+from mien.server.air_log import AirLog
 from mien.server.app import create_app
+from mien.server.live import LIVE
 from mien.server.uvicorn_config import uvicorn_config
 from mien.services import Services, open_services
 
@@ -86,10 +88,10 @@ async def _serve_with(
     address: str,
     open_page: bool,
 ) -> None:
-    server = uvicorn.Server(uvicorn_config(create_app(settings, services)))
+    server = uvicorn.Server(uvicorn_config(create_app(settings, services, AirLog(_tell))))
     running = asyncio.create_task(server.serve([listener]), name="uvicorn")
     announcing = asyncio.create_task(
-        _announce(server, services, address, open_page), name="announce"
+        _announce(settings, server, services, address, open_page), name="announce"
     )
     try:
         await running
@@ -103,7 +105,11 @@ async def _serve_with(
 
 
 async def _announce(
-    server: uvicorn.Server, services: Services, address: str, open_page: bool
+    settings: Settings,
+    server: uvicorn.Server,
+    services: Services,
+    address: str,
+    open_page: bool,
 ) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
         await asyncio.sleep(0.02)
@@ -112,12 +118,23 @@ async def _announce(
     gc.collect()
     gc.freeze()
     console.print(f"[bold green]mien is ready[/]  →  [bold]{address}[/]   (Ctrl-C ends it)")
+    if settings.outputs:
+        console.print(f"the live session  →  {_on_live(address)}", soft_wrap=True)
     if open_page and _has_screen():
         await asyncio.to_thread(webbrowser.open, address)
     await services.warming
     for name, error in services.voice.failures().items():
         why = f"声音 {name} 暂时无法使用：{error.zh}" if chinese() else f"voice {name}: {error}"
         console.print(f"[yellow]{escape(why)}[/]", soft_wrap=True)
+
+
+def _on_live(address: str) -> str:
+    """The page's address, on the live session."""
+    return f"{address}{'&' if '?' in address else '?'}session={LIVE}"
+
+
+def _tell(line: str, bad: bool) -> None:
+    console.print(f"[yellow]{escape(line)}[/]" if bad else escape(line), soft_wrap=True)
 
 
 def _has_screen() -> bool:

@@ -25,6 +25,10 @@ _SYNC = 0x0200_0000
 _NOT_SYNC = 0x0101_0000
 
 
+Track = Literal["video", "audio"]
+_TRACKS: tuple[Track, Track] = ("video", "audio")
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One packet of a track.
@@ -32,7 +36,7 @@ class Sample:
     pts, duration: in 1/90000 (video) or 1/48000 (audio). data: Annex B for video.
     """
 
-    track: Literal["video", "audio"]
+    track: Track
     pts: int
     duration: int
     keyframe: bool
@@ -41,10 +45,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Samples of one track that lie one behind the other. offset: in the fragment."""
+    """Samples of one track that lie one behind the other.
 
-    track: Literal["video", "audio"]
+    offset: of their bytes in the fragment. begin: stamp of the first.
+    """
+
+    track: Track
     offset: int
+    begin: int
     sizes: tuple[int, ...]
     durations: tuple[int, ...]
     keyframes: tuple[bool, ...]
@@ -129,7 +137,7 @@ class Mp4Muxer:
             raise ValueError("a fragment holds samples, none of them before time 0")
         runs = [
             (track, own)
-            for track in ("video", "audio")
+            for track in _TRACKS
             if (own := [sample for sample in samples if sample.track == track])
         ]
         payloads = [[self._payload(sample) for sample in own] for _, own in runs]
@@ -137,12 +145,12 @@ class Mp4Muxer:
         header = full_box(b"mfhd", 0, 0, struct.pack(">I", self._sequence))
         head = sum(_traf_size(len(own)) for _, own in runs) + len(header) + 8
         offset, trafs, chunks = head + 8, [], []
-        for (_, own), data in zip(runs, payloads, strict=True):
+        for (track, own), data in zip(runs, payloads, strict=True):
             sizes = tuple(map(len, data))
             trafs.append(_traf(own, sizes, offset))
             durations = tuple(sample.duration for sample in own)
             keyframes = tuple(sample.keyframe for sample in own)
-            chunks.append(Chunk(own[0].track, offset, sizes, durations, keyframes))
+            chunks.append(Chunk(track, offset, own[0].pts, sizes, durations, keyframes))
             offset += sum(sizes)
         moof = box(b"moof", header, *trafs)
         assert len(moof) == head

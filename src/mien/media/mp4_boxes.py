@@ -11,7 +11,8 @@ from mien.media.annexb import ParameterSets
 
 VIDEO_ID = 1
 AUDIO_ID = 2
-MOVIE_CLOCK = 1000
+# Of both other clocks a multiple, so that a track can begin at any sample.
+MOVIE_CLOCK = 720_000
 VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
 
@@ -112,7 +113,7 @@ def file_type() -> bytes:
 
 
 def movie_header(created: datetime | None, duration: int) -> bytes:
-    """duration: in 1/1000 s, 0 while it is not known."""
+    """duration: in 1/720000 s, 0 while it is not known."""
     seconds = _since_1904(created)
     return full_box(
         b"mvhd",
@@ -126,21 +127,26 @@ def movie_header(created: datetime | None, duration: int) -> bytes:
 
 
 def track(
-    kind: AvcTrack | AudioTrack, tables: bytes, created: datetime | None, duration: int
+    kind: AvcTrack | AudioTrack,
+    tables: bytes,
+    created: datetime | None,
+    duration: int,
+    begin: int = 0,
 ) -> bytes:
     """The ``trak`` of a track. tables: boxes of its ``stbl`` behind the sample descriptions.
-    duration: in units of the track's clock."""
+    duration: in units of the track's clock. begin: where its first sample lies, in the same."""
     seconds = _since_1904(created)
     is_video = isinstance(kind, AvcTrack)
     clock = VIDEO_CLOCK if is_video else AUDIO_CLOCK
     width, height = (
         (kind.sets.info.width, kind.sets.info.height) if isinstance(kind, AvcTrack) else (0, 0)
     )
+    shown = (begin + duration) * MOVIE_CLOCK // clock
     header = full_box(
         b"tkhd",
         1,
         3,  # enabled, in the movie
-        struct.pack(">QQI4xQ", seconds, seconds, track_id(kind), duration * MOVIE_CLOCK // clock),
+        struct.pack(">QQI4xQ", seconds, seconds, track_id(kind), shown),
         struct.pack(">8xhhH2x", 0, 0, 0 if is_video else 0x100),
         _UNITY,
         struct.pack(">II", width << 16, height << 16),
@@ -153,7 +159,14 @@ def track(
     here = full_box(b"dref", 0, 0, struct.pack(">I", 1), full_box(b"url ", 0, 1))
     entries = full_box(b"stsd", 0, 0, struct.pack(">I", 1), kind.entry())
     information = box(b"minf", what, box(b"dinf", here), box(b"stbl", entries, tables))
-    return box(b"trak", header, box(b"mdia", media_header, handler, information))
+    edits = _edits(begin * MOVIE_CLOCK // clock, duration * MOVIE_CLOCK // clock) if begin else b""
+    return box(b"trak", header, edits, box(b"mdia", media_header, handler, information))
+
+
+def _edits(empty: int, duration: int) -> bytes:
+    """Nothing for a while, then the whole track. Both in units of the movie's clock."""
+    entries = struct.pack(">QqI", empty, -1, 0x10000) + struct.pack(">QqI", duration, 0, 0x10000)
+    return box(b"edts", full_box(b"elst", 1, 0, struct.pack(">I", 2), entries))
 
 
 def track_id(kind: AvcTrack | AudioTrack) -> int:

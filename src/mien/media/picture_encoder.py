@@ -9,6 +9,7 @@ from av.packet import Packet
 from mien.media.h264 import H264Encoder
 from mien.media.rendition import Rendition
 from mien.media.tick import Image
+from mien.media.vpx import VpxEncoder
 
 
 class PictureEncoder(Protocol):
@@ -24,4 +25,4 @@ def make_encoder(rendition: Rendition) -> PictureEncoder:
     """Not for the event loop: trying a graphics card's encoder takes up to a second, once."""
     if rendition.codec == "h264":
         return H264Encoder(rendition.width, rendition.height, rendition.video)
-    raise NotImplementedError(rendition.codec)
+    return VpxEncoder(rendition.codec, rendition.width, rendition.height, rendition.video)

@@ -146,6 +146,32 @@ class OutputSection(Section):
         return self
 
 
+class LiveSection(Section):
+    """The live host (docs/live-host.md): what it says, and how it treats its audience.
+
+    script: its running order. interrupt_for: the priority (0…10) from which a message interrupts
+    an item, 11 = never; interrupt: where. resume: what of the item follows. answers_between: how
+    many messages are answered before the running order goes on. queue, max_age_sec, max_chars: of
+    messages that wait. per_author, per_minute: messages taken in a minute. repeat_sec: how long
+    nobody is answered the same again. blocked_words: files, one word per line. chat: whose chat is
+    read, "twitch:CHANNEL" or "youtube:VIDEO".
+    """
+
+    script: Path | None = None
+    interrupt_for: int = Field(default=8, ge=0, le=11)
+    interrupt: Literal["sentence", "now"] = "sentence"
+    resume: Literal["rest", "repeat", "skip"] = "rest"
+    answers_between: int = Field(default=3, ge=1, le=100)
+    queue: int = Field(default=50, ge=1, le=1000)
+    max_age_sec: float = Field(default=180, ge=1, le=86_400)
+    max_chars: int = Field(default=200, ge=10, le=2000)
+    per_author: float = Field(default=4, gt=0, le=1000)
+    per_minute: float = Field(default=30, gt=0, le=10_000)
+    repeat_sec: float = Field(default=60, ge=0, le=86_400)
+    blocked_words: list[Path] = []
+    chat: list[str] = []
+
+
 def _split(value: object) -> object:
     """Names apart by commas, as command line and environment give them; one stays a string."""
     if not isinstance(value, str) or "," not in value:
@@ -186,6 +212,7 @@ class Settings(BaseSettings):
     webrtc: WebRtcSection = WebRtcSection()
     sessions: SessionsSection = SessionsSection()
     outputs: list[OutputSection] = Field(default=[], repr=False)
+    live: LiveSection = LiveSection()
 
     @classmethod
     def settings_customise_sources(

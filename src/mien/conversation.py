@@ -245,6 +245,11 @@ class Conversation:
         self.events.publish({"type": "voice", **self.voice})
 
     @property
+    def watched(self) -> bool:
+        """Whether anybody, or any output, takes the performance."""
+        return self.performer.draw
+
+    @property
     def voice(self) -> Message:
         """Who speaks, or spoke last."""
         return self._about_voice(self._wanted, self._speaker)

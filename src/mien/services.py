@@ -24,6 +24,8 @@ from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.rendition import VideoSettings
 from mien.media.webrtc import WebRtcSettings
+from mien.moderation.contract import Moderator
+from mien.moderation.word_list import load_words
 from mien.mouths import PLACES, Mouths
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
@@ -46,7 +48,8 @@ OnProgress = Callable[[float, str], None]
 class Services:
     """Shared by every session; immutable, thread-safe parts.
 
-    warming: is done when what is loaded lazily is loaded.
+    warming: is done when what is loaded lazily is loaded. moderator: who may object to what
+    viewers write and to what is answered.
     """
 
     settings: Settings
@@ -60,6 +63,7 @@ class Services:
     brain: BrainInfo
     executor: ThreadPoolExecutor
     warming: asyncio.Task[None]
+    moderator: Moderator | None = None
 
     def player(self, avatar: str, background: Background) -> Player:
         """An avatar of this server's picture size and its mouth.
@@ -92,6 +96,7 @@ class Services:
             language=language,
             executor=self.executor,
             video=video_settings(self.settings),
+            moderator=self.moderator,
         )
 
     @property
@@ -191,7 +196,7 @@ async def open_services(
 
     Raises:
         ConfigError, AvatarError, BackgroundError, PersonaError, LLMConfigurationError,
-            LexiconError, MouthError, ModelError: each says what to change.
+            LexiconError, MouthError, ModelError, WordListError: each says what to change.
     """
     # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
     cv2.setNumThreads(1)
@@ -200,6 +205,7 @@ async def open_services(
     background = Background.parse(settings.background, settings.background_blur)
     mouths = Mouths(settings.lipsync)
     lexicon = load_lexicon(settings.lexicon)
+    words = load_words(settings.live.blocked_words)
     alignment = ForcedAlignment()
     voices = VoicePool(settings.voice, settings.voices, alignment)
     executor = ThreadPoolExecutor(THREADS, "mien")
@@ -220,6 +226,7 @@ async def open_services(
             brain=brain,
             executor=executor,
             warming=asyncio.create_task(voices.warm_up(), name="warm-up"),
+            moderator=words if len(words) else None,
         )
         try:
             services.cast(persona.language)  # a missing key should be told now, not to a visitor

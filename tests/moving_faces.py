@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mien.lipsync.wav2lip.backend import Backend, Choice
 from mien.lipsync.wav2lip.backends import load
 from mien.lipsync.wav2lip.window import FULL, LOWER, Window
-from wav2lip_seeded import seeded
+from wav2lip_seeded import narrow
 
 SIDE = 160  # of the pictures
 
@@ -61,8 +61,8 @@ def _ellipse(
 
 
 def load_small(*, full: bool = False, precision: str = "fp32", threads: int = 1) -> Backend:
-    """ONNX Runtime with the seeded 96-pixel network, which is there in every installation."""
-    checkpoint = seeded(96)
+    """ONNX Runtime, which is there in every installation, with the narrow network."""
+    checkpoint = narrow()
     window = (FULL if full else LOWER)(checkpoint.architecture)
     return load(checkpoint, window, Choice("onnxruntime", precision, threads=threads))  # type: ignore[arg-type]
 

@@ -18,7 +18,7 @@ from mien.lipsync.wav2lip.backend import (
 from mien.lipsync.wav2lip.backends import Wanted, available, best, load_best
 from mien.lipsync.wav2lip.window import MOUTH
 from moving_faces import MovingFaces, Watched, small
-from wav2lip_seeded import golden, seeded
+from wav2lip_seeded import golden, narrow
 
 SIZES = (1, 2, 4, 8)
 
@@ -113,7 +113,7 @@ def test_auto_takes_the_first_in_the_order_that_is_there() -> None:
         for choice in entry.choices
     }
     expected = next(rank for rank in backends.ORDER if rank in there and rank[1] != "int8")
-    choice = best(seeded(96))
+    choice = best(narrow())
     assert (choice.backend, choice.precision, choice.device) == expected
 
 
@@ -123,7 +123,7 @@ def test_int8_is_taken_only_when_it_was_made_and_is_good(psnr_db: float, taken: 
     int8 = [choice for choice in int8 if choice.precision == "int8" and choice.device == "cpu"]
     if not int8:
         pytest.skip("no back end here runs int8: pip install 'mien[wav2lip]'")
-    checkpoint = seeded(96)
+    checkpoint = narrow()
     wanted = Wanted(backend=int8[0].backend, device="cpu")
     assert best(checkpoint, wanted).precision != "int8"
     folder = artefact_folder(checkpoint, MOUTH(checkpoint.architecture), int8[0])
@@ -134,7 +134,7 @@ def test_int8_is_taken_only_when_it_was_made_and_is_good(psnr_db: float, taken: 
 
 
 def test_what_is_asked_for_by_name_is_loaded() -> None:
-    checkpoint = seeded(96)
+    checkpoint = narrow()
     wanted = Wanted("onnxruntime", "fp32", "cpu", threads=1)
     assert best(checkpoint, wanted) == Choice("onnxruntime", "fp32", "cpu", 1)
     backend = load_best(checkpoint, MOUTH(checkpoint.architecture), wanted)
@@ -145,13 +145,13 @@ def test_what_is_asked_for_by_name_is_loaded() -> None:
 def test_what_is_not_there_is_an_error_that_tells_what_is() -> None:
     wanted = Wanted(precision="bf16", device="cuda")
     with pytest.raises(BackendError, match=r"fits bf16 cuda.*onnxruntime: has .*fp32") as why:
-        best(seeded(96), wanted)
+        best(narrow(), wanted)
     assert all(f"{entry.library}: " in why.value.fix for entry in available())
 
 
 def test_what_is_not_recommended_here_may_be_asked_for() -> None:
     """The library itself says whether it can do it."""
-    checkpoint = seeded(96)
+    checkpoint = narrow()
     window, wanted = MOUTH(checkpoint.architecture), Wanted("onnxruntime", "fp16", threads=1)
     load_best(checkpoint, window, wanted).close()  # computes in float32: only for checking
     with pytest.raises(BackendError, match="ONNX Runtime runs no bf16 network on cpu; choose"):
@@ -161,7 +161,7 @@ def test_what_is_not_recommended_here_may_be_asked_for() -> None:
 def test_the_next_best_is_taken_when_the_best_does_not_load(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    checkpoint = seeded(96)
+    checkpoint = narrow()
     window, wanted = MOUTH(checkpoint.architecture), Wanted("onnxruntime", device="cpu", threads=1)
     int8 = Choice("onnxruntime", "int8")
     folder = artefact_folder(checkpoint, window, int8)
@@ -179,4 +179,4 @@ def test_the_next_best_is_taken_when_the_best_does_not_load(
 )
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(wanted: Wanted) -> None:
     with pytest.raises(BackendError, match=r"unknown .*choose auto, "):
-        best(seeded(96), wanted)
+        best(narrow(), wanted)

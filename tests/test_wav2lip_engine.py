@@ -1,6 +1,7 @@
 """The engine as conversations meet it: sound and a clip in, painted mouths out."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from mien.lipsync.wav2lip.mel import (
     mel_spectrogram,
 )
 from moving_faces import MovingFaces, Watched, load_small, small
-from wav2lip_seeded import seeded
+from wav2lip_seeded import narrow
 
 FRAMES = 5
 TICK = 640  # samples at 16 kHz
@@ -184,7 +185,7 @@ def test_a_clip_that_is_ready_does_not_wait_for_one_that_is_being_prepared(
 
 
 def test_the_size_is_stated_beforehand(engine: Wav2Lip) -> None:
-    per_picture = 161_792 * small().feature_dtype.itemsize + 48 * 96 * 3
+    per_picture = small().window.values * small().feature_dtype.itemsize + 48 * 96 * 3
     for cache in ("ram", "disk"):
         stated = engine.cache_bytes(250, cache)
         assert 0 <= stated - 250 * per_picture <= 250 * 64 + 4096
@@ -200,8 +201,16 @@ def test_another_rate_or_context_is_refused(engine: Wav2Lip) -> None:
 # -- several conversations ---------------------------------------------------------------
 
 
+class Slow(Watched):
+    """Whose batches take so long that others come meanwhile."""
+
+    def decode(self, mels: np.ndarray, features: np.ndarray) -> np.ndarray:
+        time.sleep(0.02)
+        return super().decode(mels, features)
+
+
 def test_three_conversations_share_batches_without_hearing_each_other() -> None:
-    backend = small_shared()
+    backend = Slow(small())
     clips = [MovingFaces(FRAMES, seed) for seed in (11, 12, 13)]
     asked = [requests(voice(seed, 0.4), seed) for seed in (21, 22, 23)]
     caches: list[Cache] = ["ram", "disk", "none"]
@@ -231,7 +240,7 @@ def test_three_conversations_share_batches_without_hearing_each_other() -> None:
     pictures = sum(map(len, asked))
     assert after.pictures - before.pictures == pictures
     assert after.shared - before.shared >= 3
-    assert after.batches - before.batches < pictures * 0.7
+    assert after.batches - before.batches < pictures
     assert after.failed == 0
 
 
@@ -263,7 +272,7 @@ def test_a_clip_is_prepared_while_somebody_speaks() -> None:
 def test_the_usual_back_end_agrees(cache: Cache) -> None:
     """OpenVINO, which most installations will use, to a level; kept features or not."""
     pytest.importorskip("openvino", reason="pip install 'mien[wav2lip]'")
-    checkpoint, asked = seeded(96), requests(voice(7, 0.2))
+    checkpoint, asked = narrow(), requests(voice(7, 0.2))
     with Wav2Lip(small_shared(), checkpoint.sha256) as engine:
         expected = patches(engine.lipsync(MovingFaces(FRAMES), "ram").render(asked))
     with open_wav2lip(
@@ -284,7 +293,7 @@ def test_closing_ends_what_conversations_wait_for(engine: Wav2Lip) -> None:
 
 def test_opening_by_names() -> None:
     with open_wav2lip(
-        seeded(96), backend="onnxruntime", precision="fp32", threads=1, decode="full"
+        narrow(), backend="onnxruntime", precision="fp32", threads=1, decode="full"
     ) as engine:
         assert str(engine.choice) == "onnxruntime fp32 (cpu)"
         (mouth,) = engine.lipsync(MovingFaces(1), "none").render(requests(voice(1, 0.04)))

@@ -16,11 +16,13 @@ from mien.lipsync.wav2lip.artefacts import artefact_folder, cache_folder, figure
 from mien.lipsync.wav2lip.backend import BackendError, Choice
 from mien.lipsync.wav2lip.optimize import Made, Samples, make, makeable
 from mien.lipsync.wav2lip.window import MOUTH
-from wav2lip_seeded import architecture, seeded
+from wav2lip_seeded import narrow, narrow_files
+
+__all__ = ["narrow_files"]
 
 pytest.importorskip("onnx", reason="needs onnx: pip install 'mien[wav2lip]'")
 
-WINDOW = MOUTH(architecture(96))
+WINDOW = MOUTH(narrow().architecture)
 FP32 = Choice("onnxruntime", "fp32")
 INT8 = Choice("onnxruntime", "int8")
 
@@ -40,20 +42,20 @@ def samples() -> Samples:
 
 
 def test_half_precision_for_gpus_is_measured(samples):
-    made = make(seeded(96), WINDOW, Choice("onnxruntime", "fp16"), samples)
+    made = make(narrow(), WINDOW, Choice("onnxruntime", "fp16"), samples)
     assert 60 <= made.psnr_db < 100
-    assert 70e6 < made.size_bytes < 95e6  # the encoder stays in float32
+    assert 1e6 < made.size_bytes < 2e6  # the encoder stays in float32
 
 
 def test_eight_bits_for_openvino(samples):
     pytest.importorskip("openvino", reason="needs openvino: pip install 'mien[wav2lip]'")
     int8 = Choice("openvino", "int8")
     shares: list[float] = []
-    made = make(seeded(96), WINDOW, int8, samples, shares.append)
+    made = make(narrow(), WINDOW, int8, samples, shares.append)
     assert made.psnr_db >= 35  # of two samples that chose nothing
     assert shares == sorted(shares) and shares[-1] == 1
     assert figures(made.folder)["psnr_db"] == pytest.approx(made.psnr_db, abs=0.01)
-    assert backends.load(seeded(96), WINDOW, int8).feature_dtype == np.uint8
+    assert backends.load(narrow(), WINDOW, int8).feature_dtype == np.uint8
 
 
 def test_an_interruption_leaves_nothing(samples):
@@ -61,7 +63,7 @@ def test_an_interruption_leaves_nothing(samples):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(seeded(96), WINDOW, FP32, samples, interrupted)
+        make(narrow(), WINDOW, FP32, samples, interrupted)
     assert list(cache_folder().iterdir()) == []
 
 
@@ -119,28 +121,29 @@ def test_speech_is_loud_and_silent():
 # -- the command -------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("narrow_files")
 def test_the_command_makes_and_says_what_it_made(tmp_path, filmed_folder):
     save = pytest.importorskip("safetensors.numpy", reason="needs mien[wav2lip]").save_file
     path = tmp_path / "weights.safetensors"
-    save(seeded(96).state, str(path))
+    save(narrow().state, str(path))
     arguments = ["wav2lip", "--weights", str(path), "--backend", "onnxruntime"]
     arguments += ["--calibrate", str(filmed_folder)]
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     assert "fp32 exact" in result.output
     assert "int8" in result.output and "dB" in result.output
-    measured = figures(artefact_folder(seeded(96), WINDOW, INT8))
+    measured = figures(artefact_folder(narrow(), WINDOW, INT8))
     assert measured["psnr_db"] >= 35
     assert measured["faces"] == "filmed"
     assert measured["samples"] == 8
     assert measured["weights"] == "weights.safetensors"
 
     # What was made is what runs from now on.
-    assert backends.load(seeded(96), WINDOW, INT8).feature_dtype == np.uint8
-    folder = artefact_folder(seeded(96), WINDOW, FP32)
+    assert backends.load(narrow(), WINDOW, INT8).feature_dtype == np.uint8
+    folder = artefact_folder(narrow(), WINDOW, FP32)
     (folder / "decoder.onnx").write_bytes(b"damaged")
     with pytest.raises(BackendError, match="mien models optimize"):
-        backends.load(seeded(96), WINDOW, FP32)
+        backends.load(narrow(), WINDOW, FP32)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +163,10 @@ def test_what_the_command_refuses(arguments, text):
     assert not cache_folder().exists()
 
 
+@pytest.mark.usefixtures("narrow_files")
 def test_only_clips_calibrate(tmp_path):
     save = pytest.importorskip("safetensors.numpy", reason="needs mien[wav2lip]").save_file
-    save(seeded(96).state, str(tmp_path / "w.safetensors"))
+    save(narrow().state, str(tmp_path / "w.safetensors"))
     arguments = ["wav2lip", "--weights", str(tmp_path / "w.safetensors"), "--calibrate"]
     for avatar, text in (("mei", "mei is no clip"), ("nobody", "there is no avatar 'nobody'")):
         result = CliRunner().invoke(app, [*arguments, avatar], env={"COLUMNS": "200"})

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -19,19 +20,29 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Besides those that run a server or a browser: what they watch is the clock.
 REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks", "test_bench_cli"}
+RUNS_A_SERVER = re.compile(r"^(?:from|import) (?:harness|browser)\b", re.MULTILINE)
+
+
+@cache
+def _in_real_time(path: Path) -> bool:
+    return path.stem in REAL_TIME or bool(RUNS_A_SERVER.search(path.read_text(encoding="utf-8")))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of one half does not even import the other: every worker imports all its files."""
+    named = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    chosen: str = config.option.markexpr
+    if not named or chosen.removeprefix("not ").split(" ")[0] != "real_time":
+        return None
+    return True if _in_real_time(collection_path) == chosen.startswith("not") else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what happens in real time: `make test` runs it apart, so that nothing fights it."""
     for item in items:
-        if _in_real_time(item.module):  # type: ignore[attr-defined]
+        if _in_real_time(item.path):
             item.add_marker(pytest.mark.real_time)
-
-
-def _in_real_time(module: ModuleType) -> bool:
-    origins = {getattr(value, "__module__", "") for value in vars(module).values()}
-    return bool(origins & {"harness", "browser"}) or module.__name__ in REAL_TIME
 
 
 # Painted mouths for three at once: too much for two cores beside a browser.

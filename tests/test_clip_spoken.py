@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from clip_scene import MOVED, Scene, Sight, scene
-from harness import LOUD
 from mien.media.tick import SAMPLES_PER_TICK
 from mien.painter import ENTRY_TICKS, FADE_TICKS
 
 __all__ = ["scene"]
+
+LOUD = 300  # int16; the quietest vowels are above, what encoding leaves of silence is below
 
 
 @pytest.fixture(scope="module")

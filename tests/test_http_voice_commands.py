@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from command_line import mien
 from http_voices import ADAPTERS, recording
 from mien.voices import voice_settings
 from tones import heard, spelled
@@ -31,8 +29,10 @@ def servers() -> Iterator[dict[str, VoiceServer]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, servers: dict[str, VoiceServer]) -> Path:
-    """With a mien.toml in which every service is a voice; "nobody" is one without its speaker."""
+def folder(
+    tmp_path: Path, servers: dict[str, VoiceServer], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Here, with a mien.toml in which every service is a voice; "nobody" has no such speaker."""
     tables = {
         f"my-{name}": {
             "service": name,
@@ -46,25 +46,19 @@ def folder(tmp_path: Path, servers: dict[str, VoiceServer]) -> Path:
     for name, table in tables.items():
         lines += [f"[voices.{name}]", *(f"{k} = {json.dumps(v)}" for k, v in table.items())]
     (tmp_path / "mien.toml").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def mien(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MIEN_")}
-    run = subprocess.run(
-        [sys.executable, "-m", "mien", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=env | {"COLUMNS": "200"},
-        cwd=folder,
-    )
-    assert run.returncode == 0, run.stderr
-    return run
+def run_mien(*arguments: str) -> str:
+    """Standard output of a command that succeeds."""
+    run = mien(*arguments)
+    assert run.exit_code == 0, run.output
+    return run.stdout
 
 
 def test_voices_lists_which_servers_are_there(folder: Path) -> None:
-    listed = {v["name"]: v for v in json.loads(mien(folder, "voices", "--json").stdout)}
+    listed = {v["name"]: v for v in json.loads(run_mien("voices", "--json"))}
     assert all(listed[f"my-{name}"]["ready"] for name in NAMES)
     assert not listed["nobody"]["ready"]
     assert "it has Anna, Bo" in json.dumps(listed["nobody"]["why_not"])
@@ -74,7 +68,7 @@ def test_say_speaks_with_the_voice_that_is_named(
     folder: Path, servers: dict[str, VoiceServer]
 ) -> None:
     text = "你好，用 Python 写代码。"
-    mien(folder, "say", text, "-o", "out.mp4", "--voice", "my-gpt-sovits")
+    run_mien("say", text, "-o", "out.mp4", "--size", "192x256", "--voice", "my-gpt-sovits")
     with av.open(str(folder / "out.mp4"), mode="r") as video:
         sound = np.concatenate([frame.to_ndarray()[0] for frame in video.decode(audio=0)])
     letters = heard((sound * 32767).astype(np.int16), 48_000)

@@ -197,7 +197,7 @@ class Supervised:
             await self._again.wait()
             return
         seconds = self._next_wait(error.code)
-        self._enter("waiting", reason, retry_at=time.time() + seconds)
+        self._enter("waiting", reason, wait=seconds)
         try:
             async with asyncio.timeout(seconds):
                 await self._again.wait()
@@ -211,10 +211,9 @@ class Supervised:
             return REJECTED_SEC
         return min(seconds, REFUSED_MOST_SEC) if code == "refused" else seconds
 
-    def _enter(
-        self, state: State, reason: Reason | None = None, retry_at: float | None = None
-    ) -> None:
-        self.status = Status(state, reason, retry_at=retry_at)
+    def _enter(self, state: State, reason: Reason | None = None, wait: float | None = None) -> None:
+        now = time.time()
+        self.status = Status(state, reason, now, None if wait is None else now + wait)
         try:
             self._on_change(self)
         except Exception:  # a listener's fault must not take the stream off the air

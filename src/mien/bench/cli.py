@@ -178,6 +178,52 @@ def sessions(
 
 
 @bench_app.command()
+def viewers(
+    viewers: Annotated[int, typer.Option("--viewers", min=2, help="Viewers at once.")] = 50,
+    seconds: Annotated[float, typer.Option("--seconds", min=3, help="How long.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """What N viewers of one session cost: pictures are encoded once, packets sent to each.
+
+    The session talks; one viewer watches, then N from two other processes, then one
+    again. Good: 25 pictures encoded per second however many watch, each of them at
+    25 fps, a late one's first picture within 300 ms of its connection.
+    """
+    from mien.bench.viewers import run_viewers
+
+    result = measured(
+        f"{viewers} viewers", lambda progress: run_viewers(viewers, seconds, progress)
+    )
+    flat = {
+        **result,
+        **{f"{key}_{part}": result[key][part] for key in ("join_ms", "first_picture_ms")
+           for part in ("p50", "p95")},
+    }  # fmt: skip
+    show_figures(
+        result if as_json else flat,
+        as_json,
+        "Viewers of one session",
+        {
+            "viewers": "viewers",
+            "cpu_percent_one": "CPU of the server with one, % of one core",
+            "cpu_percent": "with all",
+            "cpu_percent_per_viewer": "each further viewer",
+            "cpu_us_per_packet": "the same per packet, µs",
+            "encoded_per_sec": "pictures encoded per second, with all",
+            "fps_min": "pictures per second, worst viewer",
+            "fps_median": "median viewer",
+            "fps_p5": "over seconds of all viewers, 5th percentile",
+            "join_ms_p50": "offer → first key frame, ms",
+            "join_ms_p95": "the same, 95th percentile",
+            "first_picture_ms_p50": "connected → first key frame, ms",
+            "first_picture_ms_p95": "the same, 95th percentile",
+            "lost_packets": "packets lost",
+            "rss_mb": "memory of the server, MB",
+        },
+    )
+
+
+@bench_app.command()
 def soak(
     minutes: Annotated[float, typer.Option("--minutes", min=0.2, help="How long.")] = 10,
     rounds: Annotated[

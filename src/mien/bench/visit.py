@@ -47,6 +47,11 @@ class Visit:
         self._asked = 0
 
     @property
+    def whep(self) -> str:
+        """Where the session is watched: a path of the server."""
+        return f"/whep/{self._id}"
+
+    @property
     def _path(self) -> str:
         return f"/api/v1/sessions/{self._id}"
 
@@ -109,7 +114,8 @@ class Visit:
 async def visiting(url: str, *, decode: bool = True, pictures: int = 5) -> AsyncIterator[Visit]:
     """Open a session at ``url``, watch it, and close it in the end.
 
-    decode: see :class:`Viewer`. pictures: so many have arrived before the visit begins.
+    decode: see :class:`Viewer`. pictures: so many have arrived before the visit begins; with 0
+        the visitor only talks and listens to events, and others may watch.
 
     Raises:
         VisitError: when no picture comes; httpx.HTTPError when the server refuses.
@@ -120,17 +126,21 @@ async def visiting(url: str, *, decode: bool = True, pictures: int = 5) -> Async
         visit = Visit(http, session, viewer)
         listening = asyncio.create_task(visit._listen(), name="events")
         try:
-            sdp = {"Content-Type": "application/sdp"}
-            offer = await viewer.offer()
-            answer = await http.post(session["whep"], content=offer, headers=sdp)
-            await viewer.accept(answer.raise_for_status().text)
-            await _wait_for_pictures(viewer, pictures)
+            if pictures:
+                await _watch(http, session["whep"], viewer)
+                await _wait_for_pictures(viewer, pictures)
             yield visit
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await viewer.close()
             await http.delete(f"/api/v1/sessions/{session['id']}")
+
+
+async def _watch(http: httpx.AsyncClient, whep: str, viewer: Viewer) -> None:
+    sdp = {"Content-Type": "application/sdp"}
+    answer = await http.post(whep, content=await viewer.offer(), headers=sdp)
+    await viewer.accept(answer.raise_for_status().text)
 
 
 async def _wait_for_pictures(viewer: Viewer, count: int) -> None:

@@ -67,6 +67,11 @@ class Performer:
         return self._timeline.generation
 
     @property
+    def avatar(self) -> Avatar:
+        """Who is seen, or will be from the next pictures on."""
+        return (self._waiting_cast or self._painter.cast)[0]
+
+    @property
     def cut_out(self) -> bool:
         """Whether anybody wants the person without what is behind them, too."""
         return self._painter.cut_out

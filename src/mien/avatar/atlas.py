@@ -7,7 +7,6 @@ breath, sway), lay the layers over the background.
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -126,10 +125,10 @@ class AtlasAvatar:
         self._stage.draw(frame, mouth, pose)
         return self._cropped(frame, cv2.COLOR_RGBA2RGB)
 
-    @cached_property
+    @property
     def has_outline(self) -> bool:
         """Whether there is something to see through: not in a photo that was taken as a whole."""
-        return not self.cutout(0, None, Pose())[..., 3].all()
+        return not self._stage.fills_picture
 
     def cutout(self, tick: int, mouth: Mouth | None, pose: Pose) -> Image:
         """uint8[H, W, 4] RGBA, straight alpha, without background; otherwise as ``compose``."""

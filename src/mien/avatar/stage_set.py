@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -64,6 +65,13 @@ class StageSet:
         and filled up to whole tiles."""
         rows, columns = tiles_of(self.size)
         return np.zeros((rows * TILE, columns * TILE, 4), np.uint8)
+
+    @cached_property
+    def fills_picture(self) -> bool:
+        """Whether nothing is to be seen beside the person; found out by drawing them once."""
+        frame, (width, height) = self.frame(), self.size
+        self.draw(frame, None, Pose())
+        return bool(frame[:height, :width, 3].all())
 
     def draw(self, frame: Image, mouth: Mouth | None, pose: Pose) -> None:
         """Draws the person over ``frame`` (see there; RGBA, premultiplied; changed).

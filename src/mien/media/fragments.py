@@ -32,6 +32,7 @@ Send = Callable[[bytes | Text], Awaitable[None]]
 class FragmentStream:
     """One reader's stream. ``run`` sends until it is cancelled or ``send`` raises.
 
+    cutout: the figure alone, see ``Rendition``, instead of the shared pictures.
     send: takes a message: bytes of the MP4, or a text message (a JSON object):
 
         ``start``: an init segment follows, in a message of its own. ``mime``: for
@@ -44,10 +45,11 @@ class FragmentStream:
     has fallen behind they go on later, again with a key frame.
     """
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, cutout: bool = False) -> None:
         self.sent = 0
         self.skipped = 0
         self._send = send
+        self._cutout = cutout
         self._muxer: Mp4Muxer | None = None
         self._origin = 0.0
         self._epoch = 0.0
@@ -83,10 +85,11 @@ class FragmentStream:
     async def run(self, program: Program) -> None:
         self._epoch = await program.started()
         self._generation = program.generation
+        rendition = program.shared.as_cutout() if self._cutout else None
         with ExitStack() as stack:
             # Sound of an interrupted answer too: a hole in it would stop pictures as well.
             sound = stack.enter_context(program.subscribe("aac", whole=True))
-            pictures = stack.enter_context(program.subscribe("video"))
+            pictures = stack.enter_context(program.subscribe("video", rendition))
             self._subscriptions = (sound, pictures)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send_pictures(pictures), name="fragments of pictures")

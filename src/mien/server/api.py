@@ -20,6 +20,7 @@ from mien.problems import Problem
 from mien.server.access import require_token
 from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session, Sessions
+from mien.server.stage import transparency
 from mien.server.uploads import MAX_CLIP_BYTES
 from mien.server.voice_board import VoiceBoard
 from mien.services import Services
@@ -248,9 +249,14 @@ def _event(message: Message) -> dict[str, str]:
 
 
 def look_of(session: Session, wardrobe: Wardrobe) -> dict[str, Any]:
-    """Who is seen, and before what."""
+    """Who is seen, before what, and whether without it."""
     look = session.look
-    return {**asdict(look), "face": {"name": look.avatar, "label": wardrobe.title(look.avatar)}}
+    label = wardrobe.title(look.avatar)
+    return {
+        **asdict(look),
+        "face": {"name": look.avatar, "label": label},
+        "transparent": transparency(session, label),
+    }
 
 
 def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from mien.server import (
     looks_api,
     models_api,
     outputs_api,
+    stage,
     voices_api,
     whep,
     ws,
@@ -132,6 +133,7 @@ def create_app(
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
     app.include_router(outputs_api.router)
+    app.include_router(stage.router)
     app.include_router(voices_api.router)
     app.include_router(whep.router)
     app.include_router(ws.router)

@@ -33,10 +33,10 @@ class SocketViewer:
     what is being made now. See :class:`FragmentStream` for what else it is sent.
     """
 
-    def __init__(self, socket: WebSocket) -> None:
+    def __init__(self, socket: WebSocket, cutout: bool = False) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self._socket = socket
-        self._stream = FragmentStream(self._send)
+        self._stream = FragmentStream(self._send, cutout)
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -125,8 +125,11 @@ def check_origin(connection: HTTPConnection) -> None:
 
 
 @router.websocket("/{session}")
-async def watch(socket: WebSocket, session: str) -> None:
-    """Fragmented MP4 from the next key frame on; see :class:`SocketViewer`."""
+async def watch(socket: WebSocket, session: str, cutout: bool = False) -> None:
+    """Fragmented MP4 from the next key frame on; see :class:`SocketViewer`.
+
+    cutout: as in ``whep.watch``.
+    """
     try:
         check_origin(socket)
         check_token(socket)
@@ -139,4 +142,4 @@ async def watch(socket: WebSocket, session: str) -> None:
         return
     await socket.accept()
     with suppress(Problem):  # it has ended this very moment
-        await found.attend(SocketViewer(socket))
+        await found.attend(SocketViewer(socket, cutout))

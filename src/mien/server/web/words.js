@@ -226,6 +226,10 @@ export const WORDS = {
   first_packet: ["First packet", "首包发出"],
   heard: ["Sound heard", "听到声音"],
 
+  stage_no_session: [
+    'There is no session "{name}" yet; it will be shown here as soon as there is. "live" is there when the server publishes; "new" opens one.',
+    "还没有名为 {name} 的会话，出现后会自动显示。服务器推流时有 live；用 new 可新建会话。",
+  ],
   error_network: ["The server cannot be reached. Is it running?", "无法连接服务器，服务是否在运行？"],
   error_generic: ["Something went wrong ({status}).", "出错了（{status}）。"],
   error_token: [

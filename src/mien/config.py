@@ -146,6 +146,12 @@ class OutputSection(Section):
         return self
 
 
+class RecordingsSection(Section):
+    """folder: where recordings are kept; None for one among the user's data."""
+
+    folder: Path | None = None
+
+
 class LiveSection(Section):
     """The live host (docs/live-host.md): what it says, and how it treats its audience.
 
@@ -212,6 +218,7 @@ class Settings(BaseSettings):
     webrtc: WebRtcSection = WebRtcSection()
     sessions: SessionsSection = SessionsSection()
     outputs: list[OutputSection] = Field(default=[], repr=False)
+    recordings: RecordingsSection = RecordingsSection()
     live: LiveSection = LiveSection()
 
     @classmethod

@@ -17,7 +17,7 @@ VIDEO_CLOCK = 90_000
 AUDIO_CLOCK = 48_000
 
 # Seconds from 1904-01-01, where MP4 counts from, to 1970-01-01.
-_EPOCH = 2_082_844_800
+EPOCH = 2_082_844_800
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED = 0x55C4  # the language "und"
 
@@ -195,4 +195,4 @@ def _handler(kind: bytes, name: bytes) -> bytes:
 
 
 def _since_1904(created: datetime | None) -> int:
-    return 0 if created is None else int(created.timestamp()) + _EPOCH
+    return 0 if created is None else int(created.timestamp()) + EPOCH

@@ -24,6 +24,7 @@ from mien.media.webm import WebmFile
 
 # For a file that is told to end; its thread goes on by itself when the disk is slower.
 CLOSE_SEC = 1.8
+_LABELS = {"mp4": "MP4", "webm": "WebM"}
 
 
 class Film(Protocol):
@@ -40,7 +41,7 @@ class Film(Protocol):
 class Recorder(ABC):
     """An output that writes a file, complete whenever it ends; what is paused is not in it.
 
-    path: where; a file that is there is left alone, and each attempt makes a new one.
+    path: where, or what says so for each attempt; a file that is there is left alone.
     metadata: tags for players to show, such as "title".
     rendition: how pictures are encoded; None for the format's default.
     reserve: bytes that stay free on the disk.
@@ -52,12 +53,12 @@ class Recorder(ABC):
 
     def __init__(
         self,
-        path: Path,
+        path: Path | Callable[[], Path],
         metadata: Mapping[str, str] | None = None,
         rendition: Rendition | None = None,
         reserve: int = RESERVE_BYTES,
     ) -> None:
-        self._path = path
+        self._path = path if callable(path) else lambda: path
         self._metadata = {"encoder": "mien", **(metadata or {})}
         self._rendition = rendition
         self._reserve = reserve
@@ -65,13 +66,13 @@ class Recorder(ABC):
         self._recording: _Recording | None = None
 
     @property
-    def path(self) -> Path:
-        """The file that is being written, or was; until then the one that was asked for."""
-        return self._recording.disk.path if self._recording else self._path
+    def path(self) -> Path | None:
+        """The file that is being written, or was the last time."""
+        return self._recording.disk.path if self._recording else None
 
     @property
     def label(self) -> str:
-        return self.path.name
+        return self.path.name if self.path else _LABELS[self.kind]
 
     @property
     def writing(self) -> bool:
@@ -100,7 +101,7 @@ class Recorder(ABC):
         if recording is None:
             return {"bytes": 0, "seconds": 0.0, "dropped": 0}
         figures: dict[str, Figure] = {
-            "file": self.path.name,
+            "file": recording.disk.path.name,
             "bytes": recording.disk.size,
             "seconds": round(self.seconds, 1),
             "dropped": recording.dropped,
@@ -119,7 +120,7 @@ class Recorder(ABC):
         """
         rendition = self.pictures(program)
         recording = self._recording = _Recording(
-            DiskFile(self._path, self._reserve),
+            DiskFile(self._path(), self._reserve),
             Reel(self.sound_samples),
             lambda keyframe: self.film(keyframe, rendition or program.shared),
             on_live,

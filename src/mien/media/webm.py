@@ -17,7 +17,7 @@ from mien.media.tick import FPS, SAMPLE_RATE
 
 _VIDEO, _AUDIO = 1, 2
 _UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
-_EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
+EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 # How long a decoder must run before its sound is right (RFC 7845, 4.6).
 _SEEK_PRE_ROLL_NS = 80_000_000
 _DURATION_SIZE = 11
@@ -207,4 +207,4 @@ def _in_order(block: tuple[int, Sample]) -> tuple[int, bool]:
 
 
 def _nanoseconds(created: datetime) -> int:
-    return int((created - _EPOCH).total_seconds()) * 1_000_000_000
+    return int((created - EPOCH).total_seconds()) * 1_000_000_000

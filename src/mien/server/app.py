@@ -28,6 +28,7 @@ from mien.server import (
     looks_api,
     models_api,
     outputs_api,
+    recordings_api,
     stage,
     voices_api,
     whep,
@@ -42,6 +43,7 @@ from mien.server.metrics import Metrics
 from mien.server.output_metrics import OutputMetrics
 from mien.server.outputs import Airing, Outputs, Watcher
 from mien.server.pulls import Pulls
+from mien.server.recordings import Recordings
 from mien.server.sessions import Session, Sessions
 from mien.server.targets import targets_of
 from mien.server.voice_board import VoiceBoard
@@ -75,7 +77,8 @@ def create_app(
     wardrobe = Wardrobe(services)
     drafts, pulls = Drafts(), Pulls()
     sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
-    makers = makers_for(services)
+    recordings = Recordings(settings.recordings.folder, {"encoder": f"mien {__version__}"})
+    makers = makers_for(services, recordings)
     targets = targets_of(settings, makers)
     output_metrics = OutputMetrics(lambda: [a for s in sessions.all() for a in s.outputs.all()])
 
@@ -119,6 +122,7 @@ def create_app(
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
     app.state.pulls = pulls
+    app.state.recordings = recordings
     app.state.voice_board = VoiceBoard(services)
     app.state.metrics = Metrics(
         lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all()), output_metrics
@@ -133,6 +137,7 @@ def create_app(
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
     app.include_router(outputs_api.router)
+    app.include_router(recordings_api.router)
     app.include_router(stage.router)
     app.include_router(voices_api.router)
     app.include_router(whep.router)

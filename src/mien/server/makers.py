@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from mien.server.recordings import Recordings
 from mien.server.targets import Maker
 from mien.services import Services
 
 
-def makers_for(services: Services) -> dict[str, Maker]:
+def makers_for(services: Services, recordings: Recordings) -> dict[str, Maker]:
     """Nothing is opened by making an output; it is when it runs."""
-    return {}
+    return {"record": recordings.make}

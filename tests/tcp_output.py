@@ -68,6 +68,18 @@ class TcpOutput:
         raise OutputError("The connection was lost.", code="lost", zh="连接中断。")
 
 
+class TcpTape(TcpOutput):
+    """One that can be paused."""
+
+    paused = False
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
+
+
 class TcpServer:
     """answer: what the next ones who come are told; "" hangs up. visits: how many came.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ from mien.server.outputs import Airing, Outputs, Watcher
 from mien.server.pulls import Pulls
 from mien.server.recordings import Recordings
 from mien.server.sessions import Session, Sessions
-from mien.server.targets import targets_of
+from mien.server.targets import Maker, targets_of
 from mien.server.voice_board import VoiceBoard
 from mien.services import Player, Services
 from mien.tts.fallback import FallbackVoice
@@ -65,11 +65,14 @@ class _Files(StaticFiles):
 
 
 def create_app(
-    settings: Settings, services: Services, on_output: Watcher = lambda airing: None
+    settings: Settings,
+    services: Services,
+    on_output: Watcher = lambda airing: None,
+    makers: Mapping[str, Maker] | None = None,
 ) -> FastAPI:
     """The server for these settings; sessions live in its lifespan, services outlive it.
 
-    on_output: told of each change of an output.
+    on_output: told of each change of an output. makers: of outputs, besides the server's own.
 
     Raises:
         ConfigError: for outputs that cannot be.
@@ -78,7 +81,7 @@ def create_app(
     drafts, pulls = Drafts(), Pulls()
     sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
     recordings = Recordings(settings.recordings.folder, {"encoder": f"mien {__version__}"})
-    makers = makers_for(services, recordings)
+    makers = {**makers_for(services, recordings), **(makers or {})}
     targets = targets_of(settings, makers)
     output_metrics = OutputMetrics(lambda: [a for s in sessions.all() for a in s.outputs.all()])
 
@@ -118,7 +121,6 @@ def create_app(
     app.state.services = services
     app.state.sessions = sessions
     app.state.live = live
-    app.state.makers = makers
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
     app.state.pulls = pulls

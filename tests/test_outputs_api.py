@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from mien.config import Settings, load_settings
+from mien.config import SessionsSection, Settings, load_settings
 from mien.conversation import Conversation
 from mien.media.output import OutputError
 from mien.media.rendition import Rendition
@@ -223,7 +223,8 @@ async def test_only_what_can_be_paused_is(site: Site) -> None:
 
 
 async def test_a_session_nobody_watches_stays_while_it_is_on_the_air(services: Services) -> None:
-    settings = load_settings(None, greet=False, sessions={"idle_sec": 1})
+    impatient = SessionsSection.model_construct(max=8, idle_sec=0.2)
+    settings = services.settings.model_copy(update={"sessions": impatient})
     async with serving(services, settings) as site:
         on_air = await site.session()
         await site.add(on_air)

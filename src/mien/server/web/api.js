@@ -16,7 +16,7 @@ import { recallInTab, rememberInTab } from "./memory.js";
  * @property {RTCIceServer[]} ice_servers
  * @property {Face[]} avatars
  */
-/** @typedef {{id: string, whep: string, events: string}} Session */
+/** @typedef {{id: string, whep: string, ws: string, events: string}} Session */
 
 const TOKEN = "mien.token";
 /** Relative to the page, so that a reverse proxy may serve it below a path. */
@@ -133,7 +133,8 @@ export async function findSession(id) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
-  return { id, whep: `/whep/${encodeURIComponent(id)}`, events: at(id, "/events") };
+  const name = encodeURIComponent(id);
+  return { id, whep: `/whep/${name}`, ws: `/ws/${name}`, events: at(id, "/events") };
 }
 
 /** @param {string} id */

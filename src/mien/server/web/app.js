@@ -12,12 +12,12 @@ import { language, localised, onLanguage, setLanguage, t, translate } from "./i1
 import { LatencyPanel } from "./latency.js";
 import { LookPanel } from "./look.js";
 import { Picture } from "./picture.js";
+import { Player } from "./player.js";
 import { SessionKeeper } from "./session.js";
 import { Sound } from "./sound.js";
 import { Status } from "./status.js";
 import { dismiss, toast } from "./toasts.js";
 import { followViewport } from "./viewport.js";
-import { WhepPlayer } from "./whep.js";
 import { Who } from "./who.js";
 
 /** A session that dies younger than this is not replaced at once, or page and server would race in circles. */
@@ -27,10 +27,13 @@ api.keepToken();
 translate();
 followViewport();
 
-const video = /** @type {HTMLVideoElement} */ (find("video"));
+const videos = {
+  webrtc: /** @type {HTMLVideoElement} */ (find("[data-testid=presenter]")),
+  ws: /** @type {HTMLVideoElement} */ (find("[data-testid=presenter-ws]")),
+};
 const stopButton = /** @type {HTMLButtonElement} */ (find(".stop"));
 const status = new Status();
-const sound = new Sound(video);
+const sound = new Sound(videos.webrtc);
 const heard = new HeardMeter();
 const captions = new Captions();
 const latency = new LatencyPanel();
@@ -39,16 +42,19 @@ const who = new Who(() => look.toggle(), () => look.showVoices(), api.getVoices)
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
 
-const picture = new Picture(video, {
+const picture = new Picture([videos.webrtc, videos.ws], {
   onShown: () => status.set({ picture: true }),
   onLate: () => status.explain(() => t("error_no_picture")),
 });
 
-const player = new WhepPlayer([], {
-  onStream(stream) {
-    heard.attach(stream);
-    sound.play(stream);
+const player = new Player(videos, {
+  onMedia: (video) => sound.play(video),
+  onFront(video) {
+    picture.show(video);
+    sound.hear(video);
+    heard.attach(video);
   },
+  isQuiet: () => status.activity !== "speaking",
   onLive(live) {
     if (live) picture.expect();
     else picture.keep();
@@ -60,7 +66,10 @@ const player = new WhepPlayer([], {
     status.set({ media: false, picture: false, ...(error && { server: error.status !== 0 }) });
     if (error?.status) status.explain(() => error.words);
     // A single failure is common while a network changes; only a repeated one is worth explaining.
-    else if (!error && failures > 1) status.explain(() => t("error_media"));
+    else if (!error && failures > 1) {
+      status.explain(() => t("error_media"));
+      exists();
+    }
   },
   onGone: () => gone(),
 });
@@ -224,7 +233,7 @@ async function begin() {
     if (!session) return;
     status.set({ server: true });
     status.explain(() => "");
-    player.play(session.whep);
+    player.play(session);
     stream.follow(session.events);
   });
 }
@@ -285,9 +294,8 @@ addEventListener("pageshow", (event) => {
   // Back from the browser's cache, where connections do not survive.
   const session = keeper.current;
   if (!event.persisted || !session) return;
-  player.play(session.whep);
+  player.play(session);
   stream.follow(session.events);
 });
 
-if ("RTCPeerConnection" in window) begin();
-else status.explain(() => t("error_no_webrtc"));
+begin();

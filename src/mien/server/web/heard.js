@@ -12,12 +12,12 @@ export class HeardMeter {
   /** @type {AudioContext | null} */ #context = null;
   /** @type {AnalyserNode | null} */ #analyser = null;
   /** @type {MediaStreamAudioSourceNode | null} */ #source = null;
-  /** @type {MediaStream | null} */ #stream = null;
+  /** @type {HTMLVideoElement | null} */ #video = null;
   #run = 0;
 
-  /** @param {MediaStream} stream */
-  attach(stream) {
-    this.#stream = stream;
+  /** @param {HTMLVideoElement} video what is heard from now on */
+  attach(video) {
+    this.#video = video;
     if (this.#context) this.#connect();
   }
 
@@ -67,10 +67,23 @@ export class HeardMeter {
   #connect() {
     this.#source?.disconnect();
     const context = this.#context;
-    if (!context || !this.#stream?.getAudioTracks().length) return;
+    const stream = this.#video && streamOf(this.#video);
+    if (!context || !stream?.getAudioTracks().length) return;
     this.#analyser ??= new AnalyserNode(context, { fftSize: 256 });
-    this.#source = context.createMediaStreamSource(this.#stream);
+    this.#source = context.createMediaStreamSource(stream);
     // Not connected on to the loudspeaker: the video element already plays the sound.
     this.#source.connect(this.#analyser);
   }
+}
+
+/** The sound of an element; null where a browser does not give it away. @param {HTMLVideoElement} video @returns {MediaStream | null} */
+function streamOf(video) {
+  if (video.srcObject instanceof MediaStream) return video.srcObject;
+  // Firefox' mozCaptureStream would take the sound away from the loudspeaker.
+  const captured = /** @type {any} */ (video).captureStream?.();
+  for (const track of captured?.getVideoTracks() ?? []) {
+    track.stop();
+    captured.removeTrack(track);
+  }
+  return captured ?? null;
 }

@@ -14,23 +14,40 @@ export class Picture {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #late;
 
   /**
-   * @param {HTMLVideoElement} video
+   * @param {HTMLVideoElement[]} videos one of them is seen, the first to begin with
    * @param {{onShown: () => void, onLate: () => void}} events
    */
-  constructor(video, events) {
-    this.video = video;
+  constructor(videos, events) {
+    this.videos = videos;
+    this.video = videos[0];
     this.events = events;
-    video.addEventListener("resize", () => this.#fit());
-    video.addEventListener("loadeddata", () => {
-      clearTimeout(this.#late);
-      this.#fit();
-      events.onShown();
-    });
+    for (const video of videos) {
+      video.addEventListener("resize", () => this.#fit());
+      video.addEventListener("loadeddata", () => video === this.video && this.#shown());
+    }
+    this.show(this.video);
+  }
+
+  /** From now on this one is seen. @param {HTMLVideoElement} front */
+  show(front) {
+    this.video = front;
+    for (const video of this.videos) {
+      video.classList.toggle("front", video === front);
+      video.setAttribute("aria-hidden", String(video !== front));
+    }
+    if (front.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#shown();
+  }
+
+  #shown() {
+    clearTimeout(this.#late);
+    this.#fit();
+    this.events.onShown();
   }
 
   /** The connection is up, so a picture must come. */
   expect() {
     clearTimeout(this.#late);
+    if (this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
     this.#late = setTimeout(this.events.onLate, LATE_MS);
   }
 

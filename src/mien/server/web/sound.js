@@ -4,15 +4,16 @@ import { find, setIcon } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 
 export class Sound {
-  #video;
+  #front;
+  /** @type {Set<HTMLVideoElement>} */ #known = new Set();
   #tap = /** @type {HTMLButtonElement} */ (find(".tap"));
   #mute = /** @type {HTMLButtonElement} */ (find(".mute"));
   #blocked = false;
   #wanted = true;
 
-  /** @param {HTMLVideoElement} video */
+  /** @param {HTMLVideoElement} video the one that is heard, at first */
   constructor(video) {
-    this.#video = video;
+    this.#front = video;
     this.#tap.addEventListener("click", () => this.#unblock());
     this.#mute.addEventListener("click", () => {
       this.#wanted = this.#blocked || !this.#wanted;
@@ -23,26 +24,43 @@ export class Sound {
     for (const kind of ["pointerup", "keydown"]) {
       addEventListener(kind, (event) => this.#onGesture(event), { capture: true });
     }
+    // A phone pauses what it hides.
+    document.addEventListener("visibilitychange", () => {
+      for (const video of this.#known) if (!document.hidden && video.paused) this.play(video);
+    });
     onLanguage(() => this.#show());
   }
 
-  /** @param {MediaStream} stream */
-  async play(stream) {
-    this.#video.srcObject = stream;
-    this.#video.muted = !this.#wanted || this.#blocked;
-    await this.#start();
+  /** Something new is to be played. @param {HTMLVideoElement} video */
+  async play(video) {
+    this.#known.add(video);
+    this.#mix();
+    await this.#start(video);
   }
 
-  async #start() {
+  /** From now on this one is heard, and no other. @param {HTMLVideoElement} video */
+  hear(video) {
+    this.#front = video;
+    this.#mix();
+    // A phone may refuse sound to an element that has not been tapped for.
+    if (video.paused) this.#start(video);
+  }
+
+  #mix() {
+    for (const video of this.#known) video.muted = video !== this.#front || !this.#wanted || this.#blocked;
+  }
+
+  /** @param {HTMLVideoElement} video */
+  async #start(video) {
     try {
-      await this.#video.play();
+      await video.play();
     } catch (error) {
       // AbortError: a newer stream took its place meanwhile.
       if (/** @type {DOMException} */ (error).name !== "NotAllowedError") return;
       this.#blocked = true;
-      this.#video.muted = true;
+      this.#mix();
       // May be refused as well (a phone saving power); the tap then starts the picture too.
-      await this.#video.play().catch(() => {});
+      await video.play().catch(() => {});
     }
     this.#show();
   }
@@ -61,9 +79,10 @@ export class Sound {
   }
 
   async #apply() {
-    this.#video.muted = !this.#wanted;
+    this.#mix();
     this.#show();
-    await this.#start();
+    // All of them: what plays in a gesture may be heard later without another.
+    await Promise.all([...this.#known].map((video) => this.#start(video)));
   }
 
   #show() {

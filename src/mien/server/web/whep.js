@@ -11,11 +11,13 @@ const CONNECT_MS = 12_000;
 /** Sound flows all the time, silence too. Browsers take 10 s to notice that a server is gone; this is sooner. */
 const STALLED_SEC = 4;
 
+/** The browser has no address to offer; no pair of addresses works; none was found in time. @typedef {"no_candidates" | "failed" | "slow"} NoPath */
+
 /**
  * @typedef {object} PlayerEvents
  * @property {(stream: MediaStream) => void} onStream picture and sound of a new connection
  * @property {(live: boolean, failures: number) => void} onLive
- * @property {(error: ApiError | null, failures: number) => void} onFailure an attempt failed; null: no media path
+ * @property {(error: ApiError | null, failures: number, why: NoPath) => void} onFailure an attempt failed; null: no media path
  * @property {() => void} onGone the session does not exist any more
  */
 
@@ -43,7 +45,8 @@ export class WhepPlayer {
       } catch (error) {
         if (generation !== this.#generation) return;
         if (error instanceof ApiError && error.status === 404) return this.events.onGone();
-        this.events.onFailure(error instanceof ApiError ? error : null, this.#backoff.attempts + 1);
+        const why = error instanceof NoMediaPath ? error.why : "failed";
+        this.events.onFailure(error instanceof ApiError ? error : null, this.#backoff.attempts + 1, why);
       }
       if (generation !== this.#generation) return;
       await this.#backoff.wait();
@@ -89,10 +92,10 @@ export class WhepPlayer {
     await peer.setLocalDescription();
     await gathered(peer);
     if (generation !== this.#generation) return peer.close();
-    const response = await request("POST", path, {
-      body: peer.localDescription?.sdp ?? "",
-      type: "application/sdp",
-    });
+    const offer = peer.localDescription?.sdp ?? "";
+    // As a browser that may not send UDP: nothing to ask the server for.
+    if (!offer.includes("a=candidate")) throw new NoMediaPath("no_candidates");
+    const response = await request("POST", path, { body: offer, type: "application/sdp" });
     const resource = response.headers.get("Location");
     if (generation !== this.#generation) {
       if (resource) request("DELETE", resource, { keepalive: true }).catch(() => {});
@@ -105,6 +108,14 @@ export class WhepPlayer {
     this.events.onLive(true, 0);
     await lost(peer);
     if (generation === this.#generation) this.events.onLive(false, 0);
+  }
+}
+
+class NoMediaPath extends Error {
+  /** @param {NoPath} why */
+  constructor(why) {
+    super(why);
+    this.why = why;
   }
 }
 
@@ -150,11 +161,11 @@ function gathered(peer) {
 /** @param {RTCPeerConnection} peer */
 function connected(peer) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("no media path")), CONNECT_MS);
+    const timer = setTimeout(() => reject(new NoMediaPath("slow")), CONNECT_MS);
     const check = () => {
       const state = peer.connectionState;
       if (state === "connected") resolve(undefined);
-      else if (state === "failed" || state === "closed") reject(new Error(state));
+      else if (state === "failed" || state === "closed") reject(new NoMediaPath("failed"));
       else return;
       clearTimeout(timer);
     };

@@ -76,6 +76,9 @@ export class LookPanel {
       event.stopPropagation();
       this.toggle(false);
     });
+    document.addEventListener("panel", (event) => {
+      if (/** @type {CustomEvent} */ (event).detail !== this) this.toggle(false);
+    });
     onLanguage(() => {
       if (this.#panel.hidden) return;
       this.#offer();
@@ -89,6 +92,8 @@ export class LookPanel {
     this.#panel.hidden = !open;
     this.#button.setAttribute("aria-expanded", String(open));
     if (open) {
+      // Other panels lie in the same place.
+      document.dispatchEvent(new CustomEvent("panel", { detail: this }));
       this.faces.tell("");
       this.#offered = Promise.all([this.#offer(), this.voices.offer()]);
       this.models.offer();

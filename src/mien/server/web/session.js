@@ -1,7 +1,8 @@
 // @ts-check
-/** One session of this tab: found again after a reload, made anew when it is gone. */
+/** One session of this tab: found again after a reload, made anew when it is gone; or one it joins. */
 import { ApiError, createSession, endSession, findSession } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { t } from "./i18n.js";
 import { forgetLook, rememberedLook } from "./look.js";
 import { recallInTab, rememberInTab } from "./memory.js";
 import { forgetVoice, rememberedVoice } from "./voices.js";
@@ -9,6 +10,9 @@ import { forgetVoice, rememberedVoice } from "./voices.js";
 /** @typedef {import("./api.js").Session} Session */
 
 const KEY = "mien.session";
+
+/** A session of somebody else, or the server's own, to be joined: ?session=live. */
+export const joined = new URL(location.href).searchParams.get("session");
 
 export class SessionKeeper {
   /** @type {Session | null} */ current = null;
@@ -30,11 +34,9 @@ export class SessionKeeper {
     this.current = null;
     for (;;) {
       try {
-        const kept = recallInTab(KEY);
-        const wanted = { language: language(), voice: rememberedVoice(), ...rememberedLook() };
-        const session = (kept && (await findSession(kept))) || (await createSession(wanted));
+        const session = joined ? await join(joined) : await this.#own(language());
         if (run !== this.#run) return null;
-        rememberInTab(KEY, session.id);
+        if (!joined) rememberInTab(KEY, session.id);
         this.#backoff.reset();
         return (this.current = session);
       } catch (error) {
@@ -48,12 +50,27 @@ export class SessionKeeper {
     }
   }
 
+  /** @param {string} language */
+  async #own(language) {
+    const kept = recallInTab(KEY);
+    const wanted = { language, voice: rememberedVoice(), ...rememberedLook() };
+    return (kept && (await findSession(kept))) || (await createSession(wanted));
+  }
+
   /** Lets go of the session; on the server too where it may still exist. @param {{end?: boolean}} [options] */
   async leave({ end = false } = {}) {
     const session = this.current;
     this.#run++;
     this.current = null;
+    if (joined) return;
     rememberInTab(KEY, null);
     if (session && end) await endSession(session.id).catch(() => {});
   }
+}
+
+/** It may be beginning anew. @param {string} id */
+async function join(id) {
+  const session = await findSession(id);
+  if (!session) throw new ApiError(404, "no_such_session", t("joined_missing"), true);
+  return session;
 }

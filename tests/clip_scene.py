@@ -16,6 +16,7 @@ from mien.avatar.clip.build import ClipRequest, build_clip
 from mien.avatar.contract import Pose
 from mien.avatar.library import load_avatar
 from mien.config import LipSyncSection
+from mien.lipsync.wav2lip.checkpoint import Checkpoint
 from mien.media.tick import Image
 from mien.mouths import Mouths
 from photo_faces import models
@@ -80,6 +81,7 @@ class Eye:
         self._elsewhere[
             max(0, rows[0] - 16) : rows[-1] + 17, columns[0] - 16 : columns[-1] + 17
         ] = 0
+        self._sample = tuple(np.argwhere(self._elsewhere)[::11].T)  # all would take a second a clip
         # What tells one picture from another moves; a few thousand such pixels are enough.
         lively = self._elsewhere & (np.ptp(self._filmed[::5].astype(np.int16), 0).max(2) > 8)
         found = np.argwhere(lively)
@@ -93,7 +95,7 @@ class Eye:
     def see(self, picture: Image) -> Sight:
         """picture: uint8[H, W, 3] RGB, decoded."""
         frame = int(np.abs(self._known - picture[self._telling]).mean((1, 2)).argmin())
-        outside = self._apart(picture, self._filmed[frame], self._elsewhere)
+        outside = self._apart(picture, self._filmed[frame], self._sample)
         shift = picture[self._always].mean(0) - self._rest_colour[frame]
         return Sight(frame, outside, float(np.abs(shift).max()))
 
@@ -105,17 +107,20 @@ class Eye:
         return [int(side) for side in box]
 
     @staticmethod
-    def _apart(a: Image, b: Image, where: np.ndarray) -> float:
+    def _apart(a: Image, b: Image, where: tuple[np.ndarray, ...]) -> float:
         return float(np.abs(a[where].astype(np.int16) - b[where]).mean())
 
 
-def make_scene(folder: Path) -> Scene:
-    """Films the presenter and makes an avatar of the clip. Skips without the face models."""
+def make_scene(folder: Path, checkpoint: Checkpoint | None = None) -> Scene:
+    """Films the presenter and makes an avatar of the clip. Skips without the face models.
+
+    checkpoint: what paints; None = the network of 96 pixels, seeded.
+    """
     clip = clips.encode(folder / "clip.mp4", clips.filmed())
     request = ClipRequest("filmed", consent=True, models=models(), root=folder / "avatars")
     built = build_clip(clip, request)
     weights = folder / "seeded.safetensors"
-    save_file(seeded(96).state, weights)
+    save_file((checkpoint or seeded(96)).state, weights)
     return Scene(built.path, weights)
 
 

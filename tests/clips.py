@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from mien.avatar.background import Background
-from mien.avatar.contract import Pose
+from mien.avatar.contract import Avatar, Pose
 from mien.avatar.library import load_avatar
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.media.tick import FPS, Image
@@ -29,7 +29,7 @@ SPEECH_FROM = 30  # frame; the mouth is closed before it
 @cache
 def filmed(frames: int = 60, size: tuple[int, int] = SIZE, name: str = "mei") -> list[Image]:
     """uint8[H, W, 3] RGB each: she lives, is silent first, and then speaks."""
-    person = load_avatar(name, size=size, background=WALL)
+    person = _person(name, size)
     life = person.life(7)
     pictures = []
     for tick in range(frames):
@@ -47,7 +47,12 @@ def shape(tick: int) -> MouthShape:
 
 def still(name: str = "mei", size: tuple[int, int] = SIZE, pose: Pose | None = None) -> Image:
     """uint8[H, W, 3] RGB: one of them, at rest."""
-    return load_avatar(name, size=size, background=WALL).compose(0, None, pose or Pose())
+    return _person(name, size).compose(0, None, pose or Pose())
+
+
+@cache
+def _person(name: str, size: tuple[int, int]) -> Avatar:
+    return load_avatar(name, size=size, background=WALL)
 
 
 def wall(size: tuple[int, int] = SIZE) -> Image:

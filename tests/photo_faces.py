@@ -94,6 +94,12 @@ def presenter() -> Image:
     return load_avatar("mei", size=(768, 768), background=wall).compose(0, None, Pose())
 
 
+@cache
+def small_presenter() -> Image:
+    """uint8[512, 512, 3] RGB: as ``presenter``; an avatar of it is built in half of the time."""
+    return np.asarray(cv2.resize(presenter(), (512, 512), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def encoded(photo: Image, kind: str = ".png") -> bytes:
     ok, data = cv2.imencode(kind, cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
     assert ok

@@ -12,6 +12,9 @@ from clips import encode, filmed, wall
 from mien.avatar.library import list_avatars, load_avatar
 from mien.commands.avatar import avatar_app
 from photo_faces import encoded, models, presenter
+from wav2lip_seeded import narrow, narrow_files
+
+__all__ = ["narrow_files"]
 
 RIGHT = "--i-have-the-right-to-use-this-face"
 
@@ -55,14 +58,14 @@ def test_from_clip_to_an_avatar_that_is_listed(home: Path, tmp_path: Path) -> No
     assert load_avatar("my-clip").size == (640, 480)
 
 
+@pytest.mark.usefixtures("narrow_files")
 def test_the_lips_are_prepared_where_there_are_weights(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("onnx", reason="needs pip install 'mien[wav2lip]'")
     safetensors = pytest.importorskip("safetensors.numpy", reason="pip install 'mien[wav2lip]'")
-    from wav2lip_seeded import seeded
 
-    safetensors.save_file(seeded(96).state, tmp_path / "seeded.safetensors")
+    safetensors.save_file(narrow().state, tmp_path / "seeded.safetensors")
     monkeypatch.setenv("MIEN_LIPSYNC__WEIGHTS", str(tmp_path / "seeded.safetensors"))
     encode(tmp_path / "me.mp4", filmed()[:15])
     cache = tmp_path / "cache/mien"

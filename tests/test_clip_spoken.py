@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from clip_scene import MOVED, Scene, Sight, scene
+from clip_scene import MOVED, Scene, Sight, make_scene
+from command_line import mien
 from mien.media.tick import SAMPLES_PER_TICK
 from mien.painter import ENTRY_TICKS, FADE_TICKS
-
-__all__ = ["scene"]
+from wav2lip_seeded import FILES_HOLD, narrow
 
 LOUD = 300  # int16; the quietest vowels are above, what encoding leaves of silence is below
 
 
 @pytest.fixture(scope="module")
-def spoken(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Sight], list[int]]:
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Sight], list[int]]:
     """What every picture shows, and the loudness of every tick (peak, int16)."""
     folder = tmp_path_factory.mktemp("spoken")
-    environment = os.environ | scene.environment | {"HOME": str(folder)}
-    text = "Hello. My voice moves a mouth that somebody filmed."
-    command = [sys.executable, "-m", "mien", "say", text, *scene.arguments, "-o", "out.mp4"]
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    return _watched(scene, folder / "out.mp4")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(FILES_HOLD, narrow().architecture)
+        scene = make_scene(folder, narrow())
+        text = "Hello. My voice moves a mouth that somebody filmed."
+        home = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder)}
+        out = folder / "out.mp4"
+        ran = mien("say", text, *scene.arguments, "-o", str(out), **scene.environment, **home)
+        assert ran.exit_code == 0, ran.output
+        return _watched(scene, out)
 
 
 def _watched(scene: Scene, file: Path) -> tuple[list[Sight], list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 import tomllib
 from collections.abc import Callable
@@ -26,21 +27,24 @@ from mien.avatar.photo.lips import gap
 from mien.avatar.resample import premultiplied
 from mien.lipsync.contract import Mouth, MouthShape
 from mien.media.tick import Image
-from photo_faces import astronaut, encoded, models, presenter, reader
+from photo_faces import astronaut, encoded, models, reader, small_presenter
 
 Whose = Callable[[], Image]
-BOTH = pytest.mark.parametrize("whose", [astronaut, presenter])
+BOTH = pytest.mark.parametrize("whose", [astronaut, small_presenter])
 
 
 @cache
-def folder(whose: Whose) -> Path:
+def built(whose: Whose) -> tuple[Path, list[tuple[float, str]]]:
+    """The folder, and what was told of the progress. A build takes seconds: one for each."""
     models()
-    started, computed = time.perf_counter(), time.process_time()
+    told: list[tuple[float, str]] = []
     request = Request(name="me", title="Me", consent=True, root=Path(mkdtemp()))
-    built = build(encoded(whose()), request)
-    wall, cpu = time.perf_counter() - started, time.process_time() - computed
-    print(f"\nbuilt in {wall:.1f} s, {cpu:.1f} s of computing")
-    return built.path
+    done = build(encoded(whose()), request, lambda share, step: told.append((share, step)))
+    return done.path, told
+
+
+def folder(whose: Whose) -> Path:
+    return built(whose)[0]
 
 
 @cache
@@ -217,7 +221,7 @@ def test_other_backgrounds_and_transparency_work(whose: Whose) -> None:
 
 
 def test_frames_of_every_size() -> None:
-    person = avatar(presenter)
+    person = avatar(small_presenter)
     for size in ((512, 512), (720, 1280), (1280, 720)):
         image = person.framed(size).compose(0, Mouth(MouthShape(0.5, 0)), Pose(yaw=3))
         assert image.shape == (size[1], size[0], 3)
@@ -238,38 +242,34 @@ def test_cost_of_a_tick() -> None:
 
 
 def test_consent_is_recorded() -> None:
-    data = tomllib.loads((folder(presenter) / "avatar.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads((folder(small_presenter) / "avatar.toml").read_text(encoding="utf-8"))
     today = datetime.now(UTC).date()
     found = re.fullmatch(re.escape(STATEMENT) + r" \((.+), (\d{4}-\d\d-\d\d)\)", data["consent"])
     assert found and abs((datetime.fromisoformat(found[2]).date() - today).days) <= 1
     assert data["title"] == "Me" and "Apache-2.0" in data["creator"]
 
 
-def test_progress_grows_to_one_and_names_its_steps(tmp_path: Path) -> None:
-    seen: list[tuple[float, str]] = []
-    models()
-    data = encoded(astronaut())
-    request = Request(name="me", consent=True, root=tmp_path, models=models())
-    build(data, request, lambda share, step: seen.append((share, step)))
+def test_progress_grows_to_one_and_names_its_steps() -> None:
+    path, seen = built(astronaut)
     shares = [share for share, _ in seen]
     assert shares == sorted(shares) and shares[-1] == 1.0
     assert list(dict.fromkeys(step for _, step in seen)) == [
         *("models", "face", "figure", "mouth", "eyes", "files")
     ]
-    assert [f.name for f in tmp_path.iterdir()] == ["me"]
+    assert [f.name for f in path.parent.iterdir()] == ["me"]
 
 
 def test_an_old_avatar_stays_unless_it_may_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mien.avatar.photo.builder.user_folder", lambda: tmp_path)
-    models()
-    data = encoded(presenter())
-    first = build_avatar(data, "me", "First", True)
+    first = tmp_path / "me"
+    shutil.copytree(folder(small_presenter), first)
+    data = encoded(small_presenter())
     with pytest.raises(PhotoError) as caught:
         build_avatar(data, "me", "Second", True)
     assert caught.value.code == "name_taken" and "'me-2'" in caught.value.en
-    assert 'title = "First"' in (first / "avatar.toml").read_text()
+    assert 'title = "Me"' in (first / "avatar.toml").read_text()
     build(data, Request(name="me", title='A "b"\n\\', consent=True, replace_old=True))
     assert [f.name for f in tmp_path.iterdir()] == ["me"]
     assert load_avatar(first).title == 'A "b"\n\\'
@@ -288,7 +288,7 @@ def test_a_build_that_fails_leaves_the_old_avatar(
     models()
     request = Request(name="me", consent=True, root=tmp_path, replace_old=True)
     with pytest.raises(OSError, match="no space"):
-        build(encoded(presenter()), request)
+        build(encoded(small_presenter()), request)
     assert [f.name for f in tmp_path.iterdir()] == ["me"]
     assert (tmp_path / "me" / "avatar.toml").read_text() == "old"
 
@@ -298,7 +298,7 @@ def test_a_photo_that_cannot_be_cut_out_stays_whole(
 ) -> None:
     monkeypatch.setattr("mien.avatar.photo.matte.MOST_DOUBT", 0.0)
     models()
-    built = build(encoded(presenter()), Request(name="me", consent=True, root=tmp_path))
+    built = build(encoded(small_presenter()), Request(name="me", consent=True, root=tmp_path))
     person = load_avatar(built.path)
     assert person.package.backdrop is None
     still, moved = (person.compose(0, None, p) for p in (Pose(), Pose(yaw=6, pitch=4)))

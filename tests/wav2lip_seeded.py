@@ -29,6 +29,8 @@ def seeded(size: int) -> Checkpoint:
 
 
 NARROW = 8
+FILES_HOLD = "mien.lipsync.wav2lip.checkpoint.WAV2LIP"
+"""The network that files of weights are taken for."""
 
 
 @cache
@@ -56,7 +58,7 @@ def narrow() -> Checkpoint:
 @pytest.fixture
 def narrow_files(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files hold the narrow network where they would hold the one of 145 MB."""
-    monkeypatch.setattr("mien.lipsync.wav2lip.checkpoint.WAV2LIP", narrow().architecture)
+    monkeypatch.setattr(FILES_HOLD, narrow().architecture)
 
 
 @cache

@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from mien import __version__
 from mien.commands.avatar import avatar_app
+from mien.commands.live import live_app
 from mien.commands.models import models_app
 from mien.commands.words import chinese
 from mien.config import ConfigError, load_settings
@@ -127,6 +128,14 @@ def run(
             "record:webm or camera; several times for several. 推流地址",
         ),
     ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            "--script",
+            metavar="FILE",
+            help="Speak this running order in a loop and answer viewers (mien live --help). 节目单",
+        ),
+    ] = None,
     open_page: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = False,
@@ -146,6 +155,8 @@ def run(
       mien run --publish rtmp://localhost/live/mien           on the air, whoever watches
 
       MIEN_STREAM_KEY=… mien run --publish rtmps://server/app --publish record:mp4
+
+      mien run --publish rtmp://localhost/live/mien --script order.toml    an unattended stream
     """
     quiet_logs(verbose)
     given: dict[str, Any] = {
@@ -159,6 +170,7 @@ def run(
         "video": read_size(size),
         "llm": {"name": llm, "model": model, "base_url": base_url},
         "outputs": [{"url": url} for url in publish] if publish else None,
+        "live": {"script": script},
     }
     settings = read_settings(config, given)
     from mien.server.serve import ServeError, serve
@@ -255,6 +267,7 @@ def voices(
 
 app.add_typer(avatar_app, name="avatar")
 app.add_typer(models_app, name="models")
+app.add_typer(live_app, name="live")
 
 
 def add_bench() -> None:

@@ -26,6 +26,7 @@ from mien.server import (
     api,
     drafts_api,
     looks_api,
+    messages_api,
     models_api,
     outputs_api,
     recordings_api,
@@ -36,6 +37,7 @@ from mien.server import (
 )
 from mien.server.access import is_loopback
 from mien.server.drafts import Drafts
+from mien.server.hosts import Hosts
 from mien.server.live import LIVE, LiveSession
 from mien.server.looks import Look, Wardrobe
 from mien.server.makers import makers_for
@@ -75,7 +77,7 @@ def create_app(
     on_output: told of each change of an output. makers: of outputs, besides the server's own.
 
     Raises:
-        ConfigError: for outputs that cannot be.
+        ConfigError: for outputs that cannot be; LiveError: for a running order that cannot.
     """
     wardrobe = Wardrobe(services)
     drafts, pulls = Drafts(), Pulls()
@@ -83,11 +85,12 @@ def create_app(
     recordings = Recordings(settings.recordings.folder, {"encoder": f"mien {__version__}"})
     makers = {**makers_for(services, recordings), **(makers or {})}
     targets = targets_of(settings, makers)
+    hosts = Hosts(settings.live, services.moderator)
     output_metrics = OutputMetrics(lambda: [a for s in sessions.all() for a in s.outputs.all()])
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with sessions.running(), _running(live if targets else None):
+        async with sessions.running(), _running(live if targets or hosts.on_air else None):
             yield
         await drafts.aclose()
         await pulls.aclose()
@@ -98,7 +101,9 @@ def create_app(
         cast = services.cast(language, player, voice)
         conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
-        greeting = services.persona.greet(language) if settings.greet else None
+        hosted = key is not None and hosts.scripted  # who greets as the running order says
+        greets = settings.greet and not hosted
+        greeting = services.persona.greet(language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
         idle_sec = math.inf if key else settings.sessions.idle_sec
         return Session(conversation, look, greeting, services.webrtc, idle_sec, outputs, key)
@@ -114,13 +119,14 @@ def create_app(
         voice = await app.state.voice_board.begin_with(None)
         return await sessions.create(language, look, player, voice, LIVE)
 
-    live = LiveSession(open_live, targets)
+    live = LiveSession(open_live, targets, hosts.companions)
 
     app = FastAPI(title="mien", version=__version__, lifespan=lifespan, max_body_size=MAX_BODY)
     app.state.token = settings.token
     app.state.services = services
     app.state.sessions = sessions
     app.state.live = live
+    app.state.hosts = hosts
     app.state.wardrobe = wardrobe
     app.state.drafts = drafts
     app.state.pulls = pulls
@@ -138,6 +144,7 @@ def create_app(
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
+    app.include_router(messages_api.router)
     app.include_router(outputs_api.router)
     app.include_router(recordings_api.router)
     app.include_router(stage.router)

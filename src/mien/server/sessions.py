@@ -125,8 +125,13 @@ class Session:
         await self._ended.wait()
 
     def accompany(self, companion: Coroutine[None, None, None], name: str) -> None:
-        """Run ``companion`` until the session ends; the session fails with it."""
-        assert self._tasks is not None
+        """Run ``companion`` until the session ends; the session fails with it.
+
+        Raises Problem 404 when it has ended.
+        """
+        if self._tasks is None:
+            companion.close()
+            raise no_such_session(self.id)
         self._companions.append(self._tasks.create_task(companion, name=name))
 
     async def _leave_when_alone(self) -> None:

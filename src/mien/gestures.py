@@ -7,6 +7,7 @@ The set is closed: only what is listed here is taken out of an answer, so that `
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 GESTURES = ("smile", "laugh", "nod", "shake", "think", "surprised", "sad", "serious")
 
@@ -49,11 +50,17 @@ def is_label(tag: str, following: str) -> bool:
     return tag[0] == "[" and following == "("
 
 
+def tag_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where tags stand that are not said: their beginnings and ends."""
+    for match in _TAG.finditer(text):
+        label = is_label(match[0], text[match.end() : match.end() + 1])
+        if not label and gesture_of(match[0]) is not None:
+            yield match.span()
+
+
 def without_tags(text: str) -> str:
     """``text`` as it is said; the blanks around a tag stay."""
-
-    def kept(match: re.Match[str]) -> str:
-        label = is_label(match[0], text[match.end() : match.end() + 1])
-        return match[0] if label or gesture_of(match[0]) is None else ""
-
-    return _TAG.sub(kept, text)
+    kept, at = "", 0
+    for begin, stop in tag_spans(text):
+        kept, at = kept + text[at:begin], stop
+    return kept + text[at:]

@@ -7,7 +7,8 @@ import unicodedata
 
 from mien.language import Language
 
-NOBODY: dict[Language, str] = {"zh": "观众", "en": "viewer"}
+VIEWER: dict[Language, str] = {"zh": "观众", "en": "viewer"}
+ANONYMOUS: dict[Language, str] = {"zh": "匿名", "en": "anonymous"}
 MAX_NAME = 24
 
 _FRAME = re.compile(r"^\[(?:viewer|观众) [^\[\]]*\] ")
@@ -36,7 +37,7 @@ def clean_text(text: str, limit: int) -> str:
 
 def framed(name: str, text: str, language: Language) -> str:
     """What the brain is told: ``[viewer NAME] TEXT``."""
-    return f"[{NOBODY[language]} {clean_name(name)}] {_one_line(text)}"
+    return f"[{VIEWER[language]} {clean_name(name) or ANONYMOUS[language]}] {_one_line(text)}"
 
 
 def unframed(message: str) -> str:

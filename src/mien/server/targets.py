@@ -11,6 +11,7 @@ from mien.config import ConfigError, Settings
 from mien.media.output import Output, OutputError
 from mien.media.profiles import ProfileError, rendition_for
 from mien.media.rendition import Rendition
+from mien.media.rtmp.url import parse_target
 
 STREAM_KEY = "MIEN_STREAM_KEY"
 WHIP_TOKEN = "MIEN_WHIP_TOKEN"
@@ -143,10 +144,14 @@ def _with_usual_secrets(targets: list[Target], environment: Mapping[str, str]) -
 
 
 def _lacks_key(target: Target) -> bool:
-    """rtmp://server/app: the key would be what follows."""
-    path = urlsplit(target.url.strip()).path
-    open_ended = path.endswith("/") or path.count("/") < 2
-    return target.scheme in ("rtmp", "rtmps") and target.key is None and open_ended
+    """Whether it is no RTMP address by itself (with a key it may be)."""
+    if target.scheme not in ("rtmp", "rtmps") or target.key is not None:
+        return False
+    try:
+        parse_target(target.url)
+    except OutputError:
+        return True
+    return False
 
 
 def _lacks_token(target: Target) -> bool:

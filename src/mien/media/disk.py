@@ -44,7 +44,7 @@ class DiskFile:
         self.free: int | None = None
         self._reserve = reserve
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
-        self._busy_since: float | None = None
+        self._busy_since: float | None = time.monotonic()
         self._loop = asyncio.get_running_loop()
         outcome: Future[None] = Future()
         self.done = asyncio.wrap_future(outcome)
@@ -100,6 +100,7 @@ class DiskFile:
         file = self._open()
         try:
             with file:
+                self._busy_since = None
                 while (job := self._jobs.get()) is not _END:
                     self._busy_since = time.monotonic()
                     self._do(file, *job)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -42,7 +42,7 @@ class Recorder(ABC):
     """An output that writes a file, complete whenever it ends; what is paused is not in it.
 
     path: where, or what says so for each attempt; a file that is there is left alone.
-    metadata: tags for players to show, such as "title".
+    metadata: tags for players to show; "title" is the time of the recording unless it is given.
     rendition: how pictures are encoded; None for the format's default.
     reserve: bytes that stay free on the disk.
     """
@@ -59,7 +59,7 @@ class Recorder(ABC):
         reserve: int = RESERVE_BYTES,
     ) -> None:
         self._path = path if callable(path) else lambda: path
-        self._metadata = {"encoder": "mien", **(metadata or {})}
+        self._metadata = dict(metadata or {})
         self._rendition = rendition
         self._reserve = reserve
         self._going, self._paused = asyncio.Event(), asyncio.Event()
@@ -122,7 +122,7 @@ class Recorder(ABC):
         recording = self._recording = _Recording(
             DiskFile(self._path(), self._reserve),
             Reel(self.sound_samples),
-            lambda keyframe: self.film(keyframe, rendition or program.shared),
+            lambda keyframe: self._film(keyframe, rendition or program.shared),
             on_live,
         )
         self.resume()
@@ -146,8 +146,15 @@ class Recorder(ABC):
         """What is subscribed to: None for the shared pictures."""
         return self._rendition
 
+    def _film(self, keyframe: bytes, rendition: Rendition) -> Film:
+        now = datetime.now().astimezone()
+        tags = {"title": f"mien {now:%Y-%m-%d %H:%M}", "encoder": "mien", **self._metadata}
+        return self.film(keyframe, rendition, tags, now)
+
     @abstractmethod
-    def film(self, keyframe: bytes, rendition: Rendition) -> Film:
+    def film(
+        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+    ) -> Film:
         """A new file of this format. keyframe: its first picture."""
 
 
@@ -156,8 +163,10 @@ class Mp4Recorder(Recorder):
 
     kind, sound, sound_samples = "mp4", "aac", AAC_FRAME_SAMPLES
 
-    def film(self, keyframe: bytes, rendition: Rendition) -> Film:
-        return Mp4File(keyframe, AacTrack(AAC_CONFIG), self._metadata, datetime.now(UTC))
+    def film(
+        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+    ) -> Film:
+        return Mp4File(keyframe, AacTrack(AAC_CONFIG), metadata, created)
 
 
 class WebmRecorder(Recorder):
@@ -170,8 +179,10 @@ class WebmRecorder(Recorder):
         wanted = self._rendition or program.shared
         return wanted if wanted.codec != "h264" else replace(wanted, codec="vp9")
 
-    def film(self, keyframe: bytes, rendition: Rendition) -> Film:
-        return WebmFile(rendition, self._metadata, datetime.now(UTC))
+    def film(
+        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+    ) -> Film:
+        return WebmFile(rendition, metadata, created)
 
 
 class _Recording:

@@ -86,7 +86,7 @@ class Reel:
         if self._base is None:
             return []
         self._base = None
-        end, heard = self._video_end, _in_video_clock(self._audio_end + SAMPLES_PER_TICK - 1)
+        end, heard = self._video_end, _in_video_clock(self._audio_end)
         if heard > end - PATIENCE:
             end = min(end, heard)
         self._video_end = end = max(end, self._given)
@@ -99,15 +99,18 @@ class Reel:
     def _give(self, end: int) -> list[Sample]:
         """What begins before ``end``."""
         self._given = end
-        return _taken(self._video, end) + _taken(self._audio, _in_audio_clock(end))
+        return _taken(self._video, end, end) + _taken(self._audio, _in_audio_clock(end))
 
 
-def _taken(queue: deque[Sample], end: int) -> list[Sample]:
-    """Remove what begins before ``end``; each lasts until the next of its track begins."""
+def _taken(queue: deque[Sample], end: int, until: int = 0) -> list[Sample]:
+    """Remove what begins before ``end``; each lasts until the next of its track begins.
+
+    until: how long the last one lasts at least, if it has no next.
+    """
     taken = []
     while queue and queue[0].pts < end:
         sample = queue.popleft()
-        following = queue[0].pts if queue else sample.pts + sample.duration
+        following = queue[0].pts if queue else max(until, sample.pts + sample.duration)
         taken.append(replace(sample, duration=following - sample.pts))
     return taken
 

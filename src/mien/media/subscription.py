@@ -67,9 +67,12 @@ class Subscription:
             self._starts_at_keyframe = True
             self._request(True)
 
-    def request_keyframe(self) -> None:
-        """The receiver cannot go on without one; ignored if one has just been made."""
-        self._request(False)
+    def request_keyframe(self, urgent: bool = False) -> None:
+        """The receiver cannot go on without one; ignored if one has just been made, unless urgent.
+
+        urgent: for one that begins, which happens once; a lossy one asks again and again.
+        """
+        self._request(urgent)
 
     def put(self, packet: EncodedPacket) -> None:
         """Queue a packet of this kind."""

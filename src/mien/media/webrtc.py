@@ -6,10 +6,8 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiortc import (
-    MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
@@ -18,16 +16,11 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.exceptions import OperationError
-from aiortc.mediastreams import MediaStreamError
-from av.packet import Packet
 
-from mien.media.encoders import OPUS_DELAY_SAMPLES
-from mien.media.h264 import VIDEO_CLOCK
 from mien.media.ports import HostPorts
 from mien.media.program import Program
-from mien.media.sender_clock import bind
-from mien.media.subscription import Subscription
-from mien.media.tick import SAMPLE_RATE
+from mien.media.rtp_stream import RtpStream, rtp_stream
+from mien.media.track_sender import bind
 
 # A browser that can connect does so within two or three seconds.
 CONNECT_SEC = 15
@@ -48,30 +41,19 @@ class WebRtcSettings:
     port_range: tuple[int, int] | None = None
     public_address: str | None = None
 
+    def connection(self) -> RTCPeerConnection:
+        """A new one with these ICE servers, everything over one transport."""
+        configuration = RTCConfiguration(
+            # Never None: aiortc would ask a public STUN server and wait for it.
+            iceServers=list(self.ice_servers),
+            bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+        )
+        return RTCPeerConnection(configuration)
+
     def confine(self, connection: RTCPeerConnection) -> None:
         """Apply port range and public address to what ``connection`` will gather."""
         if self.port_range is not None or self.public_address is not None:
             HostPorts(self.port_range, self.public_address).confine(connection)
-
-
-class _PacketTrack(MediaStreamTrack):
-    """Hands encoded packets to aiortc, which only packetises them."""
-
-    def __init__(self, subscription: Subscription) -> None:
-        super().__init__()
-        self.kind = subscription.kind
-        self._subscription = subscription
-        self._flowing = False
-
-    async def recv(self) -> Packet[Any]:
-        if self.readyState != "live":
-            raise MediaStreamError
-        if not self._flowing:
-            # aiortc asks for the first packet once the connection stands; what was queued
-            # while it was being made would only arrive late.
-            self._flowing = True
-            self._subscription.restart()
-        return (await self._subscription.get()).packet
 
 
 @dataclass(eq=False)
@@ -99,29 +81,22 @@ class WebRtcViewer:
         self._closed.set()
 
     async def run(self, program: Program) -> None:
-        configuration = RTCConfiguration(
-            # Never None: aiortc would ask a public STUN server and wait for it.
-            iceServers=list(self.settings.ice_servers),
-            bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
-        )
-        connection = RTCPeerConnection(configuration)
+        connection = self.settings.connection()
         connection.on("connectionstatechange", lambda: self._on_state(connection))
         rendition = program.shared.as_cutout() if self.cutout else None
         try:
-            with (
-                program.subscribe("audio") as sound,
-                program.subscribe("video", rendition) as pictures,
+            async with (
+                rtp_stream(program, "audio") as sound,
+                rtp_stream(program, "video", rendition) as pictures,
             ):
-                sdp = await self._negotiate(connection, program, sound, pictures)
-                if self.answer.cancelled():
-                    return  # who asked has gone
-                self.answer.set_result(sdp)
                 try:
-                    async with asyncio.timeout(CONNECT_SEC):
-                        await self._decided.wait()
-                except TimeoutError:
-                    return  # nobody came; aiortc would wait for ever
-                await self._closed.wait()
+                    sdp = await self._negotiate(connection, sound, pictures)
+                    if self.answer.cancelled():
+                        return  # who asked has gone
+                    self.answer.set_result(sdp)
+                    await self._last()
+                finally:
+                    await asyncio.shield(connection.close())
         except Exception as error:
             if self.answer.done():
                 raise
@@ -129,7 +104,15 @@ class WebRtcViewer:
         finally:
             self.answer.cancel()
             self.state = "closed"
-            await asyncio.shield(connection.close())
+
+    async def _last(self) -> None:
+        """Until the viewer leaves, does not come, or an encoder fails."""
+        try:
+            async with asyncio.timeout(CONNECT_SEC):
+                await self._decided.wait()
+        except TimeoutError:
+            return  # nobody came; aiortc would wait for ever
+        await self._closed.wait()
 
     def _on_state(self, connection: RTCPeerConnection) -> None:
         self.state = connection.connectionState
@@ -140,19 +123,12 @@ class WebRtcViewer:
             self.close()
 
     async def _negotiate(
-        self,
-        connection: RTCPeerConnection,
-        program: Program,
-        sound: Subscription,
-        pictures: Subscription,
+        self, connection: RTCPeerConnection, sound: RtpStream, pictures: RtpStream
     ) -> str:
-        epoch = await program.started()
         # In the offer's order: aiortc bundles everything onto the first it was given.
         for kind in re.findall(r"^m=(audio|video) ", self.offer, re.MULTILINE)[:2]:
-            if kind == "audio":
-                self._send(connection, sound, program, epoch, SAMPLE_RATE, OPUS_DELAY_SAMPLES)
-            else:
-                self._send(connection, pictures, program, epoch, VIDEO_CLOCK, 0)
+            # Before the offer is read: that is when aiortc applies codec preferences.
+            add_sender(connection, sound if kind == "audio" else pictures, self.close)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(self.offer, "offer"))
         except OperationError as error:
@@ -168,25 +144,21 @@ class WebRtcViewer:
             raise BadOffer("the server has no free UDP port or no network address to offer")
         return sdp
 
-    def _send(
-        self,
-        connection: RTCPeerConnection,
-        subscription: Subscription,
-        program: Program,
-        epoch: float,
-        rate: int,
-        delay: int,
-    ) -> None:
-        # Before the offer is read: that is when aiortc applies codec preferences.
-        track = _PacketTrack(subscription)
-        transceiver = connection.addTransceiver(track, direction="sendonly")
-        wanted = ("audio/opus",) if track.kind == "audio" else ("video/h264", "video/rtx")
-        codecs = RTCRtpSender.getCapabilities(track.kind).codecs
-        transceiver.setCodecPreferences([c for c in codecs if c.mimeType.lower() in wanted])
-        bind(
-            transceiver.sender,
-            epoch=epoch,
-            rate=rate,
-            delay=delay,
-            on_keyframe=subscription.request_keyframe,
-        )
+
+def add_sender(
+    connection: RTCPeerConnection,
+    stream: RtpStream,
+    on_lost: Callable[[], None],
+    profile: str = "",
+) -> None:
+    """Let ``connection`` send ``stream``, once it stands.
+
+    on_lost: called if it cannot go on. profile: the H.264 profile-level-id to offer first.
+    """
+    transceiver = connection.addTransceiver(stream.kind, direction="sendonly")
+    wanted = ("audio/opus",) if stream.kind == "audio" else ("video/h264", "video/rtx")
+    capabilities = RTCRtpSender.getCapabilities(stream.kind).codecs
+    codecs = [c for c in capabilities if c.mimeType.lower() in wanted]
+    codecs.sort(key=lambda codec: codec.parameters.get("profile-level-id") != profile)
+    transceiver.setCodecPreferences(codecs)
+    bind(transceiver.sender, stream, on_lost)

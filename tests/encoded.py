@@ -43,8 +43,11 @@ def encoded(
 LOOP_TICKS = 200
 
 
-async def recorded(path: Path, minutes: float) -> None:
-    """An MP4 of so many minutes, of the same eight seconds, made as a recorder makes it."""
+async def recorded(path: Path, minutes: float, *, finish: bool = True) -> None:
+    """An MP4 of so many minutes, of the same eight seconds, made as a recorder makes it.
+
+    finish: False leaves it as a crash does.
+    """
     # From between two beeps, which the seam of the loop must not cut.
     packets = list(encoded(10, LOOP_TICKS + 13))
     loop = [(kind, packet.pts or 0, packet.is_keyframe, bytes(packet)) for kind, packet in packets]
@@ -66,5 +69,5 @@ async def recorded(path: Path, minutes: float) -> None:
         await asyncio.sleep(0)
     if samples := reel.cut():
         disk.append(film.add(samples))
-    disk.close(*film.end())
+    disk.close(*(film.end() if finish else ()))
     await disk.done

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
 
 from mien.media.tick import SAMPLE_RATE
 from ticking import BEEP_HZ, counted
@@ -40,7 +44,7 @@ def played(path: Path) -> Played:
     pcm, position = [np.zeros(0, np.float32)], 0
     with av.open(str(path)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
-        for frame in container.decode(video, audio):
+        for frame in decoded(container, video, audio):
             at = float(frame.pts * frame.time_base)
             if isinstance(frame, av.VideoFrame):
                 image = frame.to_ndarray(format="rgb24")
@@ -58,6 +62,15 @@ def played(path: Path) -> Played:
             assert begin <= position
     sound = np.concatenate(pcm)
     return Played(times, ticks, flashes, _beeps(sound), times[-1] + 0.04, len(sound) / SAMPLE_RATE)
+
+
+def decoded(container: InputContainer, *streams: Stream) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """All frames; what a crash has cut in two is passed over, as players do."""
+    for packet in container.demux(*streams):
+        with suppress(av.error.InvalidDataError):
+            for frame in packet.decode():
+                assert isinstance(frame, av.VideoFrame | av.AudioFrame)
+                yield frame
 
 
 def _beeps(sound: np.ndarray) -> list[float]:

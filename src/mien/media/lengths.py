@@ -56,7 +56,7 @@ def _mp4(file: BinaryIO) -> Described:
             fragment = start, end
         elif kind == b"mdat" and fragment is not None:
             last, fragment = fragment, None
-    return Described(_fragment_end(file, *last) if last else 0.0, found.created)
+    return Described(_fragment_end(file, *last) if last else None, found.created)
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -108,7 +108,7 @@ def _webm(file: BinaryIO) -> Described:
             found = Described(None, created)
         elif kind == 0x1F43B675:
             last = start, stop
-    return Described(_cluster_end(file, *last) if last else 0.0, found.created)
+    return Described(_cluster_end(file, *last) if last else None, found.created)
 
 
 def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:

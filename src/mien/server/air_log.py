@@ -30,8 +30,9 @@ class AirLog:
         bad = status.state in ("waiting", "failed")
         if bad:
             self._lost_at.setdefault(airing, time.monotonic())
+        label, words = airing.supervised.output.label, self._words(airing)
         colon = "：" if chinese() else ": "
-        self._tell(f"{airing.supervised.output.label}{colon}{self._words(airing)}", bad)
+        self._tell(words if words.startswith(label) else f"{label}{colon}{words}", bad)
         if status.state == "ended":
             self._told.pop(airing)
             self._lost_at.pop(airing, None)

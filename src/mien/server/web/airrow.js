@@ -6,9 +6,13 @@ import { localised, t } from "./i18n.js";
 /** @typedef {import("./outputs.js").Output} Output */
 /** @typedef {{onStop: () => void, onRetry: () => void, onPause: (paused: boolean) => void}} AirActs */
 
+/** Outputs that write files. */
+export const FILES = ["mp4", "webm"];
+
 export class AirRow {
   element = make("li", "air");
   /** @type {Output} */ output;
+  #label = make("b", "air-label");
   #state = make("span", "air-state");
   #figures = make("span", "air-figures look-fine");
   #why = make("p", "air-why");
@@ -23,11 +27,9 @@ export class AirRow {
     this.acts = acts;
     this.element.dataset.testid = "air";
     this.element.dataset.id = output.id;
-    const label = make("b", "air-label", output.label);
-    label.title = output.label;
     this.#state.setAttribute("role", "status");
     const words = make("p", "air-words", make("span", "dot"), this.#state, this.#figures);
-    this.element.append(make("div", "air-about", label, words), this.#buttons, this.#why);
+    this.element.append(this.#label, words, this.#buttons, this.#why);
     this.show(output);
   }
 
@@ -39,7 +41,10 @@ export class AirRow {
     this.#at = performance.now();
     this.#measure(output.figures.bytes);
     this.element.dataset.state = output.state;
-    this.#say(this.#state, t(`air_${output.state}`));
+    const recording = output.state === "live" && FILES.includes(output.kind);
+    this.#say(this.#label, output.label);
+    this.#label.title = output.label;
+    this.#say(this.#state, t(recording ? "air_recording" : `air_${output.state}`));
     this.#say(this.#why, output.state === "live" ? "" : localised(output.reason?.message));
     if (changed) this.#offer();
     this.tick();
@@ -53,7 +58,7 @@ export class AirRow {
     if (state === "waiting") parts.push(t("air_retry_in", { n: Math.max(0, Math.ceil((wait ?? 0) - since)) }));
     if (state === "live" || state === "paused") {
       parts.push(clock(Number(figures.seconds ?? seconds) + (figures.seconds === undefined ? since : 0)));
-      if (["mp4", "webm"].includes(kind)) parts.push(size(figures.bytes));
+      if (FILES.includes(kind)) parts.push(size(figures.bytes));
       else if (this.#rate) parts.push(`${(this.#rate * 8 / 1e6).toFixed(1)} Mb/s`);
       if (profile !== "source") parts.push(profile);
       if (reconnects) parts.push(t("air_reconnects", { n: reconnects }));

@@ -11,9 +11,10 @@ import { HeardMeter } from "./heard.js";
 import { language, localised, onLanguage, setLanguage, t, translate } from "./i18n.js";
 import { LatencyPanel } from "./latency.js";
 import { LookPanel } from "./look.js";
+import { OnAirPanel } from "./onair.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
-import { SessionKeeper } from "./session.js";
+import { joined, SessionKeeper } from "./session.js";
 import { Sound } from "./sound.js";
 import { Status } from "./status.js";
 import { dismiss, toast } from "./toasts.js";
@@ -38,6 +39,7 @@ const heard = new HeardMeter();
 const captions = new Captions();
 const latency = new LatencyPanel();
 const look = new LookPanel(() => keeper.current?.id);
+const onair = new OnAirPanel(() => keeper.current?.id);
 const who = new Who(() => look.toggle(), () => look.showVoices(), api.getVoices);
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
@@ -105,10 +107,11 @@ const ears = new Ears({
 
 /** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
 const handlers = {
-  hello({ state, brain, voice, face, avatar, background, blur, history }) {
+  hello({ state, brain, voice, face, avatar, background, blur, outputs, history }) {
     who.show({ brain, voice, face });
     look.show({ avatar, background, blur });
     look.voices.show(voice.wanted ?? voice.name);
+    onair.replace(outputs ?? []);
     chat.replace(history ?? []);
     act(state);
   },
@@ -126,6 +129,7 @@ const handlers = {
     const words = { name, wanted: localised(speaker.wanted_label), why: localised(speaker.why) };
     toast(t(back ? "voice_back" : "voice_changed", words), { code: "voice", kind: "notice" });
   },
+  output: (event) => onair.change(/** @type {any} */ (event)),
   state: ({ state }) => act(state),
   user: ({ turn, text }) => chat.user(turn, text),
   clause({ turn, clause, text, aside }) {
@@ -274,7 +278,7 @@ languageButton.addEventListener("click", () => setLanguage(language() === "zh" ?
 onLanguage(async () => {
   showLanguage();
   // The presenter speaks the language of its session; before the first word a new one costs nothing.
-  if (!chat.untouched || !keeper.current) return;
+  if (joined || !chat.untouched || !keeper.current) return;
   release();
   chat.clear();
   await keeper.leave({ end: true });

@@ -2,7 +2,7 @@
 /** The panel of outputs: where the presenter is seen besides this page, and recordings. */
 import { ApiError, getInfo } from "./api.js";
 import { AirForm } from "./airform.js";
-import { AirRow } from "./airrow.js";
+import { AirRow, FILES } from "./airrow.js";
 import { find } from "./dom.js";
 import { localised, onLanguage, t } from "./i18n.js";
 import * as outputs from "./outputs.js";
@@ -11,8 +11,6 @@ import { toast } from "./toasts.js";
 /** @typedef {import("./outputs.js").Output} Output */
 
 const POLL_MS = 1000;
-/** Outputs that write files. */
-const FILES = ["mp4", "webm"];
 
 export class OnAirPanel {
   #panel = find(".onair");
@@ -33,7 +31,7 @@ export class OnAirPanel {
     find(".onair-close").addEventListener("click", () => this.toggle(false));
     for (const button of this.#panel.querySelectorAll("[data-record]")) {
       const format = button.getAttribute("data-record");
-      button.addEventListener("click", () => this.#ask((id) => outputs.addOutput(id, { url: `record:${format}` })));
+      button.addEventListener("click", () => this.#ask(() => this.#add({ url: `record:${format}` })));
     }
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -102,7 +100,7 @@ export class OnAirPanel {
       onPause: (paused) => this.#ask((id) => outputs.pauseOutput(id, output.id, paused)),
     });
     this.#rows.set(output.id, row);
-    find(FILES.includes(output.kind) ? ".recording-now" : ".airs").append(row.element);
+    find(".airs").append(row.element);
   }
 
   /** @param {string} id */
@@ -125,8 +123,10 @@ export class OnAirPanel {
   async #add(target) {
     const id = this.session();
     if (!id) return;
-    this.#put(await outputs.addOutput(id, target));
+    const added = await outputs.addOutput(id, target);
+    this.#put(added);
     this.#draw();
+    this.#rows.get(added.id)?.element.scrollIntoView({ block: "nearest" });
   }
 
   /** Bytes are not told as events. */

@@ -118,7 +118,7 @@ async def _announce(
     gc.collect()
     gc.freeze()
     console.print(f"[bold green]mien is ready[/]  →  [bold]{address}[/]   (Ctrl-C ends it)")
-    if settings.outputs:
+    if settings.outputs or settings.live.script or settings.live.chat:
         console.print(f"the live session  →  {_on_live(address)}", soft_wrap=True)
     if open_page and _has_screen():
         await asyncio.to_thread(webbrowser.open, address)

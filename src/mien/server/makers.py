@@ -5,6 +5,7 @@ from __future__ import annotations
 from mien.media.output import Output
 from mien.media.rendition import Rendition
 from mien.media.rtmp.output import RtmpOutput
+from mien.media.virtual_camera import VirtualCamera
 from mien.server.recordings import Recordings
 from mien.server.targets import Maker, Target
 from mien.services import Services
@@ -12,8 +13,13 @@ from mien.services import Services
 
 def makers_for(services: Services, recordings: Recordings) -> dict[str, Maker]:
     """Nothing is opened by making an output; it is when it runs."""
-    return {"rtmp": _rtmp, "rtmps": _rtmp, "record": recordings.make}
+    return {"rtmp": _rtmp, "rtmps": _rtmp, "record": recordings.make, "camera": _camera}
 
 
 def _rtmp(target: Target, rendition: Rendition | None) -> Output:
     return RtmpOutput(target.url, target.key, rendition)
+
+
+def _camera(target: Target, rendition: Rendition | None) -> Output:
+    """``camera``, or ``camera:/dev/video4`` for one of several."""
+    return VirtualCamera(target.url.strip().partition(":")[2] or None, rendition)

@@ -65,6 +65,7 @@ class LiveHost:
         self._changed = asyncio.Event()  # the file, or whether it is paused
         self._cue: Cue | None = None  # what is being said, or was when the conversation failed
         self._failed_cue: Cue | None = None
+        self._told: tuple[str, Cue | None] | None = None
         self._greeted = self._closed = False
         self._answers = 0  # since the last item
         self._failures = 0  # in a row
@@ -147,7 +148,7 @@ class LiveHost:
             self._closed = True
             await self._say(conversation, agenda.order.closing)
             return
-        over = agenda is not None and agenda.over
+        over = agenda is not None and agenda.over and self._closed
         self._become("over" if over else "resting" if agenda else "waiting")
         await self._wait(self._rest_until - self.clock.seconds() if self._resting else LOOK_SEC)
 
@@ -373,8 +374,10 @@ class LiveHost:
         return self.clock.now().astimezone(zone).replace(tzinfo=None)
 
     def _become(self, state: str) -> None:
-        before, self.state = self.state, state
-        if state != before or state == "speaking":
+        self.state = state
+        told = (state, self._cue)
+        if told != self._told:
+            self._told = told
             self._publish({"type": "live", **self.status()})
 
     def _problem(self, code: str, en: str, zh: str) -> None:

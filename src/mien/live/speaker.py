@@ -39,7 +39,8 @@ async def follow(conversation: Conversation, begin: Callable[[], Awaitable[int]]
         turn = await begin()
         while True:
             try:
-                message = await asyncio.wait_for(events.get(), PATIENCE_SEC)
+                async with asyncio.timeout(PATIENCE_SEC):
+                    message = await events.get()
             except TimeoutError:
                 logger.warning(f"turn {turn} came to no end within {PATIENCE_SEC:g} s; it is ended")
                 failure = "no_end"

@@ -67,7 +67,8 @@ class AnswerFilter(FrameProcessor):
             return
         self._blocked = True
         self._on_blocked(verdict)
-        instead = INSTEAD[detect_language(text, self._language)]
+        language = detect_language(text, self._language)
+        instead = (" " if self._before and language == "en" else "") + INSTEAD[language]
         await self.push_frame(ClauseFrame(instead, TextType.SENTENCE))
 
     async def _judge(self, text: str) -> Verdict:

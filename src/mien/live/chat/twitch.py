@@ -124,10 +124,10 @@ class TwitchReader:
     async def read(self, deliver: Deliver, on_joined: Callable[[], None]) -> None:
         """See ``ChatReader``."""
         try:
-            reader, writer = await asyncio.wait_for(
-                asyncio.open_connection(self._host, self._port, ssl=self._tls, limit=MAX_LINE),
-                CONNECT_SEC,
-            )
+            async with asyncio.timeout(CONNECT_SEC):
+                reader, writer = await asyncio.open_connection(
+                    self._host, self._port, ssl=self._tls, limit=MAX_LINE
+                )
         except TimeoutError:
             raise ChatError(
                 f"{self._host}:{self._port} does not answer", f"{self._host}:{self._port} 无响应"
@@ -151,7 +151,8 @@ class TwitchReader:
     async def _line(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         for patience in (SILENCE_SEC, ANSWER_SEC):
             try:
-                raw = await asyncio.wait_for(reader.readline(), patience)
+                async with asyncio.timeout(patience):
+                    raw = await reader.readline()
             except TimeoutError:
                 writer.write(b"PING :mien\r\n")
                 continue

@@ -1,0 +1,215 @@
+"""The live host: what is heard, in which order, and what becomes of viewers' messages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from live_stage import NOON, Show, show, stage, write_order
+from mien.live.rules import LiveRules
+from mien.services import Services
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ORDER = """
+pause = 2
+greeting = "[smile] Welcome."
+[[item]]
+text = "The first thing to say. It has two sentences."
+[[item]]
+text = "The second one."
+"""
+FIRST, SECOND = "The first thing to say. It has two sentences.", "The second one."
+THANKS = "You're welcome."  # the script's answer
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def services(
+    drawn_avatar: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Services]:
+    words = tmp_path_factory.mktemp("words") / "blocked.txt"
+    words.write_text("# nobody says these\nbanana\n香蕉\n", encoding="utf-8")
+    async with stage(drawn_avatar, live={"blocked_words": [words]}) as opened:
+        yield opened
+
+
+def answered(on: Show) -> list[str]:
+    return [m["from"] for m in on.of("message", state="answered")]
+
+
+async def test_the_order_is_spoken_in_a_loop_with_its_pauses(
+    services: Services, tmp_path: Path
+) -> None:
+    async with show(services, write_order(tmp_path, ORDER)) as on:
+        await on.hears(SECOND, times=2)
+        assert on.said[:5] == ["Welcome.", FIRST, SECOND, FIRST, SECOND]
+        ends = {turn["turn"]: turn["at"] for turn in on.of("turn")}
+        begins = {c["turn"]: c["at"] for c in reversed(on.of("clause"))}
+        assert all(begins[b] - ends[a] > 1.9 for a, b in pairwise([2, 3, 4, 5]))
+        live = on.of("live", state="speaking")
+        assert [m["item"]["number"] for m in live if m["item"]][:3] == [1, 2, 1]
+        assert on.of("gesture")[0]["name"] == "smile"
+
+
+async def test_messages_are_answered_between_items_by_priority(
+    services: Services, tmp_path: Path
+) -> None:
+    rules = LiveRules(answers_between=2)
+    async with show(services, write_order(tmp_path, ORDER), rules) as on:
+        await on.begins("The first")
+        for name, text in (("Ann", "thank you"), ("Bob", "what can you do?"), ("Cid", "thanks!")):
+            assert (await on.tell(name, text)).accepted
+        await on.tell("Dan", "who are you?")
+        await on.until(lambda: len(answered(on)) == 4, "four answers")
+        assert answered(on) == ["Bob", "Dan", "Ann", "Cid"], "questions first, then who came first"
+        assert on.said.count(FIRST) >= 1 and on.of("turn")[1]["complete"], "nothing was interrupted"
+        order = [m["type"] for m in on.messages if m["type"] == "user" or m.get("text") == SECOND]
+        assert order[:3].count("user") == 2, "after two answers the running order has its turn"
+        assert on.of("user")[0]["from"] == "Bob"
+
+
+async def test_what_was_paid_for_interrupts_at_a_sentence_and_the_rest_is_said(
+    services: Services, tmp_path: Path
+) -> None:
+    async with show(services, write_order(tmp_path, ORDER)) as on:
+        await on.begins("The first")
+        await on.tell("Eve", "thank you so much", 9)
+        await on.hears("It has two sentences.")
+        at = on.said.index("The first thing to say.")
+        assert on.said[at : at + 3] == ["The first thing to say.", THANKS, "It has two sentences."]
+        await on.hears(SECOND)
+
+
+async def test_an_interrupted_item_can_be_repeated_or_left(
+    services: Services, tmp_path: Path
+) -> None:
+    for resume, following in (("repeat", FIRST), ("skip", SECOND)):
+        rules = replace(LiveRules(), interrupt="now", resume=resume)
+        async with show(services, write_order(tmp_path, ORDER), rules) as on:
+            await on.begins("It has two")
+            await on.tell("Eve", "thank you so much", 10)
+            await on.hears(THANKS)
+            await on.hears(following)
+            at = on.said.index(THANKS)
+            assert on.said[at + 1] == following and on.said[at - 1] != FIRST
+            assert FIRST.startswith(on.said[at - 1])
+
+
+async def test_an_operator_has_the_word_and_the_host_goes_on(
+    services: Services, tmp_path: Path
+) -> None:
+    async with show(services, write_order(tmp_path, ORDER)) as on:
+        await on.begins("The first")
+        await on.conversation.say("Fire drill.")
+        await on.hears("Fire drill.")
+        await on.hears(FIRST)
+        assert on.said[on.said.index("Fire drill.") + 1] == FIRST, "from the sentence cut off on"
+        await on.begins("The second")
+        await on.conversation.interrupt()
+        since = len(on.messages)
+        await on.begins("The first", since)
+        assert SECOND not in on.said, "silence was wanted"
+
+
+async def test_it_pauses_for_somebody_else(services: Services, tmp_path: Path) -> None:
+    async with show(services, write_order(tmp_path, ORDER)) as on:
+        await on.begins("The first")
+        on.host.pause(True)
+        await on.until(lambda: on.host.state == "paused", "paused")
+        assert on.said[-1] == "The first thing to say."
+        turns = len(on.of("turn"))
+        await on.clock.sleep(20)
+        assert len(on.of("turn")) == turns
+        on.host.pause(False)
+        await on.hears("It has two sentences.")
+
+
+async def test_outside_of_its_hours_it_is_silent(services: Services, tmp_path: Path) -> None:
+    hours = 'when = "12:00-13:00"\ntimezone = "UTC"\nclosing = "Good night."\n'
+    begin = NOON + timedelta(minutes=59, seconds=40)
+    async with show(services, write_order(tmp_path, hours + ORDER), begin=begin) as on:
+        await on.hears("Good night.")
+        await on.until(lambda: on.host.state == "quiet", "quiet")
+        assert on.said[0] == "Welcome." and on.clock.now().hour == 13
+        opens = on.of("live", state="quiet")[0]["opens"]
+        assert datetime.fromisoformat(opens) == datetime(2026, 11, 24, 12)
+        receipt = await on.tell("Eve", "who are you?", 10)
+        assert not receipt.accepted and receipt.why == "off_air"
+        turns = len(on.of("turn"))
+        await on.clock.sleep(30)
+        assert len(on.of("turn")) == turns
+        on.clock.jump(datetime.fromisoformat(opens).replace(tzinfo=NOON.tzinfo))
+        await on.hears("Welcome.", times=2)
+        await on.hears(FIRST)
+
+
+async def test_without_a_loop_it_ends_and_still_answers(services: Services, tmp_path: Path) -> None:
+    text = 'loop = false\nclosing = "That was all."\n' + ORDER
+    async with show(services, write_order(tmp_path, text)) as on:
+        await on.until(lambda: on.host.state == "over", "the end")
+        assert on.said == ["Welcome.", FIRST, SECOND, "That was all."]
+        await on.tell("Ann", "thank you")
+        await on.hears(THANKS)
+
+
+async def test_an_edit_counts_from_the_next_item_and_a_bad_one_never(
+    services: Services, tmp_path: Path
+) -> None:
+    order = write_order(tmp_path, ORDER)
+    async with show(services, order) as on:
+        await on.begins("The first")
+        order.write_text(ORDER.replace("The second one.", "Something new."), encoding="utf-8")
+        await on.hears("Something new.")
+        assert SECOND not in on.said
+        order.write_text("[[item]]\ntxet = 'x'\n", encoding="utf-8")
+        await on.until(lambda: bool(on.of("error", code="order_invalid")), "an error")
+        told = on.of("error")[0]["message"]
+        assert "item 1" in told["en"] and "'text'" in told["en"] and "第 1 项" in told["zh"]
+        await on.hears("Something new.", times=on.said.count("Something new.") + 1)
+        assert len(on.of("error")) == 1, "said once"
+
+
+async def test_a_conversation_that_fails_is_followed_by_the_next(
+    services: Services, tmp_path: Path
+) -> None:
+    async with show(services, write_order(tmp_path, ORDER)) as on:
+        await on.hears(FIRST)
+        await on.begins("The second")
+        await on.tell("Ann", "thank you")
+    assert on.host.status()["waiting"] == 1
+    async with show(services, host=on.host) as again:
+        await again.hears(SECOND)
+        await again.hears(THANKS)
+        assert again.said[0] in (SECOND, THANKS), "neither the greeting nor the first item again"
+
+
+async def test_without_an_order_it_answers_only(services: Services) -> None:
+    async with show(services) as on:
+        assert (await on.tell("Ann", "thank you")).accepted
+        await on.hears(THANKS)
+        await on.until(lambda: on.host.state == "waiting", "waiting")
+        assert on.host.status()["waiting"] == 0
+        assert on.said == [THANKS]
+
+
+async def test_blocked_words_are_neither_answered_nor_shown_nor_said(
+    services: Services, tmp_path: Path
+) -> None:
+    order = write_order(tmp_path, '[[item]]\ntext = "Good fruit. Eat a ba-na-na. Now."\n')
+    async with show(services, order) as on:
+        await on.begins("Good fruit")
+        for name, text in (("Eve", "I like B A N A N A"), ("香-蕉", "hello"), ("x", "吃香 蕉吗？")):
+            receipt = await on.tell(name, text)
+            assert not receipt.accepted and receipt.why == "blocked", text
+        await on.until(lambda: len(on.of("message", state="dropped")) == 3, "three dropped")
+        dropped = on.of("message", state="dropped")
+        assert not any(m["text"] or m["from"] for m in dropped)
+        assert on.of("error", code="order_blocked")[0]["message"]["en"].startswith("item 1")
+        await on.hears("Good fruit. Let's leave it at that.")
+        assert "na-na" not in str(on.of("clause")) and not on.of("user")

@@ -21,9 +21,10 @@ from mien.media.tick import SAMPLE_RATE
 # Fragments a reader may be behind with, 1.7 s. Buffers on the way (a proxy's, the system's) take
 # megabytes: on a line that is too slow they would fill with half a minute of the past.
 IN_FLIGHT = 120
-# A picture may show for two steps, so that one that was not drawn in time leaves no hole:
-# players drop everything behind a hole until the next key frame.
-_LONGEST_STEP = 2 * VIDEO_STEP
+# What players are told a picture lasts; the next one ends it. Behind a hole of more than twice
+# this they drop all pictures until a key frame: with the true 40 ms, four that a busy machine left
+# out froze Chromium for 3.7 s; so, it shows the last one for 200 ms and goes on.
+_LASTS = 10 * VIDEO_STEP
 
 Text = Mapping[str, object]
 Send = Callable[[bytes | Text], Awaitable[None]]
@@ -99,7 +100,7 @@ class FragmentStream:
         while True:
             packet = await self._next(pictures)
             pts = _pts(packet)
-            if not packet.keyframe and pts - self._last_picture > _LONGEST_STEP:
+            if not packet.keyframe and pts - self._last_picture > 2 * _LASTS:
                 pictures.restart()
                 continue
             self._last_picture = pts
@@ -112,7 +113,7 @@ class FragmentStream:
                 )
                 await self._send_bytes(self._muxer.init())
             shifted = pts - round(self._origin * VIDEO_CLOCK)
-            sample = Sample("video", shifted, VIDEO_STEP, packet.keyframe, data)
+            sample = Sample("video", shifted, _LASTS, packet.keyframe, data)
             await self._send_bytes(self._muxer.fragment([sample]))
             self._begun.set()
 

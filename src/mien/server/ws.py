@@ -17,7 +17,7 @@ from mien.media.fragments import FragmentStream, Text
 from mien.media.program import Program
 from mien.problems import Problem
 from mien.server.access import check_token
-from mien.server.sessions import Session, Sessions
+from mien.server.sessions import Sessions
 
 router = APIRouter(prefix="/ws")
 
@@ -59,7 +59,7 @@ class SocketViewer:
             outcomes = await asyncio.gather(*tasks, return_exceptions=True)
         if self._closed.is_set():
             with suppress(WebSocketDisconnect, RuntimeError):  # it may be leaving as well
-                await self._socket.close(SESSION_ENDED, "the session has ended")
+                await self._socket.close(SESSION_ENDED, "no_such_session")
         for outcome in outcomes:
             if isinstance(outcome, Exception) and not _left(outcome):
                 raise outcome
@@ -69,10 +69,13 @@ class SocketViewer:
         self.on_connected()
 
     async def _send(self, message: bytes | Text) -> None:
-        if isinstance(message, bytes):
-            await self._socket.send_bytes(message)
-        else:
-            await self._socket.send_text(json.dumps(message))
+        try:
+            if isinstance(message, bytes):
+                await self._socket.send_bytes(message)
+            else:
+                await self._socket.send_text(json.dumps(message))
+        except RuntimeError as error:  # the framework's word for a reader who has left
+            raise WebSocketDisconnect from error
 
     async def _listen(self) -> None:
         while True:
@@ -133,13 +136,14 @@ async def watch(socket: WebSocket, session: str, cutout: bool = False) -> None:
     try:
         check_origin(socket)
         check_token(socket)
-        sessions: Sessions = socket.app.state.sessions
-        found: Session = sessions.get(session)
     except Problem as problem:
         await socket.send_denial_response(
             JSONResponse({"error": problem.as_message()}, problem.status)
         )
         return
     await socket.accept()
-    with suppress(Problem):  # it has ended this very moment
-        await found.attend(SocketViewer(socket, cutout))
+    sessions: Sessions = socket.app.state.sessions
+    try:
+        await sessions.get(session).attend(SocketViewer(socket, cutout))
+    except Problem as problem:  # said this way because a page cannot see a refusal's status
+        await socket.close(SESSION_ENDED, problem.code)

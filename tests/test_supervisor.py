@@ -107,7 +107,7 @@ async def test_it_waits_longer_each_time_but_knocks_often_at_a_closed_door(
     program: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "BACK_OFF_SEC", (0.02, 0.04, 0.08))
-    monkeypatch.setattr(supervisor, "REFUSED_MOST_SEC", 0.03)
+    monkeypatch.setattr(supervisor, "SOON_SEC", 0.03)
     monkeypatch.setattr(supervisor, "REJECTED_SEC", 0.2)
     async with on_air(program) as airing:
         airing.server.answer = ""
@@ -116,8 +116,14 @@ async def test_it_waits_longer_each_time_but_knocks_often_at_a_closed_door(
         await airing.server.kill()
         await airing.until(lambda: "refused" in reasons(airing))
         assert waits(airing)[reasons(airing).index("refused")] == 0.03
-        airing.server.answer = "no"
+        airing.server.answer = "ok"
         await airing.server.start()
+        await airing.reaches("live")
+        before = len(waits(airing))
+        airing.server.answer = "no"
+        airing.server.hang_up()
+        await airing.until(lambda: len(waits(airing)) > before)
+        assert waits(airing)[before] == 0.03, "it was live just now"
         await airing.until(lambda: "rejected" in reasons(airing))
         assert waits(airing)[reasons(airing).index("rejected")] == 0.2
 

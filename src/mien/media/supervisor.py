@@ -16,9 +16,9 @@ from mien.media.program import Program
 State = Literal["connecting", "live", "waiting", "paused", "failed", "ended"]
 
 BACK_OFF_SEC = (0.5, 1.0, 2.0, 4.0, 5.0)
-# A server that is being restarted refuses at once, which costs it nothing: ask it so often that
-# nobody is off the air for 3 s after it is back.
-REFUSED_MOST_SEC = 2.0
+# A server that is being restarted had us on the air a moment ago, or refuses at once, which costs
+# it nothing: ask it so often that nobody is off the air for 3 s after it is back.
+SOON_SEC = 2.0
 # Platforms bar those who come again and again with a key they do not take.
 REJECTED_SEC = 10.0
 # What lived this long was not the same failure as the one before.
@@ -148,6 +148,7 @@ class Supervised:
 
     async def _attempt(self) -> OutputError | None:
         """Go on the air once. Returns why that ended; None where it ended as it should."""
+        self._live_since = None
         self._enter("connecting", self.status.reason)
         attempt = asyncio.create_task(
             self._run_output(), name=f"{self.output.kind} to {self.output.label}"
@@ -158,11 +159,7 @@ class Supervised:
         finally:
             stopping.cancel()
             await _leave(attempt)
-            lived = self._live_since
-            self._live_since = None
             self.count_bytes()  # before the next attempt may begin at zero
-        if lived is not None and time.monotonic() - lived >= STEADY_SEC:
-            self._steps = 0
         if self._stopping.is_set():
             return None
         return UNEXPECTED if attempt.cancelled() else attempt.result()
@@ -205,11 +202,15 @@ class Supervised:
             pass
 
     def _next_wait(self, code: str) -> float:
+        live_since = self._live_since
+        if live_since is not None and time.monotonic() - live_since >= STEADY_SEC:
+            self._steps = 0
         seconds = BACK_OFF_SEC[min(self._steps, len(BACK_OFF_SEC) - 1)]
         self._steps += 1
         if code == "rejected":
             return REJECTED_SEC
-        return min(seconds, REFUSED_MOST_SEC) if code == "refused" else seconds
+        soon = code == "refused" or live_since is not None
+        return min(seconds, SOON_SEC) if soon else seconds
 
     def _enter(self, state: State, reason: Reason | None = None, wait: float | None = None) -> None:
         now = time.time()

@@ -60,6 +60,7 @@ export class AirRow {
       parts.push(clock(Number(figures.seconds ?? seconds) + (figures.seconds === undefined ? since : 0)));
       if (FILES.includes(kind)) parts.push(size(figures.bytes));
       else if (this.#rate) parts.push(`${(this.#rate * 8 / 1e6).toFixed(1)} Mb/s`);
+      if (Number(figures.minutes_left) < 10) parts.push(t("record_minutes_left", { n: figures.minutes_left }));
       if (profile !== "source") parts.push(profile);
       if (reconnects) parts.push(t("air_reconnects", { n: reconnects }));
     }

@@ -216,6 +216,9 @@ export const WORDS = {
   record: ["Record", "录制"],
   record_mp4: ["MP4", "MP4"],
   record_webm: ["WebM", "WebM"],
+  record_watch: ["Watch {name}", "播放 {name}"],
+  record_save: ["Download", "下载"],
+  record_minutes_left: ["disk full in {n} min", "磁盘将在 {n} 分钟内写满"],
   joined_missing: [
     "This session is not there at the moment; the page joins it as soon as it is.",
     "该会话暂时不存在；一旦出现，本页会自动加入。",

@@ -75,13 +75,17 @@ class DiskFile:
         """Have ``data`` written at the end. then: called on the event loop once it is."""
         self._jobs.put((None, data, then))
 
-    def close(self, tail: bytes = b"", patches: Sequence[tuple[int, bytes]] = ()) -> None:
-        """Have ``tail`` appended, even out of the reserve, then what lies at the offsets of
-        ``patches`` replaced, then the file closed."""
-        if tail:
-            self._jobs.put((None, tail, None))
+    def overwrite(self, patches: Sequence[tuple[int, bytes]]) -> None:
+        """Have what lies at these offsets replaced."""
         for offset, data in patches:
             self._jobs.put((offset, data, None))
+
+    def close(self, tail: bytes = b"", patches: Sequence[tuple[int, bytes]] = ()) -> None:
+        """Have ``tail`` appended, even out of the reserve, then ``patches`` made, then the file
+        closed."""
+        if tail:
+            self._jobs.put((None, tail, None))
+        self.overwrite(patches)
         self._jobs.put(_END)
 
     def _run(self, outcome: Future[None]) -> None:

@@ -59,6 +59,10 @@ class Mp4File:
         self._size += len(data)
         return data
 
+    def marks(self) -> list[tuple[int, bytes]]:
+        """Nothing: players take the length from the fragments."""
+        return []
+
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]:
         """What is appended at last, and then what is written over: (offset, bytes)."""
         tracks = [

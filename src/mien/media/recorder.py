@@ -30,11 +30,13 @@ _LABELS = {"mp4": "MP4", "webm": "WebM"}
 class Film(Protocol):
     """A format: the bytes that samples become in a file.
 
-    end: what is appended at last, and then what is written over: (offset, bytes).
+    marks: what is written over after each part, as (offset, bytes). end: what is appended at last,
+    and then written over.
     """
 
     def begin(self) -> bytes: ...
     def add(self, samples: Sequence[Sample]) -> bytes: ...
+    def marks(self) -> list[tuple[int, bytes]]: ...
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]: ...
 
 
@@ -250,6 +252,7 @@ class _Recording:
             data = self._film.begin()
         then, self._on_live = self._on_live, None
         self.disk.append(data + self._film.add(samples), then)
+        self.disk.overwrite(self._film.marks())
 
     async def end(self) -> None:
         """End the file properly, as far as the disk allows it."""

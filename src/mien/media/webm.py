@@ -104,14 +104,15 @@ class WebmFile:
         self._size += len(cluster)
         return cluster
 
+    def marks(self) -> list[tuple[int, bytes]]:
+        """The length so far: without it, players do not show how long a cut-off file is."""
+        return [(self._duration_at, _float(0x4489, self._end_ms))]
+
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]:
         """What is appended at last, and then what is written over: (offset, bytes)."""
         cues = element(0x1C53BB6B, *self._cues) if self._cues else b""
         size = self._size + len(cues) - self._segment
-        patches = [
-            (self._duration_at, _float(0x4489, self._end_ms)),
-            (self._segment - 8, (size | 1 << 56).to_bytes(8, "big")),
-        ]
+        patches = [*self.marks(), (self._segment - 8, (size | 1 << 56).to_bytes(8, "big"))]
         if cues:
             seek = element(
                 0x114D9B74,

@@ -17,6 +17,7 @@ export class OnAirPanel {
   #button = /** @type {HTMLButtonElement} */ (find(".onair-button"));
   #said = find(".onair-said");
   /** @type {Map<string, AirRow>} */ #rows = new Map();
+  /** Why each is not on the air, as far as that was told. @type {Map<string, string>} */ #told = new Map();
   /** @type {ReturnType<typeof setInterval> | undefined} */ #ticking;
 
   /**
@@ -84,9 +85,11 @@ export class OnAirPanel {
     if (this.#panel.hidden && output.state !== "ended") this.#tell(output);
   }
 
-  /** What somebody should know who does not look at the panel. @param {Output} output */
+  /** What somebody should know who does not look at the panel, once. @param {Output} output */
   #tell({ id, state, label, reason }) {
-    if (!["waiting", "failed"].includes(state) || !reason) return;
+    if (state === "live") this.#told.delete(id);
+    if (!["waiting", "failed"].includes(state) || !reason || this.#told.get(id) === reason.code) return;
+    this.#told.set(id, reason.code);
     toast(`${label}: ${localised(reason.message)}`, { code: `output-${id}`, kind: "notice" });
   }
 

@@ -127,7 +127,8 @@ export class OnAirPanel {
     const id = this.session();
     if (!id) return;
     const added = await outputs.addOutput(id, target);
-    this.#put(added);
+    // An event may have told of it already, and of more.
+    if (!this.#rows.has(added.id)) this.#put(added);
     this.#draw();
     this.#rows.get(added.id)?.element.scrollIntoView({ block: "nearest" });
   }

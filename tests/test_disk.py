@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PosixPath
@@ -97,7 +97,8 @@ async def test_below_the_reserve_nothing_begins(tmp_path: Path) -> None:
 
 
 # Some two seconds of flashes and beeps.
-ROOM = 16_384
+ROOM = 12_288
+RESERVE = 40_960
 
 
 class SlowPath(PosixPath):
@@ -152,19 +153,10 @@ async def test_a_full_disk_ends_its_recording_and_no_other(
         full = Mp4Recorder(small_disk / "full.mp4", reserve=0)
         other = WebmRecorder(tmp_path / "other.webm")
         goes_on = asyncio.create_task(other.run(program, lambda: None))
-        filler = small_disk / "filler"
-        filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - ROOM))
-        with pytest.raises(OutputError) as caught:
-            async with asyncio.timeout(60):
-                await full.run(program, lambda: None)
-        assert caught.value.code == "disk_full"
-        filler.unlink()
-        reserve = shutil.disk_usage(small_disk).free - ROOM
-        in_time = Mp4Recorder(small_disk / "in_time.mp4", reserve=reserve)
-        with pytest.raises(OutputError) as caught:
-            async with asyncio.timeout(60):
-                await in_time.run(program, lambda: None)
-        assert caught.value.code == "disk_full"
+        await _runs_out(full.run(program, lambda: _fill(small_disk, ROOM)))
+        (small_disk / "filler").unlink()
+        in_time = Mp4Recorder(small_disk / "in_time.mp4", reserve=RESERVE)
+        await _runs_out(in_time.run(program, lambda: _fill(small_disk, RESERVE + ROOM)))
         assert not goes_on.done()
         goes_on.cancel()
         await asyncio.gather(goes_on, return_exceptions=True)
@@ -176,6 +168,18 @@ async def test_a_full_disk_ends_its_recording_and_no_other(
         assert max(map(abs, seen.offsets)) <= 0.002
         assert described(recorder.path).seconds == pytest.approx(seen.video_end, abs=0.045)
     assert _is_finished(in_time.path) and not _is_finished(full.path)
+
+
+async def _runs_out(recording: Coroutine[None, None, None]) -> None:
+    with pytest.raises(OutputError) as caught:
+        async with asyncio.timeout(60):
+            await recording
+    assert caught.value.code == "disk_full"
+
+
+def _fill(folder: Path, left: int) -> None:
+    """Something else takes the space."""
+    (folder / "filler").write_bytes(bytes(shutil.disk_usage(folder).free - left))
 
 
 def _is_finished(path: Path | None) -> bool:

@@ -33,7 +33,7 @@ class DiskFile:
     """A new file. A thread of its own writes it, in order; methods never block.
 
     path: its place; if there is a file of that name, the next free of ``name-2``, ``name-3`` ….
-    reserve: bytes that stay free on the disk.
+    reserve: bytes that stay free on the disk; to begin, twice as many must be.
     done: completes when the file is closed, with the OutputError if it could not be written. What
         was appended whole until then is in the file, and nothing behind it.
     """
@@ -117,7 +117,8 @@ class DiskFile:
     def _open(self) -> IO[bytes]:
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(folder).free < self._reserve:
+        # Twice: or a disk that hovers about the reserve would be filled with tiny files.
+        if shutil.disk_usage(folder).free < 2 * self._reserve:
             raise disk_full()
         wanted = self.path
         for number in count(2):

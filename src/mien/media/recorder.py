@@ -201,6 +201,7 @@ class _Recording:
         self.reel = reel
         self._make_film = film
         self._film: Film | None = None
+        self._keyframe = b""
         self._on_live: Callable[[], None] | None = on_live
         self._dropped_before = 0
         self._subscriptions: tuple[Subscription, ...] = ()
@@ -225,7 +226,9 @@ class _Recording:
         while True:
             got = await video.get()
             assert got.packet.pts is not None
-            self.reel.put_video(got.packet.pts, got.keyframe, bytes(got.packet))
+            data = bytes(got.packet)
+            self._keyframe = self._keyframe or data  # pictures come from a key frame on
+            self.reel.put_video(got.packet.pts, got.keyframe, data)
             self._flush()
 
     async def _take_sound(self, sound: Subscription) -> None:
@@ -248,7 +251,7 @@ class _Recording:
         self.disk.check()
         data = b""
         if self._film is None:
-            self._film = self._make_film(samples[0].data)
+            self._film = self._make_film(self._keyframe)
             data = self._film.begin()
         then, self._on_live = self._on_live, None
         self.disk.append(data + self._film.add(samples), then)

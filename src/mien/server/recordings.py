@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -50,6 +51,7 @@ class Recordings:
         self.folder = (folder or _usual_folder()).expanduser()
         self._metadata = dict(metadata or {})
         self._recorders: WeakSet[Recorder] = WeakSet()
+        self._recorders_lock = threading.Lock()
         self._known: dict[tuple[str, int, int], Described] = {}
 
     def make(self, target: Target, rendition: Rendition | None) -> Recorder:
@@ -63,12 +65,14 @@ class Recordings:
                 retryable=False,
             )
         recorder = _FORMATS[kind](lambda: self._new_file(kind), self._metadata, rendition)
-        self._recorders.add(recorder)
+        with self._recorders_lock:
+            self._recorders.add(recorder)
         return recorder
 
     def all(self) -> list[Recording]:
         """The newest first."""
-        found = [self._described(path) for path in self._files()]
+        known, self._known = self._known, {}
+        found = [self._described(path, known) for path in self._files()]
         return sorted((one for one in found if one), key=lambda one: one.created, reverse=True)
 
     def file(self, name: str) -> Path:
@@ -113,16 +117,16 @@ class Recordings:
             if path.suffix in MEDIA_TYPES and path.name[0] != "." and path.is_file()
         ]
 
-    def _described(self, path: Path) -> Recording | None:
+    def _described(
+        self, path: Path, known: Mapping[tuple[str, int, int], Described]
+    ) -> Recording | None:
         try:
             status = path.stat()
             key = (path.name, status.st_size, status.st_mtime_ns)
-            if key not in self._known:
-                self._known = {k: v for k, v in self._known.items() if k[0] != path.name}
-                self._known[key] = described(path)
+            file = self._known[key] = known.get(key) or described(path)
         except OSError:  # deleted meanwhile, or not ours to read
             return None
-        file, writer = self._known[key], self._writer(path)
+        writer = self._writer(path)
         seconds = writer.seconds if writer else file.seconds
         created = file.created or datetime.fromtimestamp(status.st_mtime, UTC)
         return Recording(
@@ -134,8 +138,9 @@ class Recordings:
         )
 
     def _writer(self, path: Path) -> Recorder | None:
-        writing = (one for one in self._recorders if one.writing)
-        return next((one for one in writing if one.path == path), None)
+        with self._recorders_lock:
+            recorders = list(self._recorders)
+        return next((one for one in recorders if one.writing and one.path == path), None)
 
     def _new_file(self, kind: str) -> Path:
         return self.folder / f"mien-{datetime.now():%Y%m%d-%H%M%S}.{kind}"

@@ -50,8 +50,11 @@ def serve(settings: Settings, open_page: bool = False) -> None:
     address = f"http://{shown}:{port}/"
     if settings.token is not None:
         address += f"?token={settings.token}"
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(settings, listener, address, open_page))
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(settings, listener, address, open_page))
+    finally:
+        gc.unfreeze()  # or what was alive at the start is never freed, as soxr complains
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -100,6 +100,10 @@ def test_the_environment_can_hold_them_all(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MIEN_OUTPUTS", f'[{{"url": "{ONE}", "key": "{KEY}"}}]')
     (output,) = load_settings(None).outputs
     assert (output.url, output.key) == (ONE, KEY)
+    monkeypatch.setenv("MIEN_OUTPUTS", f'[{{"url": "{ONE}/{KEY}"')
+    with pytest.raises(ConfigError, match="outputs") as caught:
+        load_settings(None)
+    assert KEY not in str(caught.value)
 
 
 def test_an_address_that_is_none_ends_mien_run_with_words() -> None:

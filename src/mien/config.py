@@ -15,7 +15,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from mien.language import Language
 
@@ -255,6 +260,8 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
         environment = Settings().model_dump(exclude_unset=True)
         merged = _merge(_merge(from_file, environment), _said(given))
         return Settings(**merged)
+    except SettingsError as error:  # a list or table in a variable is to be JSON
+        raise ConfigError(f"wrong settings: {error}", f"设置有误：{error}") from None
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()

@@ -201,12 +201,12 @@ class Streams:
     async def take(
         self, program: Program, kind: MediaKind, rendition: Rendition | None
     ) -> AsyncIterator[RtpStream]:
-        key = kind, rendition
+        key = kind, None if rendition == program.shared else rendition
         epoch = await program.started()
         self._users[key] += 1
         try:
             if key not in self._working:
-                self._working[key] = RtpStream(program, kind, rendition, epoch)
+                self._working[key] = RtpStream(program, *key, epoch)
             yield self._working[key]
         finally:
             self._users[key] -= 1

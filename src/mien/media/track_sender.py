@@ -43,7 +43,7 @@ _SEQUENCES = 1 << 16
 class SharedSender(RTCRtpSender):
     """An RTCRtpSender that sends an :class:`RtpStream`; made from a plain one by :func:`bind`."""
 
-    _mien: _Leg
+    _mien: Leg
 
     async def _run_rtp(self, codec: RTCRtpCodecParameters) -> None:
         """In place of aiortc's loop: from when the connection stands until the sender stops."""
@@ -68,22 +68,28 @@ class SharedSender(RTCRtpSender):
         self._mien.stream.request_keyframe()
 
 
-def bind(sender: RTCRtpSender, stream: RtpStream, on_lost: Callable[[], None]) -> None:
+def bind(sender: RTCRtpSender, stream: RtpStream, on_lost: Callable[[], None]) -> Leg:
     """Let ``sender`` send ``stream`` once its connection stands.
 
     on_lost: called if it cannot go on, though the connection stands.
     """
     sender.__class__ = SharedSender
     assert isinstance(sender, SharedSender)
-    sender._mien = _Leg(sender, stream, on_lost)
+    sender._mien = Leg(sender, stream, on_lost)
+    return sender._mien
 
 
-class _Leg:
-    """A shared stream's way to one receiver: own SSRC, sequence numbers and origin of time."""
+class Leg:
+    """A shared stream's way to one receiver: own SSRC, sequence numbers and origin of time.
+
+    packets, octets: sent, those for the second time (resent) included. dropped: pictures or sounds
+    left out because the connection could not take them.
+    """
 
     def __init__(self, sender: Any, stream: RtpStream, on_lost: Callable[[], None]) -> None:
         self.stream = stream
         self.lost = asyncio.Event()
+        self.packets = self.octets = self.resent = self.dropped = 0
         self._on_lost = on_lost
         self._sender = sender
         self._payload_type = 0
@@ -112,6 +118,7 @@ class _Leg:
         if not way.stands:
             return True  # the connection is on its way to its end
         if way.backlog > MAX_BACKLOG:
+            self.dropped += 1
             return False
         if burst.first != self._expected:
             self._since = burst.first
@@ -139,6 +146,13 @@ class _Leg:
         sender._RTCRtpSender__rtp_timestamp = timestamp
         sender._RTCRtpSender__packet_count += len(burst.payloads)
         sender._RTCRtpSender__octet_count += octets
+        self.packets += len(burst.payloads)
+        self.octets += octets
+
+    @property
+    def heard(self) -> int:
+        """Datagrams that came from the other side: reports, mostly."""
+        return int(self._sender.transport._RTCDtlsTransport__rx_packets)
 
     def retransmit(self, sequence: int) -> None:
         """Send again what had this number (RFC 4588 if negotiated), if it is still known."""
@@ -161,6 +175,9 @@ class _Leg:
         timestamp = (self._origin + sent.timestamp) % (1 << 32)
         header = _HEADER.pack(version, marked, sequence, timestamp, ssrc)
         way.send(header + extensions + payload)
+        self.packets += 1
+        self.octets += len(payload)
+        self.resent += 1
 
 
 class _Way:

@@ -20,7 +20,7 @@ from aiortc.exceptions import OperationError
 from mien.media.ports import HostPorts
 from mien.media.program import Program
 from mien.media.rtp_stream import RtpStream, rtp_stream
-from mien.media.track_sender import bind
+from mien.media.track_sender import Leg, bind
 
 # A browser that can connect does so within two or three seconds.
 CONNECT_SEC = 15
@@ -150,7 +150,7 @@ def add_sender(
     stream: RtpStream,
     on_lost: Callable[[], None],
     profile: str = "",
-) -> None:
+) -> Leg:
     """Let ``connection`` send ``stream``, once it stands.
 
     on_lost: called if it cannot go on. profile: the H.264 profile-level-id to offer first.
@@ -161,4 +161,4 @@ def add_sender(
     codecs = [c for c in capabilities if c.mimeType.lower() in wanted]
     codecs.sort(key=lambda codec: codec.parameters.get("profile-level-id") != profile)
     transceiver.setCodecPreferences(codecs)
-    bind(transceiver.sender, stream, on_lost)
+    return bind(transceiver.sender, stream, on_lost)

@@ -6,6 +6,7 @@ from mien.media.output import Output
 from mien.media.rendition import Rendition
 from mien.media.rtmp.output import RtmpOutput
 from mien.media.virtual_camera import VirtualCamera
+from mien.media.whip.output import WhipOutput
 from mien.server.recordings import Recordings
 from mien.server.targets import Maker, Target
 from mien.services import Services
@@ -13,7 +14,17 @@ from mien.services import Services
 
 def makers_for(services: Services, recordings: Recordings) -> dict[str, Maker]:
     """Nothing is opened by making an output; it is when it runs."""
-    return {"rtmp": _rtmp, "rtmps": _rtmp, "record": recordings.make, "camera": _camera}
+
+    def whip(target: Target, rendition: Rendition | None) -> Output:
+        return WhipOutput(target.url, target.token, rendition, services.webrtc)
+
+    return {
+        "rtmp": _rtmp,
+        "rtmps": _rtmp,
+        "whip": whip,
+        "record": recordings.make,
+        "camera": _camera,
+    }
 
 
 def _rtmp(target: Target, rendition: Rendition | None) -> Output:

@@ -94,7 +94,12 @@ class Connection:
         protocol.phase = "leaving"
         protocol.call("FCUnpublish", None, self._target.key)
         protocol.call("deleteStream", None, self._stream)
-        protocol.transport.close()
+        # Closing at once would throw away what the server still says, and with that, by TCP's
+        # rules, perhaps our last words.
+        if protocol.transport.can_write_eof():
+            protocol.transport.write_eof()
+        else:
+            protocol.transport.close()
         try:
             async with asyncio.timeout(LEAVE_SEC):
                 await asyncio.shield(protocol.lost)

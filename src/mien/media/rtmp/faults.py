@@ -163,6 +163,15 @@ def stalled(target: Target) -> OutputError:
     )
 
 
+def clock_full(target: Target) -> OutputError:
+    return OutputError(
+        f"{target.label} has been on the air for 24 days, as long as RTMP's clock lasts; "
+        "the stream begins anew.",
+        code="renewed",
+        zh=f"{target.label} 已连续推流 24 天，达到 RTMP 时间戳上限，将重新开始推流。",
+    )
+
+
 def rejected_publish(target: Target, code: str, words: str) -> OutputError:
     """A server's answer to ``publish``. code: such as NetStream.Publish.BadName."""
     said = words if words and words != code else code

@@ -12,15 +12,18 @@ from mien.media.h264 import VIDEO_CLOCK
 from mien.media.output import Figure
 from mien.media.program import Program
 from mien.media.rendition import Rendition
-from mien.media.rtmp import flv
+from mien.media.rtmp import faults, flv
 from mien.media.rtmp.connection import Connection, connect
-from mien.media.rtmp.url import parse_target
+from mien.media.rtmp.url import Target, parse_target
 from mien.media.subscription import EncodedPacket, Subscription
 from mien.media.tick import SAMPLE_RATE
 
 # Later than this behind the program, a stream is brought to the present: a viewer sees one jump
 # instead of a delay that only grows.
 LATE_SEC = 1.0
+# Stamps have 32 bits, and FFmpeg's readers stop where the upper one comes to be used: a new time
+# line every 24.8 days, which viewers see as a reconnect.
+LONGEST_MS = (1 << 31) - 60_000
 
 
 class RtmpOutput:
@@ -63,12 +66,14 @@ class RtmpOutput:
                 program.subscribe("video", self._rendition) as pictures,
                 program.subscribe("aac") as sound,
             ):
-                self._attempt = _Broadcast(connection, pictures, sound, bitrate, on_live)
+                self._attempt = _Broadcast(
+                    self._target, connection, pictures, sound, bitrate, on_live
+                )
                 await self._attempt.run()
         except asyncio.CancelledError:
             await connection.leave()
             raise
-        except BaseExceptionGroup as group:
+        except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             connection.abort()
@@ -84,12 +89,14 @@ class _Broadcast:
 
     def __init__(
         self,
+        target: Target,
         connection: Connection,
         pictures: Subscription,
         sound: Subscription,
         bitrate: int,
         on_live: Callable[[], None],
     ) -> None:
+        self._target = target
         self._connection = connection
         self._pictures = pictures
         self._sound = sound
@@ -144,9 +151,11 @@ class _Broadcast:
     def _introduce(self, keyframe: bytes, at: float) -> None:
         """Say how this stream is to be decoded: at its beginning, and where that changes."""
         sets = parameter_sets(keyframe)
+        connection = self._connection
+        if self._sets is not None and self._stamp(at) > LONGEST_MS:
+            raise faults.clock_full(self._target)
         if sets == self._sets:
             return
-        connection = self._connection
         if self._sets is None:
             self._origin.set_result(at)
             connection.send_data(flv.metadata(sets, self._bitrate))

@@ -26,9 +26,9 @@ def bled(cutout: Image) -> Image:
 
     cutout: uint8[H, W, 4] RGBA, straight alpha. Returns a new array of the same shape.
     """
-    out = cv2.cvtColor(_bled_colours(cutout), cv2.COLOR_RGB2RGBA)
-    cv2.insertChannel(cv2.extractChannel(cutout, 3), out, 3)
-    return np.asarray(out, np.uint8)
+    colours = np.empty((*cutout.shape[:2], 3), np.uint8)
+    _bleed(cutout, colours)
+    return np.asarray(cv2.merge([*cv2.split(colours), cv2.extractChannel(cutout, 3)]), np.uint8)
 
 
 def side_by_side(cutout: Image) -> Image:
@@ -38,34 +38,50 @@ def side_by_side(cutout: Image) -> Image:
     Returns uint8[H, 2 * W, 3] RGB, newly made; its right half is grey, 0 … 255.
     """
     height, width, channels = cutout.shape
-    out = np.full((height, 2 * width, 3), 255, np.uint8)
+    out = np.empty((height, 2 * width, 3), np.uint8)
+    left, right = out[:, :width], out[:, width:]
     if channels == 3:
-        out[:, :width] = cutout
+        left[:], right[:] = cutout, 255
     else:
-        out[:, :width] = _bled_colours(cutout)
-        out[:, width:] = cv2.cvtColor(cv2.extractChannel(cutout, 3), cv2.COLOR_GRAY2RGB)
+        _bleed(cutout, left)
+        cv2.cvtColor(cv2.extractChannel(cutout, 3), cv2.COLOR_GRAY2RGB, dst=right)
     return out
 
 
-def _bled_colours(cutout: Image) -> Image:
-    """uint8[H, W, 3] RGB."""
+def _bleed(cutout: Image, out: Image) -> None:
+    """Writes the figure's colours, carried on, into uint8[H, W, 3] RGB."""
     height, width = cutout.shape[:2]
-    # In bytes, a cell that holds a little of the figure would round its colour away.
-    near = _around(np.asarray(cv2.cvtColor(cutout, cv2.COLOR_RGBA2mRGBA), np.float32))
-    out = cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR)
-    alpha = cv2.extractChannel(cutout, 3)
-    _, own = cv2.threshold(alpha, OWN_COLOUR, 255, cv2.THRESH_BINARY)
-    return np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), own, out), np.uint8)
+    near = _around(_cells(np.asarray(cv2.cvtColor(cutout, cv2.COLOR_RGBA2mRGBA), np.uint8)))
+    cv2.resize(near, (width, height), dst=out, interpolation=cv2.INTER_LINEAR)
+    _, own = cv2.threshold(cv2.extractChannel(cutout, 3), OWN_COLOUR, 255, cv2.THRESH_BINARY)
+    cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_RGBA2RGB), own, dst=out)
 
 
-def _around(figure: NDArray[np.float32]) -> Image:
-    """float32[H, W, 4] premultiplied → uint8[h, w, 3] near colours for every finest cell."""
-    levels = [figure]
-    for cell in CELLS:
-        size = max(1, figure.shape[1] // cell), max(1, figure.shape[0] // cell)
+def _cells(figure: Image) -> NDArray[np.float32]:
+    """uint8[H, W, 4] → float32[h, w, 4], the mean of each of the finest cells.
+
+    Not in bytes: a cell that holds little of the figure would round its colour away.
+    """
+    height, width = figure.shape[:2]
+    cell = CELLS[0]
+    size = max(1, width // cell), max(1, height // cell)
+    if height % cell:
+        return _resized(figure.astype(np.float32), size, cv2.INTER_AREA)
+    # A third of the time, for the sizes that people choose: whole rows are summed first.
+    rows = np.add.reduce(figure.reshape(-1, cell, width * 4), axis=1, dtype=np.uint16)
+    means = rows.reshape(-1, width, 4).astype(np.float32) / np.float32(cell)
+    return _resized(means, size, cv2.INTER_AREA)
+
+
+def _around(cells: NDArray[np.float32]) -> Image:
+    """float32[h, w, 4] premultiplied → uint8[h, w, 3] near colours for every finest cell."""
+    levels = [cells]
+    for cell in CELLS[1:]:
+        step = cell // CELLS[0]
+        size = max(1, cells.shape[1] // step), max(1, cells.shape[0] // step)
         levels.append(_resized(levels[-1], size, cv2.INTER_AREA))
     summed = levels.pop()
-    while len(levels) > 1:
+    while levels:
         finer = levels.pop()
         beyond = _resized(summed, (finer.shape[1], finer.shape[0]), cv2.INTER_LINEAR)
         summed = finer + LEAK * beyond

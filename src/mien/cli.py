@@ -75,6 +75,17 @@ def read_settings(config: Path | None, given: dict[str, Any]) -> Any:
         raise fail(error) from None
 
 
+def check_script(path: Path) -> None:
+    """Say what is wrong with a running order before anything large is loaded."""
+    from mien.live.errors import LiveError
+    from mien.live.order_file import load_order
+
+    try:
+        load_order(path)
+    except LiveError as error:
+        raise fail(error) from None
+
+
 def read_size(size: str | None) -> dict[str, str]:
     """The settings that "720x1280" stands for."""
     if size is None:
@@ -173,6 +184,8 @@ def run(
         "live": {"script": script},
     }
     settings = read_settings(config, given)
+    if settings.live.script is not None:
+        check_script(settings.live.script)
     from mien.server.serve import ServeError, serve
 
     try:

@@ -31,8 +31,10 @@ class Agenda:
         self._said: dict[str, float] = {}  # when, by the item's key
         self._given: dict[str, int] = {}  # how many of an item's texts
         self._bags: dict[str, list[int]] = {}  # of a shuffled item, those still to come
-        self._repeats = 0  # of the newest item, still to come
+        self._repeats = 0  # of this item, still to come
+        self._repeated_item: Item | None = None
         self._newest: Item | None = None
+        self._inserted = False  # whether the newest was put in between
         self._order = order
         self._place = 0  # in the round
         self._sequence = self._arranged()
@@ -64,7 +66,12 @@ class Agenda:
 
     def next(self, now: float, local: datetime) -> Cue | None:
         """The next thing to say, which then counts as said; None when there is nothing now."""
-        item = self._overdue(now, local) or self._repeated(local) or self._following(local)
+        if self.over:
+            return None
+        # Not two in a row: items that take longer than they may wait would keep out all others.
+        overdue = None if self._inserted else self._overdue(now, local)
+        item = overdue or self._repeated(local) or self._following(local)
+        self._inserted = item is not None and item is overdue
         if item is None:
             return None
         self._newest = item
@@ -100,15 +107,15 @@ class Agenda:
         return max(candidates, key=late, default=None)
 
     def _repeated(self, local: datetime) -> Item | None:
-        if not self._repeats or self._newest is None or not self._newest.hours.open(local):
+        if not self._repeats or self._repeated_item is None:
+            return None
+        if not self._repeated_item.hours.open(local):
             self._repeats = 0
             return None
         self._repeats -= 1
-        return self._newest
+        return self._repeated_item
 
     def _following(self, local: datetime) -> Item | None:
-        if self.over:
-            return None
         rounds = max((item.every_rounds for item in self._order.items), default=1)
         place, round_ = self._place, self.round
         for _ in range(len(self._sequence) * rounds + 1):
@@ -120,7 +127,7 @@ class Agenda:
             item = self._sequence[self._place]
             self._place += 1
             if (self.round - 1) % item.every_rounds == 0 and item.hours.open(local):
-                self._repeats = item.times - 1
+                self._repeats, self._repeated_item = item.times - 1, item
                 return item
         self._place, self.round = place, round_  # all of them have other hours
         return None

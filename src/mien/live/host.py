@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,15 +14,15 @@ from mien.conversation import Conversation
 from mien.events import Message
 from mien.live.agenda import Agenda, Cue
 from mien.live.clock import HostClock, SystemClock
+from mien.live.limits import BackOff
 from mien.live.messages import Inbox, ViewerMessage
-from mien.live.order_file import OrderError, spoken_texts
-from mien.live.order_watch import OrderFile
+from mien.live.order import RunningOrder
+from mien.live.order_watch import OrderFile, watch
 from mien.live.rest import rest_of
 from mien.live.rules import LiveRules
-from mien.live.speaker import ConversationOver, Said, follow
+from mien.live.speaker import Begin, ConversationOver, Said, follow
 from mien.llm.viewers import ABOUT_VIEWERS, ANONYMOUS
 from mien.moderation.contract import Moderator
-from mien.problems import Problem
 
 # An output needs a moment to connect; without any audience the host begins anyway.
 AUDIENCE_SEC = 10.0
@@ -34,8 +34,8 @@ LISTENING_SEC = 30.0
 GRACE_SEC = 0.3
 # Breath after an answer.
 BREATH_SEC = 0.8
-# How often hours and the file are looked at, and the wait after failures: 2, 4, 8 … seconds.
-LOOK_SEC, LONGEST_WAIT_SEC = 1.0, 120.0
+# How often hours are looked at.
+LOOK_SEC = 1.0
 
 
 class LiveHost:
@@ -68,8 +68,8 @@ class LiveHost:
         self._told: tuple[str, Cue | None] | None = None
         self._greeted = self._closed = False
         self._answers = 0  # since the last item
-        self._failures = 0  # in a row
-        self._rest_until = self._brain_from = self.clock.seconds()
+        self._brain, self._speaking = BackOff(), BackOff()
+        self._pause_until = self.clock.seconds()
 
     # -- from outside --------------------------------------------------------------------
 
@@ -79,9 +79,8 @@ class LiveHost:
         await conversation.ready()
         self._brief(conversation)
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(self._watch_file(), name="running order")
+            watching = tasks.create_task(self._watch(), name="running order")
             try:
-                await self._check_words()
                 await self._await_audience(conversation)
                 while True:
                     await self._step_safely(conversation)
@@ -179,8 +178,8 @@ class LiveHost:
         self._cue, self._answers, self._closed = cue, 0, False
         self._become("speaking")
         said: Said | None = None
-        if cue.item.ask and self.clock.seconds() >= self._brain_from:
-            said = await self._speak(conversation, lambda: conversation.chat(cue.item.ask))
+        if cue.item.ask and self._brain_is_well:
+            said = await self._speak(conversation, partial(conversation.chat, cue.item.ask), True)
         if said is None or (said.failure and not said.text):
             if cue.text:
                 await self._say(conversation, cue.text)
@@ -210,15 +209,15 @@ class LiveHost:
             rest = {"rest": rest_of(text, said.text), "repeat": text, "skip": ""}
             text = rest[self._rules.resume]
 
-    async def _speak(self, conversation: Conversation, begin: Callable[[], Awaitable[int]]) -> Said:
-        """One turn, which an important message ends."""
+    async def _speak(self, conversation: Conversation, begin: Begin, asked: bool = False) -> Said:
+        """One turn, which an important message ends. asked: whether the brain makes it."""
         watching = asyncio.create_task(self._interrupt(conversation), name="interrupting")
         try:
             said = await follow(conversation, begin)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        self._note(said)
+        self._note(said, asked)
         return said
 
     async def _interrupt(self, conversation: Conversation) -> None:
@@ -235,7 +234,7 @@ class LiveHost:
     # -- the audience --------------------------------------------------------------------------
 
     def _next_message(self) -> ViewerMessage | None:
-        if self.clock.seconds() < self._brain_from:
+        if not self._brain_is_well:
             return None
         enough = self._agenda is not None and self._answers >= self._rules.answers_between
         if enough and not self._agenda_is_over and self._interrupting() is None:
@@ -252,7 +251,7 @@ class LiveHost:
         except (ConversationOver, asyncio.CancelledError):
             self.inbox.give_back(message)
             raise
-        self._note(said)
+        self._note(said, asked=True)
         if said.text:
             self._publish(message.as_event("answered", answer=said.text))
         else:
@@ -266,11 +265,15 @@ class LiveHost:
         return self.clock.seconds() < self._rest_until
 
     @property
+    def _rest_until(self) -> float:
+        return max(self._pause_until, self._speaking.until)
+
+    @property
     def _agenda_is_over(self) -> bool:
         return self._agenda is None or self._agenda.over
 
     def _rest(self, seconds: float) -> None:
-        self._rest_until = max(self._rest_until, self.clock.seconds() + seconds)
+        self._pause_until = max(self._pause_until, self.clock.seconds() + seconds)
 
     async def _wait(self, seconds: float, for_messages: bool = True) -> None:
         """Until then, or until there is something to do. At most a second: hours may change."""
@@ -286,7 +289,11 @@ class LiveHost:
     @property
     def _may_answer(self) -> bool:
         enough = self._answers >= self._rules.answers_between and not self._agenda_is_over
-        return not enough and self.clock.seconds() >= self._brain_from
+        return not enough and self._brain_is_well
+
+    @property
+    def _brain_is_well(self) -> bool:
+        return self.clock.seconds() >= self._brain.until
 
     async def _until_free(self, conversation: Conversation) -> None:
         """Wait while somebody else speaks, or is being answered."""
@@ -304,64 +311,41 @@ class LiveHost:
 
     async def _await_audience(self, conversation: Conversation) -> None:
         until = self.clock.seconds() + AUDIENCE_SEC
-        while self._file and not conversation.watched and self.clock.seconds() < until:
+        while self._file and self.clock.seconds() < until:
+            if conversation.watched or conversation.events.listeners or len(self.inbox):
+                return
             await self.clock.sleep(0.1)
 
     # -- failures ------------------------------------------------------------------------------
 
-    def _note(self, said: Said) -> None:
+    def _note(self, said: Said, asked: bool = False) -> None:
+        """asked: whether the brain was."""
         if said.failure:
             self._fail(said.failure)
-        else:
-            self._failures = 0
+            return
+        self._speaking.succeed()
+        if asked:
+            self._brain.succeed()
 
     def _fail(self, code: str) -> None:
-        """Go slower the more fails in a row: nobody is helped by a loop that spins."""
-        self._failures += 1
-        wait = min(2.0**self._failures, LONGEST_WAIT_SEC)
-        if code.startswith("llm_"):
-            self._brain_from = self.clock.seconds() + wait
-        else:
-            self._rest(wait)
-        logger.warning(f"the live host: {code}, {self._failures} in a row; next try in {wait:g} s")
+        """Nobody is helped by a loop that spins."""
+        failing = self._brain if code.startswith("llm_") else self._speaking
+        wait = failing.fail(self.clock.seconds())
+        logger.warning(f"the live host: {code}; next try in {wait:g} s")
 
     # -- its file ------------------------------------------------------------------------------
 
-    async def _watch_file(self) -> None:
-        while self._file is not None:
-            await self.clock.sleep(LOOK_SEC)
-            try:
-                if not await self._file.refresh():
-                    continue
-            except OrderError as error:
-                en, zh = "the running order stays as it was", "节目单保持不变"
-                self._problem("order_invalid", f"{en}: {error.en}", f"{zh}：{error.zh}")
-                continue
-            except Exception:
-                logger.exception("the running order could not be looked at")
-                continue
-            logger.info(f"a new edition of {self._file.path.name}")
-            assert self._agenda is not None
-            self._agenda.replace(self._file.order)
-            if self._conversation is not None:
-                self._brief(self._conversation)
-            self._changed.set()
-            self._publish({"type": "live", "edition": self._file.order.title, **self.status()})
-            await self._check_words()
+    async def _watch(self) -> None:
+        if self._file is not None:
+            await watch(self._file, self.clock, self._moderator, self._publish, self._turn_page)
 
-    async def _check_words(self) -> None:
-        """Say now which items will not be said."""
-        if self._moderator is None or self._file is None:
-            return
-        for number, text in spoken_texts(self._file.order):
-            if not (await self._moderator.judge_answer(text)).allowed:
-                where = f"item {number}" if number else "greeting or closing"
-                where_zh = f"第 {number} 项" if number else "开场或结束语"
-                self._problem(
-                    "order_blocked",
-                    f"{where} of the running order holds a blocked word and will be cut short",
-                    f"节目单{where_zh}含有屏蔽词，播出时会被截断",
-                )
+    def _turn_page(self, order: RunningOrder) -> None:
+        """A new edition, from the next item on."""
+        assert self._agenda is not None and self._conversation is not None
+        self._agenda.replace(order)
+        self._brief(self._conversation)
+        self._changed.set()
+        self._publish({"type": "live", "edition": order.title, **self.status()})
 
     def _brief(self, conversation: Conversation) -> None:
         about = self._file.order.about if self._file else ""
@@ -379,10 +363,6 @@ class LiveHost:
         if told != self._told:
             self._told = told
             self._publish({"type": "live", **self.status()})
-
-    def _problem(self, code: str, en: str, zh: str) -> None:
-        logger.warning(en)
-        self._publish({"type": "error", **Problem(code, en, zh).as_message()})
 
     def _publish(self, message: Message) -> None:
         if self._conversation is not None:

@@ -1,4 +1,4 @@
-"""Token buckets: how often something may happen."""
+"""How often something may happen: token buckets, and waits after failures."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 # Half a minute's worth may come at once: people write two lines in a row.
 BURST_SHARE = 1 / 2
+LONGEST_WAIT_SEC = 120.0
 
 
 class TokenBucket:
@@ -41,3 +42,21 @@ class Buckets:
         if len(self._buckets) > self._keep:
             self._buckets.popitem(last=False)
         return bucket
+
+
+class BackOff:
+    """Something that fails is tried ever more rarely: after 2, 4, 8 … seconds."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+        self._failures = 0
+
+    def fail(self, now: float) -> float:
+        """Seconds until the next try."""
+        self._failures = min(self._failures + 1, 10)
+        wait = min(2.0**self._failures, LONGEST_WAIT_SEC)
+        self.until = now + wait
+        return wait
+
+    def succeed(self) -> None:
+        self._failures = 0

@@ -10,6 +10,9 @@ from loguru import logger
 
 from mien.conversation import Conversation
 
+Begin = Callable[[], Awaitable[int]]
+"""Begins a turn and returns its number."""
+
 # Longer than any brain's own patience; what is silent for so long does not come any more.
 PATIENCE_SEC = 120.0
 
@@ -27,7 +30,7 @@ class Said:
     failure: str = ""
 
 
-async def follow(conversation: Conversation, begin: Callable[[], Awaitable[int]]) -> Said:
+async def follow(conversation: Conversation, begin: Begin) -> Said:
     """Begin a turn and wait until it is over.
 
     A brain that fails is not heard apologising: that is for somebody who asked, not for the air.

@@ -12,6 +12,7 @@ import { language, localised, onLanguage, setLanguage, t, translate } from "./i1
 import { LatencyPanel } from "./latency.js";
 import { LookPanel } from "./look.js";
 import { OnAirPanel } from "./onair.js";
+import { PathPanel } from "./path.js";
 import { Picture } from "./picture.js";
 import { Player } from "./player.js";
 import { Recordings } from "./recordings.js";
@@ -57,6 +58,7 @@ const player = new Player(videos, {
     picture.show(video);
     sound.hear(video);
     heard.attach(video);
+    document.documentElement.dataset.path = video === videos.ws ? "ws" : "webrtc";
   },
   isQuiet: () => status.activity !== "speaking",
   onLive(live) {
@@ -77,6 +79,8 @@ const player = new Player(videos, {
   },
   onGone: () => gone(),
 });
+
+new PathPanel(player);
 
 const stream = new EventStream({
   onEvent: (event) => handlers[event.type]?.(event),

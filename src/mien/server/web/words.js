@@ -306,13 +306,66 @@ export const WORDS = {
     "此服务器需要访问令牌。请用服务器启动时显示的完整链接打开本页。",
   ],
   error_media: [
-    "Picture and sound cannot get through. A firewall may block UDP between this browser and the server; a TURN server helps.",
-    "画面和声音无法传输。可能是防火墙阻止了浏览器与服务器之间的 UDP，可以配置 TURN 服务器。",
+    "Picture and sound cannot get through, neither by UDP nor by a WebSocket. A reverse proxy must pass WebSockets on, or a firewall UDP.",
+    "画面和声音无法传输：UDP 和 WebSocket 均不通。请让反向代理转发 WebSocket，或在防火墙放行 UDP。",
   ],
   error_no_picture: [
     "Connected, but no picture has arrived yet. The server may be busy starting the presenter.",
     "已连接，但还没有收到画面。服务器可能正在启动数字人。",
   ],
-  error_no_webrtc: ["This browser has no WebRTC, so it cannot show the presenter.", "此浏览器不支持 WebRTC，无法显示数字人。"],
+
+  path: ["Connection", "连接"],
+  path_direct: ["WebRTC, directly by UDP", "WebRTC，UDP 直连"],
+  path_direct_why: ["The shortest way there is.", "这是最快的方式。"],
+  path_relay: ["WebRTC through a TURN server ({by})", "WebRTC，经 TURN 服务器中转（{by}）"],
+  path_relay_why: [
+    "Browser and server do not reach each other by UDP, so a TURN server passes everything on. It adds its own distance.",
+    "浏览器与服务器之间无法用 UDP 直连，由 TURN 服务器中转，延迟略有增加。",
+  ],
+  path_ws: ["WebSocket, over HTTP(S)", "WebSocket（经 HTTP/HTTPS）"],
+  path_none: ["Not connected", "未连接"],
+  path_none_why: ["Neither WebRTC nor a WebSocket has come up yet; both are being tried.", "WebRTC 和 WebSocket 均未连通，正在重试。"],
+  path_why_no_candidates: [
+    "This browser may not send UDP (a policy, a proxy or an extension says so), so WebRTC is out of the question.",
+    "此浏览器不允许发送 UDP（受策略、代理或扩展限制），无法使用 WebRTC。",
+  ],
+  path_why_failed: [
+    "The browser could not reach the server by UDP; a firewall or a router in between does not let it pass.",
+    "浏览器无法通过 UDP 访问服务器，可能被防火墙或路由器阻止。",
+  ],
+  path_why_slow: [
+    "The browser has not reached the server by UDP within a few seconds. WebRTC is still being tried and takes over when it connects.",
+    "浏览器在数秒内未能通过 UDP 连上服务器。仍在尝试 WebRTC，连通后会自动切换。",
+  ],
+  path_why_before: [
+    "On the last visit UDP did not pass, so there was no waiting for it. WebRTC is tried again now and then.",
+    "上次访问时 UDP 不通，因此不再等待。系统会不时重试 WebRTC。",
+  ],
+  path_why_lost: [
+    "The WebRTC connection was lost. It is tried again and takes over when it connects.",
+    "WebRTC 连接已断开，正在重试，连通后会自动切换。",
+  ],
+  path_why_none: ["This browser has no WebRTC.", "此浏览器不支持 WebRTC。"],
+  path_why_forced: ["The address of this page asks for it (?path=ws).", "本页网址指定了这种方式（?path=ws）。"],
+  path_delay: ["Delay, server to screen", "延迟（服务器到屏幕）"],
+  path_round_trip: ["Round trip", "往返时间"],
+  path_buffer: ["Buffer", "缓冲"],
+  path_bitrate: ["Bit rate", "码率"],
+  path_lost: ["Lost packets", "丢包"],
+  path_picture: ["Picture", "画面"],
+  path_fps: ["Pictures per second", "帧率"],
+  path_advice: ["What the server's administrator can do", "服务器管理员可以这样改善"],
+  path_advice_ports: [
+    "Let UDP through to the ports of webrtc.port_range, in the firewall and in the router.",
+    "在防火墙和路由器上放行 webrtc.port_range 中的 UDP 端口。",
+  ],
+  path_advice_address: [
+    "Behind NAT or in a container: name the public address in webrtc.public_address.",
+    "位于 NAT 之后或容器中时，在 webrtc.public_address 填写公网地址。",
+  ],
+  path_advice_turn: [
+    "Offer a TURN server (webrtc.turn): it carries WebRTC over TCP and TLS, too.",
+    "配置 TURN 服务器（webrtc.turn），可通过 TCP 和 TLS 传输 WebRTC。",
+  ],
   dismiss: ["Dismiss", "关闭提示"],
 };

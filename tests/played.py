@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -12,7 +13,7 @@ import numpy as np
 from av.container import InputContainer
 from av.stream import Stream
 
-from mien.media.tick import SAMPLE_RATE
+from mien.media.tick import FPS, SAMPLE_RATE
 from ticking import BEEP_HZ, counted
 
 
@@ -27,6 +28,14 @@ class Played:
     beeps: list[float]
     video_end: float
     sound_end: float
+
+    @property
+    def cuts(self) -> list[int]:
+        """How many ticks are missing where a picture comes earlier than its number says. One that
+        was left out on a busy machine is no cut: the one before lasts longer."""
+        steps = zip(pairwise(self.ticks), pairwise(self.times), strict=True)
+        lost = [(b - a) - round((after - before) * FPS) for (a, b), (before, after) in steps]
+        return [ticks for ticks in lost if ticks]
 
     @property
     def offsets(self) -> list[float]:
@@ -49,7 +58,7 @@ def played(path: Path) -> Played:
             if isinstance(frame, av.VideoFrame):
                 image = frame.to_ndarray(format="rgb24")
                 times.append(at)
-                ticks.append(counted(image))
+                ticks.append(int(counted(image)))
                 if image[120:200].mean() > 160:
                     flashes.append(at)
                 continue
@@ -62,6 +71,11 @@ def played(path: Path) -> Played:
             assert begin <= position
     sound = np.concatenate(pcm)
     return Played(times, ticks, flashes, _beeps(sound), times[-1] + 0.04, len(sound) / SAMPLE_RATE)
+
+    @property
+    def offset(self) -> float:
+        """The largest of them."""
+        return max(map(abs, self.offsets), default=0.0)
 
 
 def decoded(container: InputContainer, *streams: Stream) -> Iterator[av.VideoFrame | av.AudioFrame]:

@@ -96,8 +96,8 @@ async def test_below_the_reserve_nothing_begins(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path)
 
 
-# Some two seconds of flashes and beeps.
-ROOM = 12_288
+# More than a second of flashes and beeps.
+ROOM = 8_192
 RESERVE = 40_960
 
 
@@ -164,8 +164,8 @@ async def test_a_full_disk_ends_its_recording_and_no_other(
     for recorder in (full, in_time, other):
         assert recorder.path is not None
         seen = played(recorder.path)
-        assert seen.ticks == list(range(seen.ticks[0], seen.ticks[-1] + 1))
-        assert max(map(abs, seen.offsets)) <= 0.002
+        assert seen.cuts == []
+        assert seen.offset <= 0.002
         assert described(recorder.path).seconds == pytest.approx(seen.video_end, abs=0.045)
     assert _is_finished(in_time.path) and not _is_finished(full.path)
 

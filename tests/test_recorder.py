@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,49 +22,39 @@ from ticking import FlashBeep
 SIZE = (320, 240)
 
 
-async def until(met: object, what: str) -> None:
-    for _ in range(3000):
-        if met():  # type: ignore[operator]
+async def until(met: Callable[[], bool], what: str) -> None:
+    for _ in range(4000):
+        if met():
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"waited in vain for {what}")
 
 
-@contextmanager
-def _program() -> Iterator[Program]:
-    with ThreadPoolExecutor(2) as executor:
-        yield Program(FlashBeep(SIZE), SIZE, executor)
-
-
 async def test_pictures_and_sound_are_in_time_and_a_pause_is_cut_out(tmp_path: Path) -> None:
-    with _program() as program:
+    source = FlashBeep(SIZE)
+    recorders: list[Recorder] = [
+        Mp4Recorder(tmp_path / "a.mp4", {"title": "Übung 一"}),
+        WebmRecorder(tmp_path / "b.webm", {"title": "Übung 一"}),
+        WebmRecorder(tmp_path / "c.webm", rendition=Rendition(*SIZE, codec="vp8")),
+    ]
+    live: list[str] = []
+    with ThreadPoolExecutor(2) as executor:
+        program = Program(source, SIZE, executor)
         running = asyncio.create_task(program.run())
-        recorders: list[Recorder] = [
-            Mp4Recorder(tmp_path / "a.mp4", {"title": "Übung 一"}),
-            WebmRecorder(tmp_path / "b.webm", {"title": "Übung 一"}),
-            WebmRecorder(tmp_path / "c.webm", rendition=Rendition(*SIZE, codec="vp8")),
-        ]
-        live: list[int] = []
         tasks = [
-            asyncio.create_task(each.run(program, lambda: live.append(1))) for each in recorders
+            asyncio.create_task(each.run(program, partial(live.append, each.kind)))
+            for each in recorders
         ]
-        await until(lambda: all(each.seconds >= 1.5 for each in recorders), "1.5 s of all three")
-        assert len(live) == 3 and all(each.writing for each in recorders)
+        await until(lambda: all(each.seconds >= 1.2 for each in recorders), "1.2 s of all three")
+        await until(lambda: len(live) == 3, "files with pictures in them")
+        assert all(each.writing for each in recorders)
         for each in recorders:
             each.pause()
-        before = [each.figures()["bytes"] for each in recorders]
-        await asyncio.sleep(0.7)
-        assert program.encoded and not any(
-            each.figures()["seconds"] > 2.4
-            for each in recorders  # type: ignore[operator]
-        )
+        paused_at = max(source.emitted)
+        await until(lambda: max(source.emitted) > paused_at + 12, "time to pass")
         for each in recorders:
             each.resume()
-        await until(lambda: all(each.seconds >= 3.2 for each in recorders), "1.5 s more")
-        assert all(
-            each.figures()["bytes"] > size  # type: ignore[operator]
-            for each, size in zip(recorders, before, strict=True)
-        )
+        await until(lambda: all(each.seconds >= 2.8 for each in recorders), "another second")
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -79,14 +69,13 @@ async def test_pictures_and_sound_are_in_time_and_a_pause_is_cut_out(tmp_path: P
 
 def _check(path: Path) -> None:
     seen = played(path)
-    # 25 pictures a second, one every 40 ms, through the cut as well.
-    assert [round(at * 1000) for at in seen.times] == [40 * n for n in range(len(seen.times))]
-    steps = [b - a for a, b in zip(seen.ticks, seen.ticks[1:], strict=False)]
-    (cut,) = [step for step in steps if step != 1]
-    assert 10 < cut < 50
+    # 25 pictures a second, each a whole number of times 40 ms from the start, also behind the cut.
+    assert seen.times[0] == 0
+    assert max(abs(at * 25 - round(at * 25)) for at in seen.times) < 1e-6
+    (cut,) = seen.cuts
+    assert cut > 5
     assert abs(seen.video_end - seen.sound_end) <= 0.040
-    assert len(seen.offsets) >= 2
-    assert max(map(abs, seen.offsets)) <= 0.002, (path.name, seen.offsets)
+    assert seen.offsets and seen.offset <= 0.002, (path.name, seen.offsets)
 
 
 CHILD = """
@@ -119,7 +108,7 @@ def test_a_recording_that_is_killed_plays_up_to_the_last_second(tmp_path: Path) 
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         last = 0
-        while last < 65:  # in the midst of a beep and a flash
+        while last < 45:  # in the midst of a beep and a flash
             last = int(child.stdout.readline())
         child.kill()
         last = max([last, *map(int, child.stdout.read().split())])
@@ -127,6 +116,6 @@ def test_a_recording_that_is_killed_plays_up_to_the_last_second(tmp_path: Path) 
         seen = played(path)
         assert seen.ticks[-1] >= last - 25, path.name
         assert seen.sound_end >= seen.video_end - 0.040
-        assert seen.ticks == list(range(seen.ticks[0], seen.ticks[-1] + 1))
-        assert max(map(abs, seen.offsets)) <= 0.002
+        assert seen.cuts == []
+        assert seen.offset <= 0.002
         assert described(path).seconds == pytest.approx(seen.video_end, abs=0.045)

@@ -11,7 +11,7 @@ import numpy as np
 from mien.tts.bert_vits2.backend import Backend, Choice, Latents, Sentence, Slab
 from mien.tts.bert_vits2.variant import Variant
 
-PATIENCE_SEC = 30.0
+PATIENCE_SEC = 90.0
 
 
 def well(item: Any) -> Exception | None:

@@ -30,7 +30,7 @@ CHROMIUM = next(
 NO_CHROMIUM = "needs a system Chromium (chromium, chromium-browser or google-chrome) on the PATH"
 
 #: Patience, not a measure of speed: two busy cores decode, draw and serve at the same time.
-PATIENCE = 40.0
+PATIENCE = 90.0
 #: RMS of the sound; the codec's noise in silence is below 0.001, any voice above 0.01.
 LOUD = 0.004
 

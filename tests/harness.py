@@ -38,7 +38,7 @@ class Server:
     log: Path
 
     def client(self, **kwargs: Any) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, timeout=20, **kwargs)
+        return httpx.AsyncClient(base_url=self.url, timeout=60, **kwargs)
 
 
 @contextmanager
@@ -64,14 +64,14 @@ def running_server(
     finally:
         process.terminate()
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if found := re.search(r"(http://\S+?)/(?:\?token=\S+)?\s", log.read_text()):
             return found[1]
@@ -191,7 +191,7 @@ async def new_session(client: httpx.AsyncClient, language: str = "en") -> str:
     return str(response.json()["id"])
 
 
-async def until(condition: Any, what: str, seconds: float = 15) -> None:
+async def until(condition: Any, what: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,21 +11,35 @@ from typer.testing import CliRunner
 
 from mien.bench import lipsync
 from mien.bench.cli import bench_app
+from mien.bench.lipsync_process import EAGER
 from mien.bench.lipsync_samples import sample_faces, sample_mels
 from mien.bench.lipsync_table import lipsync_table
+from wav2lip_seeded import FILES_HOLD, narrow
 
 pytest.importorskip("openvino", reason="needs openvino: pip install 'mien[wav2lip]'")
+save_file = pytest.importorskip("safetensors.numpy", reason="needs mien[wav2lip]").save_file
 
 KEYS = "backend precision batch cached ms_per_frame cpu_ms_per_frame ratio psnr_db".split()
 
 
 @pytest.fixture(scope="module")
-def result() -> dict:
-    """One quick run of the whole command, in processes of its own."""
-    command = ["lipsync", "--size", "96", "--seconds", "1", "--backends", "openvino", "--json"]
-    run = CliRunner().invoke(bench_app, command)
+def result(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """One quick run of the whole command, in processes of its own, with the narrow network."""
+    path = tmp_path_factory.mktemp("weights") / "narrow.safetensors"
+    save_file(narrow().state, path)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(FILES_HOLD, narrow().architecture)
+        monkeypatch.setattr(lipsync, "_ways", lambda libraries: iter(quick_ways()))
+        command = ["lipsync", "--weights", str(path), "--seconds", "1", "--json"]
+        run = CliRunner().invoke(bench_app, command)
     assert run.exit_code == 0, run.output
     return json.loads(run.stdout)
+
+
+def quick_ways() -> list[tuple[str, str, str]]:
+    """One of each kind: a process starts in seconds."""
+    eager = [(EAGER, "fp32", "cpu")] if find_spec("torch") else []
+    return [*eager, ("openvino", "fp32", "cpu"), ("openvino", "int8", "cpu")]
 
 
 def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
@@ -34,8 +49,8 @@ def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
             assert (precision, cached, window) in ways
     for row in result["rows"]:
         assert set(KEYS) <= set(row)
-        assert 0 < row["ms_best"] <= row["ms_per_frame"]
-        assert row["cpu_ms_per_frame"] > 0 and row["batch"] == 1 and row["size"] == 96
+        assert 0 <= row["ms_best"] <= row["ms_per_frame"]
+        assert row["cpu_ms_per_frame"] >= 0 and row["batch"] == 1 and row["size"] == 96
     assert result["skipped"] == []
 
 
@@ -57,7 +72,7 @@ def test_ratios_are_to_plain_pytorch(result: dict) -> None:
     assert all(row["window"] == "full" and not row["cached"] for row in eager)
     quickest = min(row["ms_per_frame"] for row in eager)
     for row in result["rows"]:
-        assert row["ratio"] == pytest.approx(quickest / row["ms_per_frame"], rel=0.01, abs=0.01)
+        assert row["ratio"] == pytest.approx(quickest / row["ms_per_frame"], rel=0.1, abs=0.02)
 
 
 def test_the_table_has_a_line_for_each_row(result: dict) -> None:
@@ -69,7 +84,7 @@ def test_a_way_that_fails_is_named_and_the_others_go_on(monkeypatch) -> None:
     monkeypatch.setattr(lipsync, "_ways", lambda libraries: iter(ways))
     lower = ({"window": (48, 0, 96), "cached": True}, "lower")
     monkeypatch.setattr(lipsync, "_cases", lambda network: iter([lower]))
-    found = lipsync._measure(lambda share: None, (96,), 0.1, (), 2, 1, None)
+    found = lipsync._measure(lambda share: None, (96,), 0.1, (), 2, 1, narrow())
     assert [(s["precision"], s["backend"]) for s in found["skipped"]] == [("fp16", "openvino")]
     assert "fp16" in found["skipped"][0]["why"]
     assert {row["precision"] for row in found["rows"]} == {"fp32"}

@@ -172,7 +172,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path, monkeypatch) -> No
     monkeypatch.setattr(artefacts, "cache_folder", lambda: tmp_path)
 
     def interrupt(share: float) -> None:
-        if share > 0.5:
+        if share > 0.2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -118,6 +118,7 @@ def test_pieces_sound_as_the_whole(backend: Backend, size: int) -> None:
     assert np.abs(streamed - whole).max() <= TOLERANCE * np.abs(whole).max()
 
 
+@pytest.mark.thorough
 def test_pieces_sound_as_the_whole_at_full_size() -> None:
     pytest.importorskip("torch", reason=NO_TORCH)
     from mien.tts.bert_vits2 import torch_backend

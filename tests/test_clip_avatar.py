@@ -345,18 +345,18 @@ def test_loading_one_does_not_wait_for_another(own: Path) -> None:
 
     def slow(share: float) -> None:
         inside.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
         large = pool.submit(
             load_avatar, "filmed", (320, 320), style=ClipStyle("ram"), on_progress=slow
         )
-        assert inside.wait(20)
+        assert inside.wait(60)
         assert load_avatar("filmed", (64, 64)).size == (64, 64)
         assert load_avatar("second").name == "filmed"
         same = pool.submit(load_avatar, "filmed", (320, 320), style=ClipStyle("ram"))
         go_on.set()
-        assert large.result(20) is same.result(20)
+        assert large.result(60) is same.result(60)
 
 
 def test_list_tells_clips_and_what_is_wrong(own: Path) -> None:

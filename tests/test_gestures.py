@@ -41,7 +41,7 @@ class Watched:
         return [tick for tick, event in self.happened if event.name == name]
 
     async def until(self, kind: str, count: int = 1) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while len(self.of(kind)) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
@@ -82,8 +82,8 @@ async def watched(fake: FakeOpenAI) -> AsyncIterator[Watched]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-ANSWER = "[smile] Hello my friend, I am glad to [nod] see you again. [laugh]"
-SAID = "Hello my friend, I am glad to see you again."
+ANSWER = "[smile] Hello, I am glad to [nod] see you again. [laugh]"
+SAID = "Hello, I am glad to see you again."
 
 
 @pytest.mark.parametrize("kind", ["text", "characters"])

@@ -152,7 +152,7 @@ async def test_breaking_off_midway(name, fault):
         assert 1 <= len(letters) <= 4
         assert len(server.texts) == 1
         if fault == "stall":
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await server.asked[-1].closed.wait()
             assert server.asked[-1].disconnected
 
@@ -164,7 +164,7 @@ async def test_a_slow_first_byte_is_not_waited_for(name):
         assert error.retryable
         assert "first_sound_sec" in str(error)
         assert not len(pcm)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.asked[-1].closed.wait()
         assert server.asked[-1].disconnected
 
@@ -182,7 +182,7 @@ async def test_an_endless_answer_is_ended(name):
         error, pcm = await fails(voice, ZH)
         assert error.retryable
         assert len(pcm) < 20 * RATE
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.asked[-1].closed.wait()
         assert server.asked[-1].disconnected
 
@@ -208,7 +208,7 @@ async def test_barge_in_hangs_up(name):
         server.hold()
         async with aclosing(voice.speak(ZH)) as chunks:
             await anext(chunks)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.asked[-1].closed.wait()
         assert server.asked[-1].disconnected
         assert not server.asked[-1].finished
@@ -220,12 +220,12 @@ async def test_barge_in_hangs_up(name):
 async def test_barge_in_before_the_first_sound_hangs_up(name):
     async with talking(name, "slow") as (server, voice):
         speaking = asyncio.create_task(said(voice, ZH))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.asked_to_speak.wait()
         speaking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await speaking
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await server.asked[-1].closed.wait()
         assert server.asked[-1].disconnected
         server.fault = None

@@ -46,7 +46,7 @@ async def test_interruptions_at_any_moment_leave_no_connection_behind(kind: str)
             await asyncio.wait([turn])
             finished += not turn.cancelled()
         assert 0 < finished < 400, "some are to be interrupted, some not"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while fake.open_connections > 1:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert await ask(client) == TEXT

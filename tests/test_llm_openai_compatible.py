@@ -222,7 +222,7 @@ async def test_interruption_closes_the_stream_and_says_no_more(kind: str) -> Non
             times.append(time.monotonic())
 
         watcher = asyncio.create_task(watch())
-        down, _ = await run(brain, asking(), SleepFrame(0.8), InterruptionFrame(), SleepFrame(1.2))
+        down, _ = await run(brain, asking(), SleepFrame(0.4), InterruptionFrame(), SleepFrame(0.8))
         ended = time.monotonic()
         await watcher
         assert fake.requests[0].disconnected
@@ -239,7 +239,7 @@ async def test_answers_again_after_an_interruption() -> None:
     async with FakeOpenAI(Scenario(text="Second.")) as fake:
         fake.enqueue(Scenario("hang_midstream", text="First"))
         down, up = await run(
-            brain_for(fake), asking(), SleepFrame(0.8), InterruptionFrame(), SleepFrame(), asking()
+            brain_for(fake), asking(), SleepFrame(0.4), InterruptionFrame(), SleepFrame(), asking()
         )
     assert text_of(down) == "FirstSecond." and up == []
     assert isinstance(down[-1], LLMFullResponseEndFrame)

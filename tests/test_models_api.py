@@ -68,7 +68,7 @@ async def entry(asked: httpx.AsyncClient) -> dict[str, Any]:
 async def comes_to(asked: httpx.AsyncClient, *states: str) -> list[dict[str, Any]]:
     """What was told on the way, the end last."""
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not told or told[-1]["state"] not in states:
             told.append((await asked.get(f"{VOICE}/pull")).json())
             assert told[-1]["state"] in {"running", "cancelling", *states}, told[-1]
@@ -78,7 +78,7 @@ async def comes_to(asked: httpx.AsyncClient, *states: str) -> list[dict[str, Any
 
 async def has(asked: httpx.AsyncClient, count: int) -> None:
     """Wait until so many bytes have come."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await asked.get(f"{VOICE}/pull")).json()["done"] < count:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -21,9 +21,11 @@ from mien.models.verify import verify
 from model_server import ModelServer, model_server
 from own_models import OwnVoice, own_voice
 from test_models_pull import HASTY, home
-from wav2lip_seeded import seeded
+from wav2lip_seeded import narrow, narrow_files
 
-__all__ = ["home"]
+__all__ = ["home", "narrow_files"]
+
+pytestmark = pytest.mark.usefixtures("narrow_files")
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_what_was_made_of_weights_that_are_gone_can_go(
     from mien.lipsync.wav2lip.checkpoint import read_checkpoint
 
     file = home / "seeded.safetensors"
-    save_file({key: np.asarray(value) for key, value in seeded(96).state.items()}, file)
+    save_file({key: np.asarray(value) for key, value in narrow().state.items()}, file)
     consent.accept(model("wav2lip").licence)
     kept = pull_from(model("wav2lip"), file)
     key = read_checkpoint(kept.path).sha256[:16]

@@ -22,10 +22,14 @@ from mien.models.sources import addresses
 from mien.models.transfer import Patience
 from mien.models.verify import verify
 from model_server import PAGE, ModelServer, model_server
-from wav2lip_seeded import seeded
+from wav2lip_seeded import narrow, narrow_files
+
+__all__ = ["narrow_files"]
+
+pytestmark = pytest.mark.usefixtures("narrow_files")
 
 DATA = random.Random(5).randbytes(300_000)
-HASTY = Patience(connect=1.0, read=1.0, pause=0.01, tries=2)
+HASTY = Patience(connect=20, read=20, pause=0.01, tries=2)
 LICENCE = Licence("free", "Free", "Do what you like.", "随意使用。", "https://example.com", False)
 
 
@@ -48,12 +52,12 @@ def server() -> Iterator[ModelServer]:
 
 @pytest.fixture(scope="module")
 def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The seeded 96-pixel network as a file."""
+    """The narrow network as a file, which is taken for the published one."""
     pytest.importorskip("safetensors", reason="needs pip install 'mien[wav2lip]'")
     from safetensors.numpy import save_file
 
     path = tmp_path_factory.mktemp("weights") / "My Wav2Lip.safetensors"
-    save_file({key: np.asarray(value) for key, value in seeded(96).state.items()}, path)
+    save_file({key: np.asarray(value) for key, value in narrow().state.items()}, path)
     return path
 
 
@@ -184,7 +188,7 @@ def test_two_pulls_of_one_model_do_not_meet(server: ModelServer) -> None:
         target=pull, args=(wanted,), kwargs={"on_progress": lambda *_: begun.set()}
     )
     first.start()
-    assert begun.wait(5)
+    assert begun.wait(60)
     with pytest.raises(ModelError, match="another process") as caught:
         pull(wanted)
     assert code(caught) == "busy"

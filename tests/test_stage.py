@@ -64,7 +64,7 @@ async def play(performer: Performer, ticks: int) -> list[Tick]:
 
 async def run_stage(performer: Performer, frames: list[Frame]) -> list[str]:
     stages: list[str] = []
-    await run_test(Stage(performer, stages.append), frames_to_send=frames)
+    await run_test(Stage(performer, stages.append), frames_to_send=frames, start_timeout=60)
     return stages
 
 
@@ -216,7 +216,7 @@ def names() -> list[str]:
 
 
 async def until_word(messages: asyncio.Queue[dict[str, object] | None]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (message := await messages.get()) is not None:
             if message["type"] == "word":
                 return
@@ -246,7 +246,7 @@ async def test_a_pipeline_that_ends_by_itself_ends_the_conversation() -> None:
         running = asyncio.create_task(conversation.run())
         await conversation.ready()
         await conversation._worker.cancel(reason="as a fatal error does")
-        done, _ = await asyncio.wait([running], timeout=10)
+        done, _ = await asyncio.wait([running], timeout=60)
         assert running in done and isinstance(running.exception(), ExceptionGroup)
         assert conversation.events.closed, "listeners are told"
 
@@ -275,7 +275,9 @@ async def test_the_phones_of_a_foreign_voice_are_found_by_listening() -> None:
                 piece = pcm[begin : begin + 2205].tobytes()
                 frames.append(TTSAudioRawFrame(piece, voice.sample_rate, 1))
             stage = Stage(performer, lambda name: None, alignment, "en")
-            await run_test(stage, frames_to_send=[*frames, LLMFullResponseEndFrame()])
+            await run_test(
+                stage, frames_to_send=[*frames, LLMFullResponseEndFrame()], start_timeout=60
+            )
             await play(performer, 60)
     finally:
         await voice.aclose()
@@ -300,7 +302,7 @@ async def test_captions_of_a_voice_that_tells_no_words_follow_what_is_heard() ->
                 ClauseFrame(text, TextType.SENTENCE, gestures=((len("My baby "), "nod"),)),
                 LLMFullResponseEndFrame(),
             ]
-            await run_test(pipeline, frames_to_send=frames)
+            await run_test(pipeline, frames_to_send=frames, start_timeout=60)
             ticks = await play(performer, 90)
     finally:
         await voice.aclose()

@@ -27,7 +27,8 @@ def chain(*voices: ScriptedVoice) -> FallbackVoice:
 
 async def spoken(service: VoiceService, *clauses: str) -> Sequence[Frame]:
     frames = [ClauseFrame(text, TextType.SENTENCE) for text in clauses]
-    down, up = await run_test(service, frames_to_send=frames)
+    service._stop_frame_timeout_s = 0.3  # of silence after a clause; waited out once for each
+    down, up = await run_test(service, frames_to_send=frames, start_timeout=60)
     return [*down, *up]
 
 

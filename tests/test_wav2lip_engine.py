@@ -173,15 +173,15 @@ def test_a_clip_that_is_ready_does_not_wait_for_one_that_is_being_prepared(
 
     def wait(share: float) -> None:
         preparing.set()
-        assert looked.wait(30)
+        assert looked.wait(60)
 
     with ThreadPoolExecutor(2) as threads:
         new = threads.submit(engine.lipsync, MovingFaces(2, seed=8), "ram", on_progress=wait)
-        assert preparing.wait(30)
-        again = threads.submit(engine.lipsync, MovingFaces(FRAMES), "ram").result(30)
+        assert preparing.wait(60)
+        again = threads.submit(engine.lipsync, MovingFaces(FRAMES), "ram").result(60)
         assert again._features is ready._features
         looked.set()
-        assert new.result(30).rest(1).patch is not None
+        assert new.result(60).rest(1).patch is not None
 
 
 def test_the_size_is_stated_beforehand(engine: Wav2Lip) -> None:
@@ -260,9 +260,9 @@ def test_a_clip_is_prepared_while_somebody_speaks() -> None:
 
         speaker = threading.Thread(target=speak)
         speaker.start()
-        assert speaking.wait(30)
+        assert speaking.wait(60)
         prepared = engine.lipsync(MovingFaces(10, seed=9), "ram")
-        speaker.join(30)
+        speaker.join(60)
         assert len(heard) == len(asked)
         assert prepared.rest(9).patch is not None
         assert levels_apart(patches(heard), patches(lipsync.render(asked))) <= 1

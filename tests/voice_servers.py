@@ -360,4 +360,4 @@ def voice_server_thread(dialect: Dialect) -> Iterator[VoiceServer]:
         yield box["server"]
     finally:
         box["loop"].call_soon_threadsafe(box["end"].set)
-        thread.join(10)
+        thread.join(60)

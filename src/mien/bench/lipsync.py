@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -195,6 +196,7 @@ def _runners(
 ) -> list[_Runner]:
     """One process after the other, ready; the eager one first."""
     network = checkpoint.architecture
+    (folder / "network").write_bytes(pickle.dumps(network))
     np.savez(folder / "weights.npz", **checkpoint.state)  # type: ignore[arg-type]
     compared = -(-TO_COMPARE[network.size] // batch) * batch
     np.savez(
@@ -210,7 +212,7 @@ def _runners(
         outputs.mkdir()
         runner = _Runner(
             {
-                "architecture": network.name,
+                "architecture": str(folder / "network"),
                 "backend": backend,
                 "precision": precision,
                 "device": device,

@@ -7,6 +7,7 @@ ends when standard input closes. See :mod:`mien.bench.lipsync`.
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.lipsync.wav2lip import backends
-from mien.lipsync.wav2lip.architecture import ARCHITECTURES
+from mien.lipsync.wav2lip.architecture import Architecture
 from mien.lipsync.wav2lip.backend import Backend, BackendError, Choice, decode, encode
 from mien.lipsync.wav2lip.checkpoint import Checkpoint, checkpoint_of
 from mien.lipsync.wav2lip.window import Window
@@ -40,7 +41,8 @@ class Case(TypedDict):
 
 
 class Task(TypedDict):
-    """What a process is for. weights: .npz of the state; samples: .npz of faces and mels (and of
+    """What a process is for. architecture: file with the pickled network (our own, of a moment ago:
+    measured is whatever it is); weights: .npz of the state; samples: .npz of faces and mels (and of
     those to quantise by); outputs: folder for what each case paints of the samples, ``K.npy``.
     """
 
@@ -89,7 +91,7 @@ def _timed(run: Callable[[], object], seconds: float) -> dict[str, Any]:
 
 def _prepared(task: Task) -> list[Callable[[], object]]:
     """A function per case that paints one batch; what they paint of all samples is written."""
-    architecture = ARCHITECTURES[task["architecture"]]
+    architecture: Architecture = pickle.loads(Path(task["architecture"]).read_bytes())
     with np.load(task["weights"]) as arrays:
         checkpoint = checkpoint_of(architecture, dict(arrays), "bench")
     with np.load(task["samples"]) as arrays:

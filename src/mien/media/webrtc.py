@@ -27,7 +27,14 @@ CONNECT_SEC = 15
 
 
 class BadOffer(ValueError):
-    """The SDP offer cannot be answered; the message says why."""
+    """The SDP offer cannot be answered; the message says why.
+
+    readable: whether it is SDP at all.
+    """
+
+    def __init__(self, message: str, readable: bool = True) -> None:
+        super().__init__(message)
+        self.readable = readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ class WebRtcViewer:
     async def _negotiate(
         self, connection: RTCPeerConnection, sound: RtpStream, pictures: RtpStream
     ) -> str:
+        if not self.offer.startswith("v=0"):
+            raise BadOffer("it is no SDP", readable=False)
         # In the offer's order: aiortc bundles everything onto the first it was given.
         for kind in re.findall(r"^m=(audio|video) ", self.offer, re.MULTILINE)[:2]:
             # Before the offer is read: that is when aiortc applies codec preferences.
@@ -134,7 +143,7 @@ class WebRtcViewer:
         except OperationError as error:
             raise BadOffer("no codec in common; the receiver must take H.264 and Opus") from error
         except Exception as error:  # aiortc raises whatever its parser trips over
-            raise BadOffer(f"the SDP offer cannot be parsed: {error}") from error
+            raise BadOffer(f"the SDP offer cannot be parsed: {error}", readable=False) from error
         if {t.kind for t in connection.getTransceivers() if t.mid} != {"audio", "video"}:
             raise BadOffer("offer to receive one audio and one video")
         self.settings.confine(connection)

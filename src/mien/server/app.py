@@ -36,6 +36,7 @@ from mien.server import (
     ws,
 )
 from mien.server.access import is_loopback
+from mien.server.cors import WhepCors
 from mien.server.drafts import Drafts
 from mien.server.hosts import Hosts
 from mien.server.live import LIVE, LiveSession
@@ -140,6 +141,7 @@ def create_app(
         app.add_middleware(
             TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", "::1"]
         )
+    app.add_middleware(WhepCors, has_token=settings.token is not None)
     app.include_router(api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)

@@ -150,7 +150,7 @@ class Session:
         cutout: the presenter alone, see ``Rendition``.
 
         Raises:
-            Problem: 400 for an offer that cannot be answered.
+            Problem: 400 for an offer that cannot be read, 422 for one that cannot be met.
         """
         if self._tasks is None:
             raise no_such_session(self.id)
@@ -164,7 +164,7 @@ class Session:
                 "bad_offer",
                 f"The video connection could not be set up: {error}",
                 f"无法建立视频连接：{error}",
-                status=400,
+                status=422 if error.readable else 400,
             ) from error
         except asyncio.CancelledError:
             viewer.close()

@@ -20,7 +20,7 @@ runner = CliRunner()
 
 @pytest.mark.parametrize(
     "command",
-    ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme", "lipsync"],
+    ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme", "lipsync", "rtmp"],
 )
 def test_help_says_what_is_measured(command: str) -> None:
     result = runner.invoke(bench_app, [command, "--help"])

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.rtmp_cli import rtmp
 from mien.bench.terminal import AsJson, failed, measured, show, show_figures, stderr, text
 from mien.bench.voice_cli import voice
 
@@ -387,3 +388,4 @@ def lipsync(
 
 
 bench_app.command()(voice)
+bench_app.command()(rtmp)

@@ -52,6 +52,11 @@ class Visit:
         return f"/whep/{self._id}"
 
     @property
+    def url(self) -> str:
+        """The server's."""
+        return str(self._http.base_url).rstrip("/")
+
+    @property
     def _path(self) -> str:
         return f"/api/v1/sessions/{self._id}"
 
@@ -94,6 +99,11 @@ class Visit:
                     await self._news.wait()
             except TimeoutError:
                 return None
+
+    async def publish(self, url: str, key: str) -> str:
+        """Put the session on the air there. Returns the output's id; its life is told in events."""
+        response = await self._http.post(f"{self._path}/outputs", json={"url": url, "key": key})
+        return str(response.raise_for_status().json()["id"])
 
     async def keep_talking(self) -> None:
         """Ask one question after another, each when the last answer has been heard. Endless."""

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from mien.live.host import LiveHost
 from mien.live.messages import Receipt
 from mien.live.order_watch import OrderFile
 from mien.live.rules import LiveRules
+from mien.llm import Brain
 from mien.media.tick import TICK_SEC
 from mien.services import Services, open_services
 
@@ -96,10 +97,10 @@ class Show:
 
 
 @asynccontextmanager
-async def stage(avatar: Path, **settings: Any) -> AsyncIterator[Services]:
+async def stage(**settings: Any) -> AsyncIterator[Services]:
     """What all shows of a test file share."""
     small = {"width": 64, "height": 64}
-    async with open_services(Settings(avatar=str(avatar), video=small, **settings)) as services:
+    async with open_services(Settings(video=small, **settings)) as services:
         yield services
 
 
@@ -110,9 +111,12 @@ async def show(
     rules: LiveRules | None = None,
     begin: datetime = NOON,
     host: LiveHost | None = None,
+    brain: Brain | None = None,
 ) -> AsyncIterator[Show]:
     """A host speaks in a conversation of its own, until the block ends."""
-    conversation = Conversation(services.cast("en"), clock=FastTicks())
+    cast = services.cast("en")
+    cast = replace(cast, brain=brain) if brain else cast
+    conversation = Conversation(cast, clock=FastTicks())
     clock = FastClock(begin)
     if host is None:
         file = OrderFile(order) if order else None

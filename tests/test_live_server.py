@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from typer.testing import CliRunner
 from chat_servers import twitch_server
 from harness import Server, listening, new_session, running_server
 from mien.cli import app
+from mien.live.chat.connector import keep_reading, reader_of
+from mien.live.chat.post import Poster
 from test_api import assert_problem
 
 ORDER = """
@@ -79,21 +80,25 @@ async def test_any_session_takes_messages(site: Server) -> None:
 
 
 async def test_a_twitch_chat_reaches_the_host(site: Server) -> None:
-    async with twitch_server() as twitch, site.client() as client:
-        command = [sys.executable, "-m", "mien", "live", "connect", "twitch", "mien"]
-        process = await asyncio.create_subprocess_exec(
-            *command, "--to", site.url, "--server", twitch.url, stdout=asyncio.subprocess.PIPE
+    async with (
+        twitch_server() as twitch,
+        site.client() as client,
+        listening(client, "live") as events,
+        Poster(site.url, "live") as poster,
+    ):
+        await poster.check()
+        reading = asyncio.create_task(
+            keep_reading(reader_of("twitch:mien", twitch.url), poster.deliver)
         )
         try:
-            async with listening(client, "live") as events:
-                async with asyncio.timeout(60):
-                    await twitch.joined.wait()
-                twitch.write("小明", "谢谢你")
-                answered = await events.first("message", 60, state="answered")
-                assert answered["from"] == "小明" and answered["answer"]
+            async with asyncio.timeout(20):
+                await twitch.joined.wait()
+            twitch.write("小明", "谢谢你")
+            answered = await events.first("message", 60, state="answered")
+            assert answered["from"] == "小明" and answered["answer"]
         finally:
-            process.terminate()
-            await process.wait()
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 def test_connect_says_where_no_mien_is(site: Server) -> None:

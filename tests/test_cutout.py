@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import av
 import cv2
@@ -14,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.avatar.contract import Pose
+from mien.avatar.library import load_avatar
 from mien.lipsync.contract import Mouth
 from mien.media.alpha import side_by_side
 from mien.media.h264 import H264Encoder
@@ -21,6 +23,7 @@ from mien.media.program import Program
 from mien.media.rendition import Rendition, VideoSettings
 from mien.media.subscription import Subscription
 from mien.performer import Performer
+from mien.server.stage import transparency
 from test_performer import Lips, Stillness
 
 Picture = NDArray[np.uint8]
@@ -136,6 +139,15 @@ async def test_another_size_keeps_both_halves_in_register() -> None:
     colours, alpha = np.hsplit(picture, 2)
     assert np.abs(colours[64, 24] - SKIN).max() < 20 and alpha[64, 24].min() > 240
     assert alpha[:36].max() < 12, "what is added beside the picture is seen through"
+
+
+def test_the_api_says_who_cannot_be_without_background(filmed_folder: Path) -> None:
+    names = {"en": "Ann", "zh": "安"}
+    assert transparency(load_avatar("mei"), names) == {"ready": True, "why_not": None}
+    filmed = transparency(load_avatar(filmed_folder), names)
+    assert not filmed["ready"]
+    assert filmed["why_not"]["en"].startswith("Ann fills the picture")
+    assert filmed["why_not"]["zh"].startswith("安 占满整个画面")
 
 
 @pytest.mark.parametrize("behind", [(0, 0, 0), (255, 255, 255), (255, 0, 255)])

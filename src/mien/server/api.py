@@ -255,7 +255,7 @@ def look_of(session: Session, wardrobe: Wardrobe) -> dict[str, Any]:
     return {
         **asdict(look),
         "face": {"name": look.avatar, "label": label},
-        "transparent": transparency(session, label),
+        "transparent": transparency(session.conversation.performer.avatar, label),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
-from mien.server.sessions import Session
+from mien.avatar.contract import Avatar
 
 PAGE = Path(__file__).parent / "web" / "stage" / "index.html"
 
@@ -21,9 +21,9 @@ async def stage(session: str) -> FileResponse:
     return FileResponse(PAGE, headers={"Cache-Control": "no-cache"})
 
 
-def transparency(session: Session, label: dict[str, str]) -> dict[str, Any]:
+def transparency(avatar: Avatar, label: dict[str, str]) -> dict[str, Any]:
     """Whether one can see past the presenter, and if not why. label: their name for people."""
-    if session.conversation.performer.avatar.has_outline:
+    if avatar.has_outline:
         return {"ready": True, "why_not": None}
     return {
         "ready": False,

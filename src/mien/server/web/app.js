@@ -2,7 +2,7 @@
 /** Wires the page: what the visitor does goes to the server, what happens there is shown. */
 import * as api from "./api.js";
 import { Captions } from "./captions.js";
-import { Chat } from "./chat.js";
+import { Chat, asked } from "./chat.js";
 import { Composer } from "./composer.js";
 import { find } from "./dom.js";
 import { Ears } from "./ears.js";
@@ -137,7 +137,7 @@ const handlers = {
   },
   output: (event) => onair.change(/** @type {any} */ (event)),
   state: ({ state }) => act(state),
-  user: ({ turn, text }) => chat.user(turn, text),
+  user: ({ turn, text, from }) => chat.user(turn, asked(text, from)),
   clause({ turn, clause, text, aside }) {
     captions.clause(turn, clause, text);
     if (!aside) chat.clause(turn, clause, text);

@@ -4,8 +4,11 @@ import { find, make } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 
 /** @typedef {number | string} Turn */
-/** @typedef {{role: "user" | "assistant", text: string, turn: Turn, complete?: boolean}} Message */
+/** @typedef {{role: "user" | "assistant", text: string, turn: Turn, complete?: boolean, from?: string}} Message */
 /** @typedef {{row: HTMLElement, text: HTMLElement, turn: Turn | null, role: string, clauses: Set<unknown>}} Bubble */
+
+/** What somebody of an audience wrote. @param {string} text @param {string} [from] */
+export const asked = (text, from) => (from ? `${from}: ${text}` : text);
 
 const IDEAS = ["idea_1", "idea_2", "idea_3"];
 
@@ -41,9 +44,9 @@ export class Chat {
       ({ role, turn, clauses }) => role === "assistant" && clauses.size > 0 && !known.has(`${role}/${turn}`),
     );
     this.clear();
-    for (const { role, text, turn, complete } of messages) {
+    for (const { role, text, turn, complete, from } of messages) {
       if (!text) continue;
-      const bubble = this.#add(role, text, turn);
+      const bubble = this.#add(role, asked(text, from), turn);
       if (complete === false) this.#markInterrupted(bubble);
     }
     for (const bubble of speaking) {

@@ -54,13 +54,12 @@ def _fragmented(unit: bytes) -> list[bytes]:
     indicator, kind = unit[0] & _NRI | _FU_A, unit[0] & _TYPE
     body = unit[1:]
     count = -(-len(body) // (MAX_PAYLOAD - 2))
-    # Equal parts: a small last one would cost a packet's overhead all the same.
-    cuts = [len(body) * n // count for n in range(count + 1)]
+    # Equal parts, the last a little smaller: what the system can send as one (UDP GSO).
+    size = -(-len(body) // count)
     fragments = []
-    for number in range(count):
-        header = kind | (_START if number == 0 else 0) | (_END if number == count - 1 else 0)
-        part = body[cuts[number] : cuts[number + 1]]
-        fragments.append(bytes([indicator, header]) + part)
+    for begin in range(0, len(body), size):
+        header = kind | (_START if begin == 0 else 0) | (_END if begin + size >= len(body) else 0)
+        fragments.append(bytes([indicator, header]) + body[begin : begin + size])
     return fragments
 
 

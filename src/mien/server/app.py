@@ -21,6 +21,7 @@ from mien import __version__
 from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
+from mien.media.webrtc import WebRtcSettings
 from mien.problems import Problem
 from mien.server import (
     api,
@@ -42,7 +43,7 @@ from mien.server.hosts import Hosts
 from mien.server.live import LIVE, LiveSession
 from mien.server.looks import Look, Wardrobe
 from mien.server.makers import makers_for
-from mien.server.metrics import Metrics
+from mien.server.metrics import Metrics, Total
 from mien.server.output_metrics import OutputMetrics
 from mien.server.outputs import Airing, Outputs, Watcher
 from mien.server.pulls import Pulls
@@ -96,6 +97,10 @@ def create_app(
         await drafts.aclose()
         await pulls.aclose()
 
+    def webrtc() -> WebRtcSettings:
+        """Asked for with each connection: passwords expire."""
+        return services.webrtc
+
     def make(
         language: Language, look: Look, player: Player, voice: FallbackVoice, key: str | None
     ) -> Session:
@@ -107,7 +112,7 @@ def create_app(
         greeting = services.persona.greet(language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
         idle_sec = math.inf if key else settings.sessions.idle_sec
-        return Session(conversation, look, greeting, services.webrtc, idle_sec, outputs, key)
+        return Session(conversation, look, greeting, webrtc, idle_sec, outputs, key)
 
     def watch(airing: Airing) -> None:
         output_metrics.watch(airing)
@@ -134,7 +139,14 @@ def create_app(
     app.state.recordings = recordings
     app.state.voice_board = VoiceBoard(services)
     app.state.metrics = Metrics(
-        lambda: len(sessions), lambda: sum(len(s.viewers) for s in sessions.all()), output_metrics
+        lambda: len(sessions),
+        lambda: sum(len(s.viewers) for s in sessions.all()),
+        output_metrics,
+        Total(
+            "mien_pictures_encoded",
+            "Pictures encoded; however many watch, each only once for every rendition",
+            sessions.pictures_encoded,
+        ),
     )
     if is_loopback(settings.host) and settings.token is None:
         # Without a token, a web site whose name resolves to 127.0.0.1 must not get in.

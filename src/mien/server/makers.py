@@ -16,7 +16,7 @@ def makers_for(services: Services, recordings: Recordings) -> dict[str, Maker]:
     """Nothing is opened by making an output; it is when it runs."""
 
     def whip(target: Target, rendition: Rendition | None) -> Output:
-        return WhipOutput(target.url, target.token, rendition, services.webrtc)
+        return WhipOutput(target.url, target.token, rendition, lambda: services.webrtc)
 
     return {
         "rtmp": _rtmp,

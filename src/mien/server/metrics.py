@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from mien.trace import Trace
 
 BUCKETS_SEC = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 4, 8)
+
+
+class Total(Collector):
+    """A counter that somebody else counts. name: without ``_total``."""
+
+    def __init__(self, name: str, help_: str, count: Callable[[], int]) -> None:
+        self._name, self._help, self._count = name, help_, count
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(self._name, self._help, value=self._count())
 
 
 class Metrics:
@@ -21,10 +32,11 @@ class Metrics:
         self,
         sessions: Callable[[], int],
         viewers: Callable[[], int],
-        outputs: Collector,
+        *collectors: Collector,
     ) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(outputs)
+        for collector in collectors:
+            self._registry.register(collector)
         self._stages = Histogram(
             "mien_turn_stage_seconds",
             "Time from the user's text to each stage of the answer",

@@ -44,7 +44,7 @@ class Session:
         conversation: Conversation,
         look: Look,
         greeting: str | None,
-        webrtc: WebRtcSettings,
+        webrtc: Callable[[], WebRtcSettings],
         idle_sec: float,
         outputs: Outputs,
         key: str | None = None,
@@ -154,7 +154,7 @@ class Session:
         """
         if self._tasks is None:
             raise no_such_session(self.id)
-        viewer = WebRtcViewer(offer, self._webrtc, cutout)
+        viewer = WebRtcViewer(offer, self._webrtc(), cutout)
         key = secrets.token_urlsafe(9)
         self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
         try:
@@ -224,6 +224,7 @@ class Sessions:
         self._make = make
         self._limit = limit
         self._sessions: dict[str, Session] = {}
+        self._encoded_before = 0
         self._tasks: asyncio.TaskGroup | None = None
 
     @asynccontextmanager
@@ -240,6 +241,11 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def pictures_encoded(self) -> int:
+        """By all sessions there have been."""
+        now = sum(session.conversation.program.encoded for session in self._sessions.values())
+        return self._encoded_before + now
 
     def all(self) -> list[Session]:
         return list(self._sessions.values())
@@ -288,6 +294,7 @@ class Sessions:
             logger.exception(f"session {session.id} failed")
         finally:
             self._sessions.pop(session.id, None)
+            self._encoded_before += session.conversation.program.encoded
             del session
             # A pipeline and a peer connection are full of cycles (15,000 objects, megabytes of
             # buffers). What lives as long as the server is frozen, so this takes milliseconds.

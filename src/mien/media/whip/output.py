@@ -28,8 +28,8 @@ class WhipOutput:
     """Publishes to one WHIP endpoint.
 
     url: ``whip:https://…``. token: sent as bearer token. rendition: None for the program's shared
-    pictures. settings: own STUN and TURN servers, and ports. tls: instead of the system's
-    authorities.
+    pictures. settings: own STUN and TURN servers, and ports, asked for each attempt. tls: instead
+    of the system's authorities.
 
     Raises:
         OutputError: "bad_url".
@@ -42,13 +42,13 @@ class WhipOutput:
         url: str,
         token: str | None = None,
         rendition: Rendition | None = None,
-        settings: WebRtcSettings | None = None,
+        settings: Callable[[], WebRtcSettings] = WebRtcSettings,
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._endpoint = parse_endpoint(url, token)
         self._rendition = rendition
-        self._settings = settings or WebRtcSettings()
+        self._settings = settings
         self._tls = tls
         self._learned: tuple[RTCIceServer, ...] = ()
         self._attempt: _Publication | None = None
@@ -79,8 +79,8 @@ class WhipOutput:
     async def _publish(
         self, http: Http, sound: RtpStream, pictures: RtpStream, on_live: Callable[[], None]
     ) -> None:
-        servers = (*self._settings.ice_servers, *self._learned)
-        settings = replace(self._settings, ice_servers=servers)
+        settings = self._settings()
+        settings = replace(settings, ice_servers=(*settings.ice_servers, *self._learned))
         self._attempt = _Publication(self._endpoint, settings, sound, pictures)
         await self._attempt.run(http, on_live)
 

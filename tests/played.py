@@ -30,21 +30,27 @@ class Played:
     sound_end: float
 
     @property
-    def cuts(self) -> list[int]:
-        """How many ticks are missing where a picture comes earlier than its number says. One that
-        was left out on a busy machine is no cut: the one before lasts longer."""
+    def cuts(self) -> dict[float, int]:
+        """How many ticks are missing, by the time of the picture that comes earlier than its number
+        says. One that was left out on a busy machine is no cut: the one before lasts longer."""
         steps = zip(pairwise(self.ticks), pairwise(self.times), strict=True)
-        lost = [(b - a) - round((after - before) * FPS) for (a, b), (before, after) in steps]
-        return [ticks for ticks in lost if ticks]
+        lost = {at: (b - a) - round((at - before) * FPS) for (a, b), (before, at) in steps}
+        return {at: ticks for at, ticks in lost.items() if ticks}
 
     @property
     def offsets(self) -> list[float]:
-        """Beep − flash in seconds, for each flash that is not at the edge of a cut."""
+        """Beep − flash in seconds, for each flash whose beep no cut has shortened."""
+        edges = [0.0, self.video_end, *self.cuts]
         return [
             min((beep - flash for beep in self.beeps), key=abs)
             for flash in self.flashes
-            if any(abs(beep - flash) < 0.2 for beep in self.beeps)
+            if min(abs(flash - edge) for edge in edges) > 0.1
         ]
+
+    @property
+    def offset(self) -> float:
+        """The largest of them, in seconds."""
+        return max(map(abs, self.offsets), default=0.0)
 
 
 def played(path: Path) -> Played:
@@ -71,11 +77,6 @@ def played(path: Path) -> Played:
             assert begin <= position
     sound = np.concatenate(pcm)
     return Played(times, ticks, flashes, _beeps(sound), times[-1] + 0.04, len(sound) / SAMPLE_RATE)
-
-    @property
-    def offset(self) -> float:
-        """The largest of them."""
-        return max(map(abs, self.offsets), default=0.0)
 
 
 def decoded(container: InputContainer, *streams: Stream) -> Iterator[av.VideoFrame | av.AudioFrame]:

@@ -164,7 +164,7 @@ async def test_a_full_disk_ends_its_recording_and_no_other(
     for recorder in (full, in_time, other):
         assert recorder.path is not None
         seen = played(recorder.path)
-        assert seen.cuts == []
+        assert seen.cuts == {}
         assert seen.offset <= 0.002
         assert described(recorder.path).seconds == pytest.approx(seen.video_end, abs=0.045)
     assert _is_finished(in_time.path) and not _is_finished(full.path)

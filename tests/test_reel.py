@@ -143,7 +143,7 @@ def test_pictures_that_stay_away_hold_up_no_sound() -> None:
 
 
 async def test_a_long_recording(tmp_path: Path) -> None:
-    """Small here; ``recorded(path, 30)`` takes half a minute."""
+    """Small here; of ``recorded(path, 30)`` the same holds, a minute of decoding later."""
     await recorded(tmp_path / "a.mp4", 0.5)
     seen = played(tmp_path / "a.mp4")
     assert len(seen.times) == round(seen.video_end * FPS) >= 30 * FPS - 5

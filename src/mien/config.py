@@ -108,10 +108,22 @@ class IceServer(Section):
     credential: str | None = Field(default=None, repr=False)
 
 
+class TurnSection(Section):
+    """A TURN server that shares a secret with us (coturn: ``use-auth-secret``).
+
+    Visitors get passwords made from it that last ``ttl_sec``. urls: of one server, best first.
+    """
+
+    urls: list[Annotated[str, Field(pattern=r"^turns?:[^/]+$")]] = []
+    secret: str | None = Field(default=None, min_length=8, repr=False)
+    ttl_sec: int = Field(default=3600, ge=60, le=86_400)
+
+
 class WebRtcSection(Section):
     """How browsers reach the server. ``port_range``: UDP ports, inclusive."""
 
     ice_servers: list[IceServer] = []
+    turn: TurnSection = TurnSection()
     port_range: tuple[int, int] | None = None
     public_address: str | None = None
 
@@ -259,7 +271,7 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
         # What pydantic-settings reads from the environment must win over the file.
         environment = Settings().model_dump(exclude_unset=True)
         merged = _merge(_merge(from_file, environment), _said(given))
-        return Settings(**merged)
+        settings = Settings(**merged)
     except SettingsError as error:  # a list or table in a variable is to be JSON
         raise ConfigError(f"wrong settings: {error}", f"设置有误：{error}") from None
     except ValidationError as error:
@@ -267,6 +279,13 @@ def load_settings(config: Path | None = None, **given: Any) -> Settings:
             f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()
         )
         raise ConfigError(f"wrong settings: {wrong}", f"设置有误：{wrong}") from error
+    turn = settings.webrtc.turn
+    if bool(turn.urls) != bool(turn.secret):  # only known when file and environment have met
+        raise ConfigError(
+            "wrong settings: webrtc.turn needs both urls and secret",
+            "设置有误：webrtc.turn 需要同时填写 urls 和 secret",
+        )
+    return settings
 
 
 def _said(given: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
 from mien.media.rendition import VideoSettings
+from mien.media.turn import Turn
 from mien.media.webrtc import WebRtcSettings
 from mien.moderation.contract import Moderator
 from mien.moderation.word_list import load_words
@@ -106,15 +107,17 @@ class Services:
 
     @property
     def webrtc(self) -> WebRtcSettings:
+        """With passwords for the TURN server that are made now, so ask for each connection."""
         section = self.settings.webrtc
-        return WebRtcSettings(
-            tuple(
-                RTCIceServer(server.urls, server.username, server.credential)
-                for server in section.ice_servers
-            ),
-            section.port_range,
-            section.public_address,
-        )
+        servers = [
+            RTCIceServer(server.urls, server.username, server.credential)
+            for server in section.ice_servers
+        ]
+        turn = section.turn
+        if turn.urls and turn.secret:
+            # First: of several TURN servers aiortc takes one.
+            servers.insert(0, Turn(turn.urls, turn.secret, turn.ttl_sec).ice_server())
+        return WebRtcSettings(tuple(servers), section.port_range, section.public_address)
 
 
 def llm_settings(settings: Settings, language: Language) -> LLMSettings:

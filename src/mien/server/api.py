@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from typing import Annotated, Any, Literal
 
+from aiortc import RTCIceServer
 from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse
@@ -126,17 +127,22 @@ async def info(
     services: AnyServices, wardrobe: AnyWardrobe, board: AnyVoiceBoard
 ) -> dict[str, Any]:
     """What this server offers; the page asks first."""
-    ice = services.settings.webrtc.ice_servers
     return {
         "version": __version__,
         "languages": ["zh", "en"],
         "max_text": MAX_TEXT,
         "max_clip_bytes": MAX_CLIP_BYTES,
-        "ice_servers": [server.model_dump(exclude_none=True) for server in ice],
+        "ice_servers": [_ice_server(server) for server in services.webrtc.ice_servers],
         "avatars": await asyncio.to_thread(wardrobe.listed),
         "voices": board.named(),
         "profiles": ["source", *PROFILES],
     }
+
+
+def _ice_server(server: RTCIceServer) -> dict[str, Any]:
+    """As browsers take it."""
+    known = {"urls": server.urls, "username": server.username, "credential": server.credential}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 @router.get("/sessions")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -106,7 +106,7 @@ class Seen:
         return [1000 * (at - beep) for beep, at in near if abs(at - beep) < 0.4]
 
 
-def watch(url: str, pictures: int) -> Seen:
+def watch(url: str, pictures: int, on_picture: Callable[[], None] = lambda: None) -> Seen:
     """Read a stream until ``pictures`` were decoded. Blocks; gives up after 30 s of silence."""
     seen = Seen()
     options = {"fflags": "nobuffer", "fpsprobesize": "1"}
@@ -121,6 +121,7 @@ def watch(url: str, pictures: int) -> Seen:
                     image = frame.to_ndarray(format="rgb24")
                     middle = float(image[150:200, 100:200].mean())
                     seen.pictures.append((at, counted(image), middle))
+                    on_picture()
             if len(seen.pictures) >= pictures:
                 break
     return seen

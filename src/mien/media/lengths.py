@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mien.media.mp4_boxes import AUDIO_CLOCK, EPOCH, VIDEO_CLOCK, VIDEO_ID
-from mien.media.tick import TICK_SEC
 from mien.media.webm import EPOCH as WEBM_EPOCH
 
 # What lies about a file's inside is not followed any further.
 _MOST_BYTES = 4_000_000
+_LONGEST_SEC = 1e9
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,12 @@ def described(path: Path) -> Described:
     """Read an MP4 or WebM. A file that is neither says nothing. Raises OSError."""
     with open(path, "rb") as file:
         try:
-            return _webm(file) if path.suffix == ".webm" else _mp4(file)
-        except (struct.error, ValueError, IndexError, OverflowError):
+            found = _webm(file) if path.suffix == ".webm" else _mp4(file)
+        except (struct.error, ValueError, LookupError, ArithmeticError):
             return Described()
+    if found.seconds is None or 0 <= found.seconds < _LONGEST_SEC:  # and not "not a number"
+        return found
+    return Described(None, found.created)
 
 
 def _mp4(file: BinaryIO) -> Described:
@@ -48,7 +52,7 @@ def _mp4(file: BinaryIO) -> Described:
             if header[4:8] != b"mvhd" or header[8] != 1:
                 return found
             created, _, clock, duration = struct.unpack_from(">QQIQ", header, 12)
-            when = datetime.fromtimestamp(created - EPOCH, UTC) if created else None
+            when = _1970 + timedelta(seconds=created - EPOCH) if created else None
             found = Described(duration / clock if duration else None, when)
             if duration:
                 return found
@@ -90,25 +94,20 @@ def _fragment_end(file: BinaryIO, start: int, end: int) -> float | None:
 
 
 def _webm(file: BinaryIO) -> Described:
-    """The length is in the information, or where the last whole cluster ends."""
+    """The length so far is in the information at the front, also of one that was cut off."""
     size = os.fstat(file.fileno()).st_size
-    found = Described()
-    last: tuple[int, int] | None = None
     _, (segment, inside, end) = islice(_elements(file, 0, size), 2)
     if segment != 0x18538067:
-        return found
+        return Described()
     for kind, start, stop in _elements(file, inside, end):
         if kind == 0x1549A966:
             parts = {k: _read(file, a, b) for k, a, b in _elements(file, start, stop)}
             since = struct.unpack(">q", parts[0x4461])[0] if 0x4461 in parts else None
             created = None if since is None else WEBM_EPOCH + timedelta(microseconds=since // 1000)
-            if length := parts.get(0x4489):
-                milliseconds = struct.unpack(">d" if len(length) == 8 else ">f", length)[0]
-                return Described(milliseconds / 1000, created)
-            found = Described(None, created)
-        elif kind == 0x1F43B675:
-            last = start, stop
-    return Described(_cluster_end(file, *last) if last else None, found.created)
+            length = parts.get(0x4489, b"")
+            form = {4: ">f", 8: ">d"}.get(len(length))
+            return Described(struct.unpack(form, length)[0] / 1000 if form else None, created)
+    return Described()
 
 
 def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -126,16 +125,6 @@ def _elements(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, 
             return
         yield kind, inside, stop
         start = stop
-
-
-def _cluster_end(file: BinaryIO, start: int, end: int) -> float:
-    began, latest = 0, 0
-    for kind, inside, stop in _elements(file, start, end):
-        if kind == 0xE7:
-            began = int.from_bytes(_read(file, inside, stop), "big")
-        elif kind == 0xA3:
-            latest = max(latest, struct.unpack(">h", _read(file, inside + 1, inside + 3))[0])
-    return (began + latest) / 1000 + TICK_SEC
 
 
 def _read(file: BinaryIO, start: int, end: int) -> bytes:

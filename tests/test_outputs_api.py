@@ -23,6 +23,7 @@ from mien.server.app import create_app
 from mien.server.outputs import MOST_OUTPUTS
 from mien.server.targets import Target
 from mien.services import Services, open_services
+from rtmp_server import real_server
 from tcp_output import TcpOutput, TcpServer, TcpTape, tcp_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,7 +105,10 @@ async def site(services: Services) -> AsyncIterator[Site]:
         assert KEY not in "".join(running.told)
 
 
-async def test_an_output_from_its_beginning_to_its_end(site: Site) -> None:
+async def test_an_output_from_its_beginning_to_its_end(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
     session = await site.session()
     with site.app.state.sessions.get(session).conversation.events.listen() as events:
         created = await site.add(session)
@@ -265,6 +269,35 @@ async def test_the_live_session_is_there_from_the_start_and_begins_anew_when_it_
         await site.is_in("live", "live", "live")
         assert site.receiver.said_bye == 2, "the first took leave"
     assert site.receiver.said_bye == 4, "and the second"
+
+
+async def test_a_real_server_is_lost_and_found_and_says_why_it_refuses(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    site.told.clear()
+    with real_server() as server:
+        session = await site.session()
+        outputs = f"/api/v1/sessions/{session}/outputs"
+        address = f"rtmp://127.0.0.1:{server.port}/live"
+        added = await site.client.post(outputs, json={"url": address, "key": KEY})
+        assert added.status_code == 201 and added.json()["label"] == f"{address}/****"
+        wrong = await site.client.post(
+            outputs, json={"url": f"{address}/wrong-{KEY}", "profile": "360p"}
+        )
+        assert wrong.status_code == 201
+        good, refused = await site.is_in(session, "live", "waiting")
+        assert refused["reason"]["code"] == "rejected" and refused["retry_in"] > 1
+        await asyncio.to_thread(server.kill)
+        lost, _ = await site.is_in(session, "waiting", "waiting")
+        assert lost["reason"]["message"]["en"] and lost["figures"]["bytes"] > 0
+        await asyncio.to_thread(server.start)
+        back, _ = await site.is_in(session, "live", "waiting")
+        assert back["reconnects"] == 1
+        assert f"{address}/****：已开播" in site.told
+        assert any("已恢复，中断" in line for line in site.told)
+        assert KEY not in str([good, refused, lost, back])
+        await site.client.delete(f"/api/v1/sessions/{session}")
 
 
 async def fail(conversation: Conversation) -> None:

@@ -27,6 +27,7 @@ from aiortc.rtcrtpsender import random_sequence_number
 from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap
 from aiortc.utils import random32
 
+from mien.media.datagrams import Datagrams
 from mien.media.rtp_stream import Burst, RtpStream
 
 # Seconds from the NTP epoch (1900) to the Unix epoch (1970).
@@ -91,6 +92,7 @@ class Leg:
         self.lost = asyncio.Event()
         self.packets = self.octets = self.resent = self.dropped = 0
         self._on_lost = on_lost
+        self._datagrams = Datagrams()
         self._sender = sender
         self._payload_type = 0
         self._extensions = _Extensions(HeaderExtensionsMap(), None)
@@ -114,7 +116,7 @@ class Leg:
         self._on_lost()
 
     def send(self, burst: Burst) -> bool:
-        way = _Way(self._sender.transport)
+        way = _Way(self._sender.transport, self._datagrams)
         if not way.stands:
             return True  # the connection is on its way to its end
         if way.backlog > MAX_BACKLOG:
@@ -128,12 +130,14 @@ class Leg:
         ssrc, payload_type = self._sender._ssrc, self._payload_type
         sequence, last = self._next, len(burst.payloads) - 1
         octets = 0
+        packets = []
         for number, payload in enumerate(burst.payloads):
             marked = payload_type | _MARKER if number == last else payload_type
             header = _HEADER.pack(version, marked, sequence, timestamp, ssrc)
-            way.send(header + extensions + payload)
+            packets.append(header + extensions + payload)
             sequence = (sequence + 1) % _SEQUENCES
             octets += len(payload)
+        way.send(packets)
         self._next = sequence
         self._count(burst, timestamp, octets)
         return True
@@ -159,7 +163,7 @@ class Leg:
         back = (self._next - sequence) % _SEQUENCES
         number = self._expected - back
         sent = self.stream.sent(number) if number >= self._since else None
-        way = _Way(self._sender.transport)
+        way = _Way(self._sender.transport, self._datagrams)
         if sent is None or not way.stands or way.backlog > MAX_BACKLOG:
             return
         sender = self._sender
@@ -174,7 +178,7 @@ class Leg:
         marked = payload_type | _MARKER if sent.last else payload_type
         timestamp = (self._origin + sent.timestamp) % (1 << 32)
         header = _HEADER.pack(version, marked, sequence, timestamp, ssrc)
-        way.send(header + extensions + payload)
+        way.send([header + extensions + payload])
         self.packets += 1
         self.octets += len(payload)
         self.resent += 1
@@ -183,7 +187,8 @@ class Leg:
 class _Way:
     """The encrypted path of a connection, at this moment."""
 
-    def __init__(self, dtls: Any) -> None:
+    def __init__(self, dtls: Any, datagrams: Datagrams) -> None:
+        self._datagrams = datagrams
         pair = dtls.transport._connection._nominated.get(1)
         self.stands = dtls._state == State.CONNECTED and pair is not None
         if self.stands:
@@ -191,8 +196,8 @@ class _Way:
             self._address = pair.remote_addr
             self._protect = dtls._tx_srtp.protect
 
-    def send(self, packet: bytes) -> None:
-        self._transport.sendto(self._protect(packet), self._address)
+    def send(self, packets: list[bytes]) -> None:
+        self._datagrams.send(self._transport, [*map(self._protect, packets)], self._address)
 
     @property
     def backlog(self) -> int:

@@ -51,12 +51,13 @@ ARGUMENTS = [
 
 
 @asynccontextmanager
-async def chromium(autoplay: bool = True) -> AsyncIterator[Browser]:
-    """autoplay: whether sound may play before the visitor's first gesture."""
+async def chromium(autoplay: bool = True, *arguments: str) -> AsyncIterator[Browser]:
+    """autoplay: whether sound may play before the visitor's first gesture. arguments: for Chromium,
+    besides the usual ones."""
     policy = "no-user-gesture-required" if autoplay else "user-gesture-required"
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(
-            executable_path=CHROMIUM, args=[*ARGUMENTS, f"--autoplay-policy={policy}"]
+            executable_path=CHROMIUM, args=[*ARGUMENTS, f"--autoplay-policy={policy}", *arguments]
         )
         try:
             yield browser

@@ -18,38 +18,6 @@ from voice_servers import voice_server_thread
 runner = CliRunner()
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["sync", "latency", "sessions", "soak", "idle", "compose", "viseme", "lipsync", "rtmp"],
-)
-def test_help_says_what_is_measured(command: str) -> None:
-    result = runner.invoke(bench_app, [command, "--help"])
-    assert result.exit_code == 0
-    assert "--json" in result.stdout
-
-
-def test_mic_is_not_there_yet() -> None:
-    result = runner.invoke(bench_app, ["latency", "--mic"])
-    assert result.exit_code == 2
-    assert "hands-free listening" in result.stderr
-
-
-def test_json_is_alone_on_standard_output() -> None:
-    result = runner.invoke(bench_app, ["latency", "--turns", "1", "--json"])
-    assert result.exit_code == 0, result.stderr
-    figures = json.loads(result.stdout)
-    for key in (
-        "text_to_packet_ms",
-        "text_to_frame_ms",
-        "pcm_to_packet_ms",
-        "interrupt_to_silence_ms",
-    ):
-        assert figures[key]["n"] == 1, figures
-        assert figures[key]["p50"] is not None and figures[key]["p95"] is not None
-    assert figures["stages"]["first_packet"]["n"] == 1
-    assert figures["not_idle_after_interrupt"] == 0 and figures["events_after_interrupt"] == 0
-
-
 def test_any_voice_is_measured_and_no_other_in_its_place(tmp_path: Path) -> None:
     config = tmp_path / "mien.toml"
     with voice_server_thread(gpt_sovits) as anna:
@@ -61,7 +29,17 @@ def test_any_voice_is_measured_and_no_other_in_its_place(tmp_path: Path) -> None
         result = runner.invoke(bench_app, command)
         assert result.exit_code == 0, result.stderr
         figures = json.loads(result.stdout)
-        assert figures["voice"] == "anna" and figures["text_to_packet_ms"]["n"] == 1
+        assert figures["voice"] == "anna"
+        for key in (
+            "text_to_packet_ms",
+            "text_to_frame_ms",
+            "pcm_to_packet_ms",
+            "interrupt_to_silence_ms",
+        ):
+            assert figures[key]["n"] == 1, figures
+            assert figures[key]["p50"] is not None and figures[key]["p95"] is not None
+        assert figures["stages"]["first_packet"]["n"] == 1
+        assert figures["not_idle_after_interrupt"] == 0 and figures["events_after_interrupt"] == 0
         assert len(anna.texts) >= 3, "warm-up and measured turns"
         anna.fault = "http_500"
         failed = runner.invoke(bench_app, command)
@@ -82,17 +60,6 @@ def test_short_runs_have_every_figure(command: str, keys: set[str]) -> None:
     figures = json.loads(result.stdout)
     assert keys <= figures.keys()
     assert all(figures[key] is not None for key in keys), figures
-
-
-def test_compose_has_every_case() -> None:
-    result = runner.invoke(bench_app, ["compose", "--ticks", "3", "--json"])
-    assert result.exit_code == 0, result.stderr
-    runs = json.loads(result.stdout)["runs"]
-    cases = {(r["presenter"], r["width"], r["height"], r["background"]) for r in runs}
-    assert {("mei", 512, 512, "soft"), ("mei", 720, 1280, "image")} <= cases
-    assert len(cases) == len(runs) and len(runs) % 4 == 0
-    for run in runs:
-        assert all(run[key]["n"] == 3 for key in ("compose_ms", "i420_ms", "total_ms"))
 
 
 def test_unknown_voice_is_told_in_words() -> None:
@@ -121,7 +88,7 @@ def test_server_ends_with_the_process_that_started_it() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     pid = int(done.stdout)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline, "the server outlived its parent"
         time.sleep(0.1)

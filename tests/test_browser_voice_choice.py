@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
-STORY = "One by one the boats came home. Most of them were full of fish, and people sang."
+STORY = "One by one the boats came home, full of fish."
 # Every 40 ms that are loud, as the browser decoded them.
 LISTEN = """() => {
   const context = new AudioContext();

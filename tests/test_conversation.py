@@ -7,12 +7,12 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import numpy as np
 import psutil
 import pytest
+import pytest_asyncio
 
 from fake_openai import FakeOpenAI, Scenario
 from harness import (
@@ -33,23 +33,38 @@ STORY = (
 )
 
 
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeOpenAI]:
-    async with FakeOpenAI(Scenario("text", text=STORY, token_delay_s=0.01)) as running:
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def model() -> AsyncIterator[FakeOpenAI]:
+    async with FakeOpenAI() as running:
         yield running
 
 
 @pytest.fixture
-async def server(fake: FakeOpenAI, tmp_path: Path) -> AsyncIterator[Server]:
+def fake(model: FakeOpenAI) -> FakeOpenAI:
+    """The model, with nothing left of the test before."""
+    model.requests.clear()
+    model.scenario = Scenario("text", text=STORY, token_delay_s=0.01)
+    return model
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(
+    model: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Server]:
     """A server whose brain is the fake model; started in a thread, the fake runs on our loop."""
     environment = {
+        "MIEN_SESSIONS__MAX": "20",
         "MIEN_LLM__NAME": "openai",
-        "MIEN_LLM__BASE_URL": fake.url,
+        "MIEN_LLM__BASE_URL": model.url,
         "MIEN_LLM__API_KEY": "test-key",
         "MIEN_LLM__MODEL": "fake",
         "MIEN_GREET": "false",
     }
-    manager = running_server(tmp_path, environment=environment)
+    folder = tmp_path_factory.mktemp("conversations")
+    manager = running_server(folder, environment=environment)
     running = await asyncio.to_thread(manager.__enter__)
     try:
         yield running
@@ -57,10 +72,12 @@ async def server(fake: FakeOpenAI, tmp_path: Path) -> AsyncIterator[Server]:
         await asyncio.to_thread(manager.__exit__, None, None, None)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
     async with server.client() as opened:
         yield opened
+        for session in (await opened.get("/api/v1/sessions")).json():
+            await opened.delete(f"/api/v1/sessions/{session['session']}")
 
 
 async def ask(client: httpx.AsyncClient, session: str, text: str) -> int:
@@ -247,7 +264,7 @@ async def test_two_sessions_share_neither_sound_nor_text_nor_state(
 ) -> None:
     fake.scenario = lambda request: Scenario(
         "text",
-        text="ALPHA alpha alpha. " * 4 if "first" in str(request.messages[-1]) else "BRAVO bravo. ",
+        text="ALPHA alpha alpha. " * 6 if "first" in str(request.messages[-1]) else "BRAVO bravo. ",
         token_delay_s=0.005,
     )
     one, two = await new_session(client), await new_session(client)
@@ -261,11 +278,18 @@ async def test_two_sessions_share_neither_sound_nor_text_nor_state(
         await ask(client, one, "I am the first.")
         await events_one.first("word")
         assert events_two.messages == events_two.of("hello"), "the other session noticed nothing"
-        await asyncio.sleep(0.5)
-        assert viewer_one.loud_times(start) and not viewer_two.loud_times(start)
-        still = [picture for t, picture in viewer_two.pictures if t > start]
-        moved = [picture for t, picture in viewer_one.pictures if t > start]
-        assert mouth_motion(moved) > 3 * mouth_motion(still)
+        await until(lambda: bool(viewer_one.loud_times(start)), "the first voice")
+        began = viewer_one.loud_times(start)[0]
+        await until(
+            lambda: all(
+                sum(t > began for t, _ in v.pictures) > 20 for v in (viewer_one, viewer_two)
+            ),
+            "pictures of both",
+        )
+        assert not viewer_two.loud_times(start)
+        still = [picture for t, picture in viewer_two.pictures if t > began]
+        moved = [picture for t, picture in viewer_one.pictures if t > began]
+        assert mouth_motion(moved) > 2 * mouth_motion(still)
         await ask(client, two, "I am the second.")
         await asyncio.gather(events_one.first("turn"), events_two.first("turn"))
         assert "BRAVO" not in str(events_one.messages)

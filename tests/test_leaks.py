@@ -8,10 +8,11 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from harness import listening, new_session, running_server, watching
 
-WARM_UP, ROUNDS = 12, 50
+WARM_UP = 8
 
 
 async def visit(client: httpx.AsyncClient) -> None:
@@ -37,7 +38,8 @@ async def settle(client: httpx.AsyncClient) -> None:
     await asyncio.sleep(1.5)
 
 
-async def test_fifty_visits_leave_no_task_thread_file_or_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [12, pytest.param(50, marks=pytest.mark.thorough)])
+async def test_visits_leave_no_task_thread_file_or_memory(tmp_path: Path, rounds: int) -> None:
     with running_server(tmp_path, environment={"MIEN_GREET": "false"}) as server:
         process = psutil.Process(server.process.pid)
         async with server.client() as client:
@@ -45,7 +47,7 @@ async def test_fifty_visits_leave_no_task_thread_file_or_memory(tmp_path: Path) 
                 await visit(client)
             await settle(client)
             before = await measure(client, process)
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 await visit(client)
             await settle(client)
             after = await measure(client, process)

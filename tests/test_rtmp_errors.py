@@ -16,7 +16,10 @@ import pytest
 from certificates import server_context
 from mien.media.output import OutputError
 from mien.media.program import Program
+from mien.media.rtmp.amf0 import encode
+from mien.media.rtmp.chunks import ChunkWriter, Message
 from mien.media.rtmp.output import RtmpOutput
+from mien.media.rtmp.protocol import COMMAND
 from rtmp_server import SERVERS, real_server
 from ticking import FlashBeep
 
@@ -101,6 +104,27 @@ async def test_something_else_listens(say: bytes | None, code: str, hint: str) -
     async with server_that(say) as address:
         error = await why_not(f"rtmp://{address}/live")
     assert error.code == code and hint in str(error)
+
+
+async def test_a_server_that_says_yes_and_hangs_up() -> None:
+    """As node-media-server does to a second publisher."""
+    writer = ChunkWriter()
+    answers = {
+        b"connect": ("_result", 1, None, {"code": "NetConnection.Connect.Success"}),
+        b"createStream": ("_result", 4, None, 1),
+        b"publish": ("onStatus", 0, None, {"level": "status", "code": "NetStream.Publish.Start"}),
+    }
+
+    async def serve(reader: asyncio.StreamReader, out: asyncio.StreamWriter) -> None:
+        out.write(b"\x03" + bytes(2 * 1536))
+        for command, values in answers.items():
+            await reader.readuntil(command)
+            out.write(writer.write(3, Message(COMMAND, encode(*values))))
+        out.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        error = await why_not(f"rtmp://127.0.0.1:{server.sockets[0].getsockname()[1]}/live")
+    assert error.code == "rejected" and "stream key" in str(error)
 
 
 async def test_tls_that_is_none() -> None:

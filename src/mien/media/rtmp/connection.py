@@ -19,6 +19,9 @@ from mien.media.rtmp.url import Target
 
 # To say goodbye and see it sent; a server that hangs is not waited for longer.
 LEAVE_SEC = 1.0
+# Some servers (node-media-server, older SRS) say yes first and then hang up on a wrong key or a
+# second publisher; within a few ms, with a callback to ask somewhat later.
+GRACE_SEC = 0.25
 # Some platforms take only encoders they know; this is what they all answer to.
 ENCODER = "FMLE/3.0 (compatible; mien)"
 
@@ -186,6 +189,8 @@ class _Attempt:
             number = next((int(one) for one in result if isinstance(one, float)), 1)
             protocol.call("publish", None, target.key, "live", stream=number)
             await self._answer(protocol.published)
+            await asyncio.wait({protocol.ended}, timeout=GRACE_SEC)
+            self._still_there()
         except CallError as error:
             raise faults.rejected_publish(target, error.code, error.words) from None
         protocol.phase = "live"
@@ -194,11 +199,15 @@ class _Attempt:
     async def _answer(self, answer: asyncio.Future[Any]) -> Any:
         """What the server answers, unless the connection ends first."""
         assert self._protocol is not None
+        await asyncio.wait({answer, self._protocol.ended}, return_when=asyncio.FIRST_COMPLETED)
+        self._still_there()
+        return answer.result()
+
+    def _still_there(self) -> None:
+        assert self._protocol is not None
         ended = self._protocol.ended
-        await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done() and (error := ended.result()) is not None:
             raise error
-        return answer.result()
 
     def timed_out(self) -> OutputError:
         if self.step == "dns":

@@ -111,8 +111,9 @@ class RtmpProtocol(asyncio.Protocol):
         why = str(getattr(error, "strerror", None) or error or "")
         if self.phase == "handshake":
             self.fail(faults.hung_up(self._target, why))
-        elif self.phase == "live" or error is not None:
+        elif self.phase == "live":
             self.fail(faults.closed(self._target, why))
+        # Most servers say no by hanging up, some of them with a reset.
         elif self.phase == "connect":
             self.fail(faults.rejected_app(self._target))
         else:

@@ -312,8 +312,7 @@ class Conversation:
         self._publish("clause", turn, clause=event.data["clause"], text=turn.clause)
 
     def _end_before_clause(self, turn: Turn) -> None:
-        """What sounds from this tick on is faded out by the outputs: its generation is over."""
-        seconds = self.performer.interrupt().seconds
+        seconds = self.performer.interrupt_before_clause().seconds
         self._unhushed = True
         self._close_turn(Heard(turn.before + turn.clause, seconds, False), complete=False)
 

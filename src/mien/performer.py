@@ -58,6 +58,7 @@ class Performer:
         self._job: asyncio.Future[None] | None = None
         self._last_image: Image | None = None
         self._last_cutout: Image | None = None
+        self._cut_before_clause = False
         self._behind = False  # a picture was late since drawing was last begun
         width, height = self._size
         self._blank = np.zeros((height, width, 3), np.uint8)
@@ -104,6 +105,13 @@ class Performer:
         """Let ``event`` happen when everything said so far has been heard."""
         self._timeline.mark(event)
         self._wake.set()
+
+    def interrupt_before_clause(self) -> Heard:
+        """As :meth:`interrupt`, but nothing sounds of the clause whose event is being told."""
+        self._cut_before_clause = True
+        heard = self._timeline.interrupt(fade=False)
+        self._wake.set()
+        return heard
 
     def interrupt(self) -> Heard:
         """Fall silent within a tick; what was said but not heard is forgotten."""
@@ -190,6 +198,9 @@ class Performer:
         tick = Tick(plan.index, image, plan.audio, plan.generation, events, cutout)
         for event in plan.events:
             self._on_event(event, tick)
+        if self._cut_before_clause:
+            self._cut_before_clause = False
+            plan.audio[plan.clause_at :] = 0
         return tick
 
     def _at_rest(self, index: int) -> Image | None:

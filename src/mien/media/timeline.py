@@ -57,6 +57,7 @@ class TickPlan:
     events: list[Event]
     starts: bool = False  # first tick after silence
     tape_end: int = 0
+    clause_at: int = SAMPLES_PER_TICK  # sample a clause begins with; beyond the last if none does
     image: Image | None = None
     cutout: Image | None = None
     claimed: bool = False  # somebody is drawing it
@@ -304,6 +305,8 @@ class Timeline:
     def _plan_speech(self, index: int) -> TickPlan:
         begin, end = self._position, min(self._position + SAMPLES_PER_TICK, self._tape.end)
         audio = self._tape.read(begin, begin + SAMPLES_PER_TICK)
+        starts = (position for position, event in self._marks if event.name == "clause")
+        clause_at = min(next(starts, end) - begin, SAMPLES_PER_TICK)
         plan = TickPlan(
             index,
             self.generation,
@@ -312,6 +315,7 @@ class Timeline:
             self._events_before(end),
             starts=not self._playing,
             tape_end=end,
+            clause_at=clause_at,
         )
         self._position, self._playing = end, True
         return plan

@@ -183,7 +183,9 @@ class RtpStream:
         self._waiting.pop(receiver, None)
 
     def _want_keyframe(self) -> None:
-        if time.monotonic() - self._last_keyframe > JOIN_KEYFRAME_SEC:
+        now = time.monotonic()
+        if now - self._last_keyframe > JOIN_KEYFRAME_SEC:
+            self._last_keyframe = now  # it is on its way
             self._subscription.request_keyframe(urgent=True)
 
 

@@ -67,6 +67,15 @@ async def test_the_live_session_in_a_page(site: Server, media: MediaServer, tmp_
 
         await visitor.part("air").nth(1).get_by_test_id("air-stop").click()
         await expect(visitor.part("air")).to_have_count(1)
+        await visitor.part("record-webm").click()
+        await shows(visitor, 1, r"\.webm", "Recording")
+        kept = visitor.part("recording")
+        await expect(kept).to_contain_text("Recording", timeout=PATIENCE * 1000)
+        await visitor.part("air").nth(1).get_by_test_id("air-stop").click()
+        await expect(kept).to_contain_text("Download", timeout=PATIENCE * 1000)
+        for _ in range(2):  # the first press asks
+            await kept.locator(".remove").click()
+        await expect(kept).to_have_count(0, timeout=PATIENCE * 1000)
         await visitor.part("record-mp4").click()
         await shows(visitor, 1, r"\.mp4", "Recording")
         await visitor.part("air").nth(1).get_by_test_id("air-pause").click()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mien.events import Message
 from mien.problems import Problem
@@ -30,8 +30,8 @@ class NewOutput(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     url: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)]
-    key: Annotated[str, Field(max_length=MOST_CHARACTERS)] | None = None
-    token: Annotated[str, Field(max_length=MOST_CHARACTERS)] | None = None
+    key: Annotated[SecretStr, Field(max_length=MOST_CHARACTERS)] | None = None
+    token: Annotated[SecretStr, Field(max_length=MOST_CHARACTERS)] | None = None
     profile: Annotated[str, Field(max_length=60)] | None = None
 
 
@@ -57,7 +57,7 @@ async def list_outputs(session: AnySession) -> list[Message]:
 @router.post("", status_code=201)
 async def add_output(session: AnySession, body: NewOutput) -> Message:
     """Go on the air there, at once; how it goes is told as ``output`` events."""
-    target = Target(body.url, body.key or None, body.token or None, body.profile)
+    target = Target(body.url, _opened(body.key), _opened(body.token), body.profile)
     return session.outputs.add(target).as_message()
 
 
@@ -92,3 +92,8 @@ async def retry_output(airing: AnyOutput) -> Message:
 async def stop_output(session: AnySession, airing: AnyOutput) -> None:
     """Take it off the air; answered when the other side has been told and files are complete."""
     await session.outputs.stop(airing.id)
+
+
+def _opened(secret: SecretStr | None) -> str | None:
+    """An empty one is none."""
+    return (secret.get_secret_value() or None) if secret is not None else None

@@ -6,16 +6,24 @@ BIN    := $(VENV)/bin
 # browser at a time.
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+UV_VERSION := uv==0.13.9
+UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# What was compiled once need not be compiled by every process.
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test test-thorough lint bench lock clean
 
 run: $(STAMP)            ## serve the presenter at http://localhost:8000 and open it
 	$(BIN)/mien run --open $(ARGS)
 
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not real_time" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m real_time $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not real_time and not thorough" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "real_time and not thorough" $(ARGS) || [ $$? = 5 ]
+
+test-thorough: test      ## and what takes long: full-size networks, long sweeps, every device
+	$(BIN)/python -m pytest -m thorough $(ARGS)
 
 lint: $(STAMP)           ## style and types
 	$(BIN)/ruff check .
@@ -34,12 +42,14 @@ system:                  ## chromium and ffprobe for the tests that need them
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+# uv does in seconds what takes pip a minute; where it cannot, pip does it.
+	$(PIP) $(UV_VERSION) && $(UV) --no-deps --requirement requirements.lock || \
+	$(PIP) --requirement requirements.lock
+	$(PIP) --no-deps --editable .
 	@touch $@
 
 lock:                    ## renew requirements.lock from pyproject.toml
-	$(BIN)/python -m pip install --quiet uv
+	$(PIP) $(UV_VERSION)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
 
 clean:

@@ -1,3 +1,21 @@
+"""What all tests share, and what keeps them quick: the whole of `make test` has to pass in minutes
+on two slow cores without a GPU.
+
+Two runs, see the Makefile. The first computes, file by file, on every core. The second is in real
+time (``real_time``, set below for files that import ``harness`` or ``browser``): a browser beside a
+server. So that it stays so:
+
+- A file may take two seconds of CPU for what is shared (one server, one build, one export in a
+  module-scoped fixture) and less for each test; networks are narrow (``wav2lip_seeded.narrow``,
+  ``bert_vits2_seeded.small``), pictures small, clips a second long. Each set of reference numbers
+  has one test at full size.
+- Commands run in this process (``command_line.mien``); one test per command starts it for real.
+- A server test is cheaper than a browser test, and a test without a server cheaper still.
+- Nothing asserts how long something took. A wait ends when what it waits for has happened, and its
+  limit is a minute or more: machines are slow, and busy with other tests.
+- What repeats at full size what a smaller test shows is marked ``thorough``: `make test-thorough`.
+"""
+
 from __future__ import annotations
 
 import gc

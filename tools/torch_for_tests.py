@@ -29,7 +29,9 @@ def main() -> None:
         )
         return
     print(f"installing PyTorch {offered['version']} for the tests")
-    subprocess.run([*PIP, "--constraint", "requirements.lock", WANTED, COMPARED_WITH], check=False)
+    # Compiling all of it would take longer than the tests, which need a small part.
+    how = ["--no-compile", "--constraint", "requirements.lock"]
+    subprocess.run([*PIP, *how, WANTED, COMPARED_WITH], check=False)
 
 
 def _offered() -> dict[str, Any] | None:

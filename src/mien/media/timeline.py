@@ -57,7 +57,7 @@ class TickPlan:
     events: list[Event]
     starts: bool = False  # first tick after silence
     tape_end: int = 0
-    clause_at: int = SAMPLES_PER_TICK  # sample a clause begins with; beyond the last if none does
+    clause_at: int = SAMPLES_PER_TICK  # sample the last clause in it begins with, if one does
     image: Image | None = None
     cutout: Image | None = None
     claimed: bool = False  # somebody is drawing it
@@ -305,8 +305,8 @@ class Timeline:
     def _plan_speech(self, index: int) -> TickPlan:
         begin, end = self._position, min(self._position + SAMPLES_PER_TICK, self._tape.end)
         audio = self._tape.read(begin, begin + SAMPLES_PER_TICK)
-        starts = (position for position, event in self._marks if event.name == "clause")
-        clause_at = min(next(starts, end) - begin, SAMPLES_PER_TICK)
+        starts = (at for at, event in self._marks if at < end and event.name == "clause")
+        clause_at = max((at - begin for at in starts), default=SAMPLES_PER_TICK)
         plan = TickPlan(
             index,
             self.generation,

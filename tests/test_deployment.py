@@ -34,8 +34,10 @@ def test_what_is_mounted_is_there(service: str) -> None:
 
 
 def test_settings_are_ones_that_mien_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TURN_SECRET", "of-a-test")
+    for name, value in SERVICES["mien"]["environment"].items():
+        monkeypatch.setenv(name, re.sub(r"\$\{[^}]+\}", "203.0.113.10", value))
     settings = load_settings(ROOT / "deploy" / "mien.toml")
+    assert settings.webrtc.turn.urls[0] == "turn:203.0.113.10:3478"
     assert settings.webrtc.port_range is not None
     first, last = settings.webrtc.port_range
     assert f"{first}-{last}/udp" in published("mien")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cache
@@ -122,6 +123,29 @@ def test_a_finished_file_is_an_ordinary_one(tmp_path: Path) -> None:
     assert float(told["format"]["duration"]) == pytest.approx(3.0, abs=0.03)
     assert described(path).seconds == pytest.approx(3.0, abs=0.03)
     assert described(path).created == CREATED
+
+
+def test_what_is_missing_between_fragments_is_missing_in_the_finished_file() -> None:
+    """Holes of 3 ticks, twice behind a single sample."""
+    file = Mp4File(_samples()[0].data, AacTrack(AAC_CONFIG), {}, CREATED)
+    data, given = bytearray(file.begin()), []
+    video = [one for one in _samples() if one.track == "video"]
+    audio = [one for one in _samples() if one.track == "audio"]
+    parts = [(0, 10), (10, 11), (11, 12), (12, 30)]
+    for shift, (first, last) in enumerate(parts):
+        moved = [
+            replace(one, pts=one.pts + shift * 3 * _per_tick(one))
+            for one in [*video[first:last], *audio[first:last]]
+        ]
+        given += moved
+        data += file.add(moved)
+    tail, patches = file.end()
+    data += tail
+    for offset, patch in patches:
+        data[offset : offset + len(patch)] = patch
+    for track in ("video", "audio"):
+        stamps = [stamp for stamp, *_ in _packets(bytes(data), track)]
+        assert stamps == [one.pts for one in given if one.track == track]
 
 
 def _per_tick(sample: Sample) -> int:

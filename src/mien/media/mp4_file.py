@@ -9,12 +9,10 @@ length. Those 16 bytes are the last to be written; until then the fragments coun
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import chain, groupby
-
-import numpy as np
 
 from mien.media import mp4_boxes as boxes
 from mien.media.fmp4 import Chunk, Mp4Muxer, Sample
@@ -27,7 +25,8 @@ _PADDING = box(b"free", bytes(8))
 class Mp4File:
     """Turns samples into the bytes of the file, in the order in which they are to be written.
 
-    keyframe: as for ``Mp4Muxer``. A file takes 16 bytes of memory for each sample.
+    keyframe: as for ``Mp4Muxer``. Of each sample five bytes are kept: 30 MB for
+    a day.
 
     Raises:
         ValueError: when ``keyframe`` carries no parameter sets.
@@ -94,54 +93,65 @@ class Mp4File:
 class _Tables:
     """Where the samples of a track lie and how long they last (14496-12, 8.6 and 8.7).
 
+    Kept as the file has them, so that ending a recording of a day takes no time.
     begin, end: of the track, in its clock.
     """
 
     def __init__(self) -> None:
         self.begin = self.end = 0
         self.sizes = array("I")
-        self._durations = array("I")
-        self._keyframes = array("I")
-        self._offsets = array("Q")
-        self._lengths = array("I")
+        self._durations = array("I")  # pairs: so many samples in a row last so long
+        self._keyframes = array("I")  # numbers of samples, from 1
+        self._offsets = array("Q")  # of chunks
+        self._chunks = array("I")  # triples: from this chunk on, so many samples in each, entry 1
 
     def add(self, chunk: Chunk, offset: int) -> None:
-        first = len(self.sizes) + 1
-        if self.sizes:  # what is missing between two fragments, the sample before lasts through
-            self._durations[-1] += chunk.begin - self.end
-        else:
+        if not self.sizes:
             self.begin = chunk.begin
+        elif gap := chunk.begin - self.end:  # the sample before lasts until this one
+            count, lasted = self._durations[-2:]
+            del self._durations[-2:]
+            if count > 1:
+                self._durations.extend((count - 1, lasted))
+            self._lasts(lasted + gap)
+        for duration in chunk.durations:
+            self._lasts(duration)
         self.end = chunk.begin + sum(chunk.durations)
-        self._keyframes.extend(first + n for n, is_key in enumerate(chunk.keyframes) if is_key)
+        if chunk.track == "video":  # of sound, every sample is one
+            first = len(self.sizes) + 1
+            self._keyframes.extend(first + n for n, is_key in enumerate(chunk.keyframes) if is_key)
         self.sizes.extend(chunk.sizes)
-        self._durations.extend(chunk.durations)
         self._offsets.append(offset)
-        self._lengths.append(len(chunk.sizes))
+        if not self._chunks or self._chunks[-2] != len(chunk.sizes):
+            self._chunks.extend((len(self._offsets), len(chunk.sizes), 1))
+
+    def _lasts(self, duration: int) -> None:
+        """Note how long one more sample lasts."""
+        if self._durations and self._durations[-1] == duration:
+            self._durations[-2] += 1
+        else:
+            self._durations.extend((1, duration))
 
     def boxes(self) -> bytes:
-        durations = [(len(list(run)), value) for value, run in groupby(self._durations)]
-        chunks: list[tuple[int, int, int]] = []
-        for number, length in enumerate(self._lengths, 1):
-            if not chunks or chunks[-1][1] != length:
-                chunks.append((number, length, 1))
+        sizes = struct.pack(">II", 0, len(self.sizes)) + _big_endian(self.sizes)
         parts = [
-            _table(b"stts", len(durations), _words(chain.from_iterable(durations))),
-            _table(b"stsc", len(chunks), _words(chain.from_iterable(chunks))),
-            full_box(b"stsz", 0, 0, struct.pack(">II", 0, len(self.sizes)), _words(self.sizes)),
-            _table(b"co64", len(self._offsets), _long_words(self._offsets)),
+            _table(b"stts", self._durations, 2),
+            _table(b"stsc", self._chunks, 3),
+            full_box(b"stsz", 0, 0, sizes),
+            _table(b"co64", self._offsets, 1),
         ]
-        if len(self._keyframes) < len(self.sizes):
-            parts.append(_table(b"stss", len(self._keyframes), _words(self._keyframes)))
+        if self._keyframes:
+            parts.append(_table(b"stss", self._keyframes, 1))
         return b"".join(parts)
 
 
-def _table(kind: bytes, count: int, entries: bytes) -> bytes:
-    return full_box(kind, 0, 0, struct.pack(">I", count), entries)
+def _table(kind: bytes, values: array[int], width: int) -> bytes:
+    """A box of entries of ``width`` values."""
+    return full_box(kind, 0, 0, struct.pack(">I", len(values) // width), _big_endian(values))
 
 
-def _words(values: Iterable[int]) -> bytes:
-    return np.fromiter(values, ">u4").tobytes()
-
-
-def _long_words(values: Iterable[int]) -> bytes:
-    return np.fromiter(values, ">u8").tobytes()
+def _big_endian(values: array[int]) -> bytes:
+    swapped = array(values.typecode, values)
+    if sys.byteorder == "little":
+        swapped.byteswap()
+    return swapped.tobytes()

@@ -47,6 +47,7 @@ def written(folder: Path, upstream: str, port: int) -> Path:
     text = re.sub(r"^ *listen \[::\].*\n", "", text, flags=re.M)
     text = text.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     text = text.replace("listen 80;", f"listen unix:{folder}/redirect.sock;")
+    text = text.replace("/var/log/nginx", str(folder))
     text = re.sub(r"(ssl_certificate(?:_key)?) .*;", rf"\1 {certificate};", text)
     (folder / "mien.conf").write_text(text, encoding="utf-8")
     wrapper = folder / "nginx.conf"

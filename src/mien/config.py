@@ -116,7 +116,7 @@ class TurnSection(Section):
 
     urls: list[Annotated[str, Field(pattern=r"^turns?:[^/]+$")]] = []
     secret: str | None = Field(default=None, min_length=8, repr=False)
-    ttl_sec: int = Field(default=3600, ge=60, le=86_400)
+    ttl_sec: int = Field(default=3600, ge=600, le=86_400)
 
 
 class WebRtcSection(Section):

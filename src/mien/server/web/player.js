@@ -95,6 +95,7 @@ export class Player {
     for (const timer of [this.#fallback, this.#again, this.#change]) clearTimeout(timer);
     this.#again = undefined;
     this.#session = null;
+    this.#front = null;
     this.#playingWs = false;
     this.#live = { webrtc: false, ws: false };
     this.#retries = 0;

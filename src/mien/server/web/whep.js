@@ -1,6 +1,6 @@
 // @ts-check
 /** The player: shows one session by WHEP and connects again by itself when the connection is lost. */
-import { ApiError, request } from "./api.js";
+import { ApiError, getInfo, request } from "./api.js";
 import { Backoff } from "./backoff.js";
 
 /** Candidates beyond the first second are rarely needed and would hold up the picture. */
@@ -10,6 +10,8 @@ const DISCONNECTED_MS = 2500;
 const CONNECT_MS = 12_000;
 /** Sound flows all the time, silence too. Browsers take 10 s to notice that a server is gone; this is sooner. */
 const STALLED_SEC = 4;
+/** Passwords for a TURN server expire, after ten minutes at the earliest; pages stay open for days. */
+const FRESH_MS = 300_000;
 
 /** The browser has no address to offer; no pair of addresses works; none was found in time. @typedef {"no_candidates" | "failed" | "slow"} NoPath */
 
@@ -26,11 +28,19 @@ export class WhepPlayer {
   /** @type {string | null} */ #resource = null;
   #generation = 0;
   #backoff = new Backoff();
+  /** @type {RTCIceServer[]} */ #iceServers = [];
+  #asked = 0;
 
   /** @param {RTCIceServer[]} iceServers @param {PlayerEvents} events */
   constructor(iceServers, events) {
     this.iceServers = iceServers;
     this.events = events;
+  }
+
+  /** As the server has just named them. @param {RTCIceServer[]} servers */
+  set iceServers(servers) {
+    this.#iceServers = servers;
+    this.#asked = performance.now();
   }
 
   /** @param {string} path of the session's WHEP endpoint */
@@ -78,7 +88,9 @@ export class WhepPlayer {
    * @param {string} path @param {number} generation
    */
   async #connection(path, generation) {
-    const peer = new RTCPeerConnection({ iceServers: this.iceServers, bundlePolicy: "max-bundle" });
+    if (performance.now() - this.#asked > FRESH_MS) this.iceServers = (await getInfo()).ice_servers ?? [];
+    if (generation !== this.#generation) return;
+    const peer = new RTCPeerConnection({ iceServers: this.#iceServers, bundlePolicy: "max-bundle" });
     this.#peer = peer;
     const stream = new MediaStream();
     // Sound first, as in most offers; some servers rely on it.

@@ -24,7 +24,7 @@ from typing import Any
 
 import websockets
 
-from harness import running_server
+from harness import listening, running_server
 from mien.bench.rtmp_server import media_server
 
 PROGRAMS = ("obs", "Xvfb", "ffmpeg", "unshare", "ip")
@@ -32,8 +32,6 @@ PORT = 4455
 WIDTH, HEIGHT = 1280, 720
 PATIENCE = 120.0
 TEXT = "Good evening and welcome. You are watching me by way of a media server and OBS."
-# As in docs/obs.md.
-LOW_DELAY = "fflags=nobuffer analyzeduration=2500000 probesize=65536"
 GLOBAL = f"""[General]
 FirstRun=true
 EnableAutoUpdates=false
@@ -178,17 +176,20 @@ async def perform(folder: Path) -> None:
         ) as server,
         obs(folder / "home") as screen,
     ):
-        async with Remote.connected() as remote, server.client() as client:
+        async with (
+            Remote.connected() as remote,
+            server.client() as client,
+            listening(client, "live") as events,
+        ):
             with contextlib.suppress(RuntimeError):  # there is one already
                 await remote.ask("CreateScene", sceneName="Scene")
             await remote.ask("SetCurrentProgramScene", sceneName="Scene")
-            source = {
+            source = {  # as in docs/obs.md
                 "is_local_file": False,
                 "input": f"{media.url}/mien",
                 "buffering_mb": 0,
                 "reconnect_delay_sec": 1,
                 "hw_decode": False,
-                "ffmpeg_options": LOW_DELAY,
             }
             made = await remote.ask(
                 "CreateInput",
@@ -200,12 +201,12 @@ async def perform(folder: Path) -> None:
             await fill(remote, made["sceneItemId"])
             keep(folder / "rest.png", await remote.picture())
             remote.peaks.clear()
-            asked = time.monotonic()
             await client.post("/api/v1/sessions/live/say", json={"text": TEXT})
+            await events.first("clause", PATIENCE)
+            said = time.monotonic()
             while max(remote.peaks, default=0.0) < 0.02:
                 await remote.ask("GetStats")
-            waited = time.monotonic() - asked
-            print(f"OBS hears a text {waited:.2f} s after it was sent", flush=True)
+            print(f"OBS hears {time.monotonic() - said:.2f} s later what is said", flush=True)
             for number in range(1, 7):
                 keep(folder / f"speaking-{number}.png", await remote.picture())
             grab(screen, folder / "window.png")

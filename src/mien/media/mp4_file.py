@@ -151,7 +151,7 @@ def _table(kind: bytes, values: array[int], width: int) -> bytes:
 
 
 def _big_endian(values: array[int]) -> bytes:
-    swapped = array(values.typecode, values)
+    swapped = values[:]
     if sys.byteorder == "little":
         swapped.byteswap()
     return swapped.tobytes()

@@ -17,8 +17,9 @@ State = Literal["connecting", "live", "waiting", "paused", "failed", "ended"]
 
 BACK_OFF_SEC = (0.5, 1.0, 2.0, 4.0, 5.0)
 # A server that is being restarted had us on the air a moment ago, or refuses at once, which costs
-# it nothing: ask it so often that nobody is off the air for 3 s after it is back.
-SOON_SEC = 2.0
+# it nothing: ask it so often that nobody is off the air for 3 s after it is back (`mien bench rtmp
+# --kills 20`; with 2 s here it was 3.7 s at worst on a machine that was busy otherwise).
+SOON_SEC = 1.0
 # Platforms bar those who come again and again with a key they do not take.
 REJECTED_SEC = 10.0
 # What lived this long was not the same failure as the one before.

@@ -92,11 +92,14 @@ async def watch_stream(
             await asyncio.wait([talking], timeout=seconds / 100)
             if talking.done():
                 talking.result()
-    return stream_figures(lines, direct.flashes)
+    clock = visit.viewer.picture_clock
+    due = [clock.ntp(rtp) - NTP_EPOCH for rtp in direct.rtp]
+    return stream_figures(lines, direct.flashes, due)
 
 
-def stream_figures(lines: list[Line], direct: list[Seen]) -> dict[str, Any]:
-    """direct: the same flashes at a viewer who knows when each was due (NTP time).
+def stream_figures(lines: list[Line], direct: list[Seen], due: list[float]) -> dict[str, Any]:
+    """direct: the same flashes at a viewer who knows when each was due (NTP time). due: when the
+    pictures were due that this viewer got (Unix time).
 
     Raises:
         VisitError: when the reader saw nothing.
@@ -113,7 +116,7 @@ def stream_figures(lines: list[Line], direct: list[Seen]) -> dict[str, Any]:
     delays = [1000 * (x["now"] - origin - x["picture"]) for x in pictures] if origin else []
     times = [x["picture"] for x in pictures]
     mean, sd = mean_sd([offset for _, offset in offsets])
-    gaps = [round((b - a) / TICK_SEC) - 1 for a, b in itertools.pairwise(times)]
+    missing = sum(round((b - a) / TICK_SEC) - 1 for a, b in itertools.pairwise(times))
     return {
         "codecs": lines[0]["codecs"],
         "glass_to_glass_ms_p50": quantiles(delays)["p50"],
@@ -125,7 +128,8 @@ def stream_figures(lines: list[Line], direct: list[Seen]) -> dict[str, Any]:
         "beeps": len(offsets),
         "fps": rounded((len(times) - 1) / (times[-1] - times[0]), 3),
         "pictures": len(pictures),
-        "lost_pictures": sum(gaps),
+        "missing_pictures": missing,
+        "lost_pictures": _lost(times, [at - origin for at in due]) if origin else None,
         "seconds": rounded(len(pictures) / FPS, 1),
     }
 
@@ -161,6 +165,13 @@ def _origin(flashes: list[Line], direct: list[Seen]) -> float | None:
         due = [origin for origin in same if abs(flash["now"] - origin - seen) < SAME_SEC]
         origins += due[:1]
     return statistics.median(origins) if origins else None
+
+
+def _lost(times: list[float], made: list[float]) -> int:
+    """Pictures that were made (another viewer got them) and are not in the stream."""
+    ticks = {round(at / TICK_SEC) for at in times}
+    others = {round(at / TICK_SEC) for at in made}
+    return len({tick for tick in others if min(ticks) <= tick <= max(ticks)} - ticks)
 
 
 def _columns(pairs: list[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -44,7 +44,8 @@ def rtmp(
         "beeps": "beeps paired",
         "fps": "pictures per second of the stream",
         "pictures": "pictures read",
-        "lost_pictures": "pictures missing between them",
+        "missing_pictures": "pictures missing between them",
+        "lost_pictures": "of these on the way (a WebRTC viewer got them)",
     }
     if kills:
         labels |= {

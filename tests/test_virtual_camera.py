@@ -175,6 +175,7 @@ async def test_it_ends_with_its_parent(shown: Path) -> None:
     assert process.stdin is not None and process.stdout is not None
     async with asyncio.timeout(LONG):
         assert await process.stdout.readline() == b'{"ready": "Stand-in"}\n'
+        process.terminate()  # as a service manager ends all of a service at once
         process.stdin.write(bytes(100))  # in the middle of a picture
         process.stdin.close()
         assert await process.wait() == 0

@@ -33,7 +33,9 @@ _BUSY = ("busy", "in use", "could not be started")
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this
+    # Ctrl-C and the end of a service are for the parent, which then ends this as it ends itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     width, height, fps = (int(argument) for argument in arguments[:3])
     device = arguments[3] if len(arguments) > 3 else None
     try:

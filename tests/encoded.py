@@ -69,5 +69,5 @@ async def recorded(path: Path, minutes: float, *, finish: bool = True) -> None:
         await asyncio.sleep(0)
     if samples := reel.cut():
         disk.append(film.add(samples))
-    disk.close(*(film.end() if finish else ()))
+    disk.close(film.end if finish else None)
     await disk.done

@@ -38,7 +38,7 @@ async def test_what_is_appended_arrives_in_order(tmp_path: Path) -> None:
         file.append(bytes([number]) * 1000)
     async with asyncio.timeout(20):
         await begun.wait()
-    file.close(b"tail", [(0, b"HE")])
+    file.close(lambda: (b"tail", [(0, b"HE")]))
     await _closed(file)
     data = file.path.read_bytes()
     assert data == b"HEad" + b"".join(bytes([n]) * 1000 for n in range(100)) + b"tail"
@@ -122,7 +122,7 @@ async def test_a_disk_that_hangs_is_noticed_and_holds_up_nobody(
     with pytest.raises(OutputError) as caught:
         file.check()
     assert caught.value.code == "stalled"
-    file.close(b", arrives")
+    file.close(lambda: (b", arrives", []))
     SlowPath.up.set()
     await _closed(file)
     assert file.path.read_bytes() == b"what waits, arrives"

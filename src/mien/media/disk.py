@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,8 +26,8 @@ RESERVE_BYTES = 100_000_000
 # A disk may take its time (one that has to spin up: 10 s); this long, it hangs.
 STALL_SEC = 20.0
 
-_END = (None, b"", None)
-_Job = tuple[int | None, bytes, Callable[[], None] | None]
+# What is written over: offsets and bytes.
+Patches = Sequence[tuple[int, bytes]]
 
 
 class DiskFile:
@@ -43,7 +44,7 @@ class DiskFile:
         self.size = 0
         self.free: int | None = None
         self._reserve = reserve
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[IO[bytes]], None] | None] = SimpleQueue()
         self._busy_since: float | None = time.monotonic()
         self._loop = asyncio.get_running_loop()
         outcome: Future[None] = Future()
@@ -73,20 +74,21 @@ class DiskFile:
 
     def append(self, data: bytes, then: Callable[[], None] | None = None) -> None:
         """Have ``data`` written at the end. then: called on the event loop once it is."""
-        self._jobs.put((None, data, then))
+        self._jobs.put(partial(self._append, data, then))
 
-    def overwrite(self, patches: Sequence[tuple[int, bytes]]) -> None:
+    def overwrite(self, patches: Patches) -> None:
         """Have what lies at these offsets replaced."""
-        for offset, data in patches:
-            self._jobs.put((offset, data, None))
+        self._jobs.put(partial(_overwrite, patches))
 
-    def close(self, tail: bytes = b"", patches: Sequence[tuple[int, bytes]] = ()) -> None:
-        """Have ``tail`` appended, even out of the reserve, then ``patches`` made, then the file
-        closed."""
-        if tail:
-            self._jobs.put((None, tail, None))
-        self.overwrite(patches)
-        self._jobs.put(_END)
+    def close(self, end: Callable[[], tuple[bytes, Patches]] | None = None) -> None:
+        """Have the file closed.
+
+        end: called by the thread before that; gives what is appended, even out of the reserve, and
+        what is replaced then.
+        """
+        if end is not None:
+            self._jobs.put(partial(self._end, end))
+        self._jobs.put(None)
 
     def _run(self, outcome: Future[None]) -> None:
         try:
@@ -94,7 +96,7 @@ class DiskFile:
         except OSError as error:
             logger.warning(f"recording {self.path}: {error}")
             outcome.set_exception(in_words(error))
-        except OutputError as error:
+        except Exception as error:
             logger.warning(f"recording {self.path}: {error}")
             outcome.set_exception(error)
         else:
@@ -105,9 +107,9 @@ class DiskFile:
         try:
             with file:
                 self._busy_since = None
-                while (job := self._jobs.get()) is not _END:
+                while (job := self._jobs.get()) is not None:
                     self._busy_since = time.monotonic()
-                    self._do(file, *job)
+                    job(file)
                     self._busy_since = None
         finally:
             if not self.size:
@@ -128,13 +130,7 @@ class DiskFile:
                 self.path = wanted.with_stem(f"{wanted.stem}-{number}")
         raise AssertionError
 
-    def _do(
-        self, file: IO[bytes], offset: int | None, data: bytes, then: Callable[[], None] | None
-    ) -> None:
-        if offset is not None:
-            file.seek(offset)
-            _write_all(file, data)
-            return
+    def _append(self, data: bytes, then: Callable[[], None] | None, file: IO[bytes]) -> None:
         try:
             file.seek(self.size)
             _write_all(file, data)
@@ -146,6 +142,17 @@ class DiskFile:
         if then is not None:
             with suppress(RuntimeError):  # the event loop has ended meanwhile
                 self._loop.call_soon_threadsafe(then)
+
+    def _end(self, end: Callable[[], tuple[bytes, Patches]], file: IO[bytes]) -> None:
+        tail, patches = end()
+        self._append(tail, None, file)
+        _overwrite(patches, file)
+
+
+def _overwrite(patches: Patches, file: IO[bytes]) -> None:
+    for offset, data in patches:
+        file.seek(offset)
+        _write_all(file, data)
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:

@@ -261,7 +261,7 @@ class _Recording:
         """End the file properly, as far as the disk allows it."""
         with suppress(OutputError):  # what made the recording end is told already
             self.cut()
-        self.disk.close(*(self._film.end() if self._film else ()))
+        self.disk.close(self._film.end if self._film else None)
         with suppress(OutputError, TimeoutError):
             async with asyncio.timeout(CLOSE_SEC):
                 await asyncio.shield(self.disk.done)

@@ -50,6 +50,8 @@ class Hosts:
 
     def of(self, session: Session) -> LiveHost:
         """The session's host, who begins with it. Raises Problem 404 for a session that ends."""
+        if session.is_own:
+            return self._live
         host = self._hosts.get(session.conversation)
         if host is None:
             host = LiveHost(self._rules, moderator=self._moderator)
@@ -58,7 +60,6 @@ class Hosts:
         return host
 
     async def _host_live(self, conversation: Conversation) -> None:
-        self._hosts[conversation] = self._live
         await self._live.run(conversation)
 
     async def _read(self, reader: ChatReader, conversation: Conversation) -> None:

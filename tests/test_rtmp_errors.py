@@ -106,12 +106,13 @@ async def test_something_else_listens(say: bytes | None, code: str, hint: str) -
     assert error.code == code and hint in str(error)
 
 
-async def test_a_server_that_says_yes_and_hangs_up() -> None:
-    """As node-media-server does to a second publisher."""
+@pytest.mark.parametrize("stream", [1, 0, -1, 1e300, float("nan")])
+async def test_a_server_that_says_yes_and_hangs_up(stream: float) -> None:
+    """As node-media-server does to a second publisher; numbers that are none change nothing."""
     writer = ChunkWriter()
     answers = {
-        b"connect": ("_result", 1, None, {"code": "NetConnection.Connect.Success"}),
-        b"createStream": ("_result", 4, None, 1),
+        b"connect": ("_result", 1, float("inf"), {"code": "NetConnection.Connect.Success"}),
+        b"createStream": ("_result", 4, None, stream),
         b"publish": ("onStatus", 0, None, {"level": "status", "code": "NetStream.Publish.Start"}),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from mien.media.output import OutputError
 from mien.media.rtmp import faults
 from mien.media.rtmp.faults import CONNECT_SEC
-from mien.media.rtmp.protocol import AUDIO, DATA, VIDEO, CallError, RtmpProtocol
+from mien.media.rtmp.protocol import AUDIO, DATA, VIDEO, CallError, RtmpProtocol, whole
 from mien.media.rtmp.stall import SAMPLE_SEC, Sample
 from mien.media.rtmp.tcp import connected_socket, tcp_state
 from mien.media.rtmp.url import Target
@@ -186,7 +186,7 @@ class _Attempt:
         protocol.call("FCPublish", None, target.key)
         try:
             result = await self._answer(protocol.call("createStream", None))
-            number = next((int(one) for one in result if isinstance(one, float)), 1)
+            number = next((whole(one) for one in result if isinstance(one, float)), 1)
             protocol.call("publish", None, target.key, "live", stream=number)
             await self._answer(protocol.published)
             await asyncio.wait({protocol.ended}, timeout=GRACE_SEC)

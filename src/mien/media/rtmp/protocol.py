@@ -190,7 +190,7 @@ class RtmpProtocol(asyncio.Protocol):
     def _on_command(self, values: list[amf0.Value]) -> None:
         command, number, *rest = [*values, None, None][: max(2, len(values))]
         if command in ("_result", "_error"):
-            call = self._calls.pop(int(number), None) if isinstance(number, float) else None
+            call = self._calls.pop(whole(number), None)
             if call is None or call.done():
                 return
             if command == "_result":
@@ -222,6 +222,12 @@ def _looked_at(answer: asyncio.Future[list[amf0.Value]]) -> None:
     """Nobody waits for the answers to courtesies such as releaseStream: their errors are none."""
     if not answer.cancelled():
         answer.exception()
+
+
+def whole(value: amf0.Value) -> int:
+    """A number as a 32-bit whole one, as ids are; 0 for anything else."""
+    fits = isinstance(value, float) and 0 <= value < 1 << 32
+    return int(cast(float, value)) if fits else 0
 
 
 def _field(values: list[amf0.Value], name: str) -> str:

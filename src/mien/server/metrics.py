@@ -46,7 +46,7 @@ class Metrics:
         )
         for name, help_, count in (
             ("mien_sessions", "Open sessions", sessions),
-            ("mien_viewers", "WebRTC viewers", viewers),
+            ("mien_viewers", "Viewers, by whatever path", viewers),
             ("mien_tasks", "asyncio tasks", lambda: len(asyncio.all_tasks())),
             ("mien_threads", "Threads", threading.active_count),
         ):

@@ -16,6 +16,8 @@ const MOST_SEC = 0.5;
 const CALM_MS = 20_000;
 /** Catching up in steps too small to be noticed; beyond, by a jump. */
 const FASTER = 1.06;
+const MUCH_FASTER = 1.12;
+const FAR_SEC = 0.2;
 const SLOWER = 0.95;
 const SLACK_SEC = 0.06;
 const TOO_FAR_SEC = 0.6;
@@ -144,7 +146,8 @@ export class LiveBuffer {
   #pace(over) {
     const now = this.#video.playbackRate;
     let rate = now;
-    if (over > SLACK_SEC) rate = FASTER;
+    if (over > FAR_SEC) rate = MUCH_FASTER;
+    else if (over > SLACK_SEC) rate = FASTER;
     else if (over < -SLACK_SEC) rate = SLOWER;
     else if ((now > 1 && over < 0.01) || (now < 1 && over > -0.01)) rate = 1;
     if (rate !== now) this.#video.playbackRate = rate;

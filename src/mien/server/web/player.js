@@ -19,8 +19,9 @@ const KEY = "mien.path";
 /** @typedef {"webrtc" | "ws"} Path */
 /**
  * Why it is not WebRTC: none in this browser; asked for in the address; the browser has no
- * candidates; no pair of them works; it takes too long; it was so before; it stood and was lost.
- * @typedef {"none" | "forced" | "no_candidates" | "failed" | "slow" | "before" | "lost"} Why
+ * candidates; the server has none; no pair of them works; it takes too long; it was so before; it
+ * stood and was lost.
+ * @typedef {"none" | "forced" | "no_candidates" | "refused" | "failed" | "slow" | "before" | "lost"} Why
  */
 /**
  * @typedef {object} PlayerEvents
@@ -134,11 +135,12 @@ export class Player {
 
   /** @param {ApiError | null} error @param {number} failures @param {"no_candidates" | "failed" | "slow"} why */
   #onWebRtcFailure(error, failures, why) {
-    // The server's word counts for both ways; of the network, the other way knows more.
-    if (error) return this.#live.ws || this.events.onFailure(error, failures);
+    // It has no UDP port or address left: that is no reason for the other way to fail as well.
+    const refused = error?.code === "bad_offer";
+    if (error && !refused) return this.#live.ws || this.events.onFailure(error, failures);
     this.#failed = true;
-    if (forcedPath() === "webrtc") return this.events.onFailure(null, failures);
-    this.#fallBack(why);
+    if (forcedPath() === "webrtc") return this.events.onFailure(error, failures);
+    this.#fallBack(refused ? "refused" : why);
     if (this.#live.ws) this.#settle();
   }
 

@@ -329,6 +329,10 @@ export const WORDS = {
     "This browser may not send UDP (a policy, a proxy or an extension says so), so WebRTC is out of the question.",
     "此浏览器不允许发送 UDP（受策略、代理或扩展限制），无法使用 WebRTC。",
   ],
+  path_why_refused: [
+    "The server could not offer WebRTC to this browser: it has no UDP port left, or no address, or they share no codec.",
+    "服务器无法为此浏览器提供 WebRTC：UDP 端口已用完、没有可用地址，或没有共同的编码。",
+  ],
   path_why_failed: [
     "The browser could not reach the server by UDP; a firewall or a router in between does not let it pass.",
     "浏览器无法通过 UDP 访问服务器，可能被防火墙或路由器阻止。",

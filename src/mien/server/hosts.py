@@ -46,7 +46,7 @@ class Hosts:
     @property
     def companions(self) -> Sequence[Companion]:
         """For the live session."""
-        return [self._host_live, *(partial(self._read, reader) for reader in self._readers)]
+        return [self._live.run, *(partial(self._read, reader) for reader in self._readers)]
 
     def of(self, session: Session) -> LiveHost:
         """The session's host, who begins with it. Raises Problem 404 for a session that ends."""
@@ -58,9 +58,6 @@ class Hosts:
             session.accompany(host.run(session.conversation), f"host {session.id}")
             self._hosts[session.conversation] = host
         return host
-
-    async def _host_live(self, conversation: Conversation) -> None:
-        await self._live.run(conversation)
 
     async def _read(self, reader: ChatReader, conversation: Conversation) -> None:
         async def deliver(message: ChatMessage) -> None:

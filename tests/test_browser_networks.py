@@ -17,8 +17,8 @@ from mien.bench.server import running_server
 from proxy import NGINX, proxied, written
 
 WITHOUT_UDP = "--webrtc-ip-handling-policy=disable_non_proxied_udp"
-#: Some six seconds of the measuring kit's speech, a beep each 0.8 s.
-SPEECH = "The quick brown fox jumps over the lazy dog, again and again, until the evening."
+#: Some 40 seconds of the measuring kit's speech, a beep each 0.8 s; as much of it as is needed.
+SPEECH = 7 * "The quick brown fox jumps over the lazy dog, again and again, until the evening. "
 PICTURE = "[data-testid=presenter-ws]"
 
 
@@ -57,17 +57,12 @@ async def test_without_udp_she_is_seen_and_heard_in_sync_through_one_tcp_port(si
         async with httpx.AsyncClient(base_url=site, verify=False, timeout=PATIENCE) as http:
             said = await http.post(f"/api/v1/sessions/{session}/say", json={"text": SPEECH})
             assert said.status_code == 202
-        await page.wait_for_function(
-            f"__sync.blocks.length * {browser_sync.BLOCK} > 6 * __sync.rate",
-            timeout=PATIENCE * 1000,
-        )
-        figures = browser_sync.measured(await page.evaluate("__sync.result()"))
+        figures = await enough_beeps(page)
         print(
             f"picture - sound {figures.offset_ms:.1f} ms (n {len(figures.offsets_ms)}), "
             f"delay p10 {np.percentile(figures.delays_ms, 10):.0f} "
             f"p50 {np.percentile(figures.delays_ms, 50):.0f} ms"
         )
-        assert len(figures.offsets_ms) >= 3
         assert abs(figures.offset_ms) <= 40
         # Not the median: on a machine that is busy with other things the buffer grows.
         assert np.percentile(figures.delays_ms, 10) <= 500
@@ -83,6 +78,20 @@ async def test_without_udp_she_is_seen_and_heard_in_sync_through_one_tcp_port(si
         await shows(page, "ws")
         assert await page.evaluate("sessionStorage.getItem('mien.session')") == session
         await context.close()
+
+
+async def enough_beeps(page: Page, count: int = 4) -> browser_sync.Measured:
+    """Listen until so many were both heard and seen. A busy browser leaves out pictures, and
+    cannot spell a beep while it catches up."""
+    for seconds in range(5, int(PATIENCE), 3):
+        await page.wait_for_function(
+            f"__sync.blocks.length * {browser_sync.BLOCK} > {seconds} * __sync.rate",
+            timeout=PATIENCE * 1000,
+        )
+        figures = browser_sync.measured(await page.evaluate("__sync.result()"))
+        if len(figures.offsets_ms) >= count:
+            return figures
+    raise AssertionError(f"only {len(figures.offsets_ms)} of {count} beeps were heard and seen")
 
 
 async def shows(page: Page, path: str) -> None:

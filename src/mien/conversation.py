@@ -46,7 +46,7 @@ from mien.trace import Trace
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.clauses import ClauseProcessor
 from mien.tts.lexicon import Lexicon
-from mien.tts.segmenter import ends_sentence
+from mien.tts.marks import ends_sentence
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
 

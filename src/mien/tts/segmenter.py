@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from mien.gestures import OPENERS, gesture_of, is_label, may_become_tag
+from mien.tts.marks import CLOSERS, COMMA, RUNS, SENTENCE
 
 # How much makes a clause worth speaking alone, in Chinese characters and in Latin words (a mixed
 # clause counts fractions of both). Four characters are about 0.8 s of speech: enough to cover the
@@ -25,10 +26,6 @@ MOST_CHARACTERS = 2000
 
 NEARLY_1 = 0.999  # thirds and twelfths do not add up to 1 exactly
 
-_SENTENCE = frozenset("。！？!?.…｡\n")
-_COMMA = frozenset("，、；：～,;:—–")
-_RUNS = frozenset("！？!?…—")  # which, with ".", are never split
-_CLOSERS = frozenset("”’」』）)】]》〉\"'*_~`")
 _BRACKETS = {
     "“": "”",
     "「": "」",
@@ -66,11 +63,6 @@ _IF_NUMBER = re.compile(
     re.I,
 )
 _FENCE_AT_LINE = re.compile(r"(?:^|\n)[ \t]*$")
-
-
-def ends_sentence(text: str) -> bool:
-    """Whether a clause that was cut here is the last one of its sentence."""
-    return text.rstrip(" ").rstrip("".join(_CLOSERS))[-1:] in _SENTENCE if text else False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,12 +241,12 @@ class Segmenter:
         """``c`` was just appended: cut after it, wait for its successor, or neither."""
         if "`" in self._open or not self._spoken:
             return
-        if c in _SENTENCE:
+        if c in SENTENCE:
             if c in "。｡" and not self._open:
                 self._emit(clauses)
             else:
                 self._mark = True
-        elif c in _COMMA and self._long_enough(c):
+        elif c in COMMA and self._long_enough(c):
             before = self._text[-2:-1]
             sure = (
                 c in "，、；"
@@ -265,7 +257,7 @@ class Segmenter:
                 self._emit(clauses)
             else:
                 self._mark = True
-        elif self._mark and not self._open and c in _CLOSERS and c not in "*_~":
+        elif self._mark and not self._open and c in CLOSERS and c not in "*_~":
             self._emit(clauses)  # the quote is closed: only "**" may go on
 
     def _long_enough(self, mark: str) -> bool:
@@ -286,14 +278,14 @@ class Segmenter:
     def _settle(self, c: str, clauses: list[Clause]) -> None:
         """A mark waits and ``c`` follows: cut before ``c``, take it in, or drop the idea."""
         last = self._text[-1]
-        if c in _RUNS and (last in _RUNS or last == ".") and (last != "—" or c == "—"):
+        if c in RUNS and (last in RUNS or last == ".") and (last != "—" or c == "—"):
             return  # "?!", "……", "——" go on
         if c == "." and last in ".!?":
             return
         if self._is_inside(c):
             self._mark = False
             return
-        if c in _CLOSERS and self._closes(c):
+        if c in CLOSERS and self._closes(c):
             return
         self._mark = False
         self._doubt = self._doubtful() if c == " " else ""
@@ -318,7 +310,7 @@ class Segmenter:
             return False
         if last == "." and before == ".":
             return c == "/"  # an ellipsis, but for "../"
-        if c.isspace() or (c in _CLOSERS and self._closes(c)):
+        if c.isspace() or (c in CLOSERS and self._closes(c)):
             glued = False
         elif c.isascii():
             glued = c not in "\"'"

@@ -13,7 +13,7 @@ const TARGET_SEC = 0.16;
 /** A line that stutters gets more room, step by step, and loses it again while it does not. */
 const STEP_SEC = 0.06;
 const MOST_SEC = 0.5;
-const CALM_MS = 20_000;
+const CALM_MS = 10_000;
 /** Catching up in steps too small to be noticed; beyond, by a jump. */
 const FASTER = 1.06;
 const MUCH_FASTER = 1.12;

@@ -109,7 +109,6 @@ async def show(
     services: Services,
     order: Path | None = None,
     rules: LiveRules | None = None,
-    begin: datetime = NOON,
     host: LiveHost | None = None,
     brain: Brain | None = None,
 ) -> AsyncIterator[Show]:
@@ -117,10 +116,11 @@ async def show(
     cast = services.cast("en")
     cast = replace(cast, brain=brain) if brain else cast
     conversation = Conversation(cast, clock=FastTicks())
-    clock = FastClock(begin)
     if host is None:
         file = OrderFile(order) if order else None
-        host = LiveHost(rules or LiveRules(), file, services.moderator, clock)
+        host = LiveHost(rules or LiveRules(), file, services.moderator, FastClock())
+    clock = host.clock
+    assert isinstance(clock, FastClock)
     on_stage = Show(host, conversation, clock)
 
     async def listen() -> None:

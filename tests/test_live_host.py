@@ -12,22 +12,26 @@ import pytest
 import pytest_asyncio
 
 from fake_openai import FakeOpenAI, Scenario
-from live_stage import NOON, Show, show, stage, write_order
+from live_stage import NOON, FastClock, Show, show, stage, write_order
+from mien.live.host import LiveHost
+from mien.live.order_watch import OrderFile
 from mien.live.rules import LiveRules
 from mien.llm import Brain, LLMSettings, create_brain
 from mien.services import Services
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ORDER = """
+# Long: what a test does in the middle of them is done there on a slow machine, too.
+FIRST = "The first thing to say. " + " ".join(f"Here is sentence {n}." for n in "BCDEFGHI")
+SECOND = "The second one is long. " + " ".join(f"And here goes number {n}." for n in "2345678")
+ORDER = f"""
 pause = 2
 greeting = "[smile] Welcome."
 [[item]]
-text = "The first thing to say. It has two sentences."
+text = "{FIRST}"
 [[item]]
-text = "The second one."
+text = "{SECOND}"
 """
-FIRST, SECOND = "The first thing to say. It has two sentences.", "The second one."
 THANKS = "You're welcome."  # the script's answer
 
 
@@ -46,12 +50,13 @@ def answered(on: Show) -> list[str]:
 async def test_the_order_is_spoken_in_a_loop_with_its_pauses(
     services: Services, tmp_path: Path
 ) -> None:
-    async with show(services, write_order(tmp_path, ORDER)) as on:
-        await on.hears(SECOND, times=2)
-        assert on.said[:5] == ["Welcome.", FIRST, SECOND, FIRST, SECOND]
+    order = ORDER.replace("pause = 2", "pause = 20").replace(SECOND, "Two.").replace(FIRST, "One.")
+    async with show(services, write_order(tmp_path, order)) as on:
+        await on.hears("Two.", times=2)
+        assert on.said[:5] == ["Welcome.", "One.", "Two.", "One.", "Two."]
         ends = {turn["turn"]: turn["at"] for turn in on.of("turn")}
         begins = {c["turn"]: c["at"] for c in reversed(on.of("clause"))}
-        assert all(begins[b] - ends[a] > 1.9 for a, b in pairwise([2, 3, 4, 5]))
+        assert all(begins[b] - ends[a] > 10 for a, b in pairwise([2, 3, 4, 5]))
         live = on.of("live", state="speaking")
         assert [m["item"]["number"] for m in live if m["item"]][:3] == [1, 2, 1]
         assert on.of("gesture")[0]["name"] == "smile"
@@ -61,17 +66,18 @@ async def test_messages_are_answered_between_items_by_priority(
     services: Services, tmp_path: Path
 ) -> None:
     rules = LiveRules(answers_between=2)
-    async with show(services, write_order(tmp_path, ORDER), rules) as on:
-        await on.begins("The first")
-        for name, text in (("Ann", "thank you"), ("Bob", "what can you do?"), ("Cid", "thanks!")):
-            assert (await on.tell(name, text)).accepted
-        await on.tell("Dan", "who are you?")
+    order = ORDER.replace(SECOND, "Two.").replace(FIRST, "One.")
+    host = LiveHost(rules, OrderFile(write_order(tmp_path, order)), clock=FastClock())
+    for name, text in (("Ann", "thank you"), ("Bob", "what can you do?"), ("Cid", "thanks!")):
+        assert (await host.inbox.submit(name, text)).accepted
+    await host.inbox.submit("Dan", "who are you?")
+    async with show(services, host=host) as on:
         await on.until(lambda: len(answered(on)) == 4, "four answers")
         assert answered(on) == ["Bob", "Dan", "Ann", "Cid"], "questions first, then who came first"
-        assert on.said.count(FIRST) >= 1 and on.of("turn")[1]["complete"], "nothing was interrupted"
-        order = [m["type"] for m in on.messages if m["type"] == "user" or m.get("text") == SECOND]
-        assert order[:3].count("user") == 2, "after two answers the running order has its turn"
-        assert on.of("user")[0]["from"] == "Bob"
+        assert all(turn["complete"] for turn in on.of("turn")), "nothing was interrupted"
+        asked = {m["turn"]: m["from"] for m in on.of("user")}
+        order = [asked.get(turn["turn"], turn["text"].strip()) for turn in on.of("turn")]
+        assert order[:6] == ["Welcome.", "Bob", "Dan", "One.", "Ann", "Cid"]
 
 
 async def test_what_was_paid_for_interrupts_at_a_sentence_and_the_rest_is_said(
@@ -80,10 +86,10 @@ async def test_what_was_paid_for_interrupts_at_a_sentence_and_the_rest_is_said(
     async with show(services, write_order(tmp_path, ORDER)) as on:
         await on.begins("The first")
         await on.tell("Eve", "thank you so much", 9)
-        await on.hears("It has two sentences.")
-        at = on.said.index("The first thing to say.")
-        assert on.said[at : at + 3] == ["The first thing to say.", THANKS, "It has two sentences."]
         await on.hears(SECOND)
+        welcome, begun, answer, rest = on.said[:4]
+        assert (welcome, answer) == ("Welcome.", THANKS)
+        assert begun.endswith(".") and f"{begun} {rest}" == FIRST
 
 
 async def test_an_interrupted_item_can_be_repeated_or_left(
@@ -92,7 +98,7 @@ async def test_an_interrupted_item_can_be_repeated_or_left(
     for resume, following in (("repeat", FIRST), ("skip", SECOND)):
         rules = replace(LiveRules(), interrupt="now", resume=resume)
         async with show(services, write_order(tmp_path, ORDER), rules) as on:
-            await on.begins("It has two")
+            await on.begins("sentence C")
             await on.tell("Eve", "thank you so much", 10)
             await on.hears(THANKS)
             await on.hears(following)
@@ -105,16 +111,17 @@ async def test_an_operator_has_the_word_and_the_host_goes_on(
     services: Services, tmp_path: Path
 ) -> None:
     async with show(services, write_order(tmp_path, ORDER)) as on:
-        await on.begins("The first")
+        await on.begins("sentence C")
         await on.conversation.say("Fire drill.")
         await on.hears("Fire drill.")
-        await on.hears(FIRST)
-        assert on.said[on.said.index("Fire drill.") + 1] == FIRST, "from the sentence cut off on"
         await on.begins("The second")
+        begun, drill, rest = on.said[1:4]
+        assert begun != FIRST and FIRST.startswith(begun) and FIRST.endswith(rest)
+        assert drill == "Fire drill." and len(begun) + len(rest) >= len(FIRST) - 1
         await on.conversation.interrupt()
         since = len(on.messages)
         await on.begins("The first", since)
-        assert SECOND not in on.said, "silence was wanted"
+        assert not on.said[-1].endswith("number 8."), "silence was wanted"
 
 
 async def test_it_pauses_for_somebody_else(services: Services, tmp_path: Path) -> None:
@@ -122,21 +129,22 @@ async def test_it_pauses_for_somebody_else(services: Services, tmp_path: Path) -
         await on.begins("The first")
         on.host.pause(True)
         await on.until(lambda: on.host.state == "paused", "paused")
-        assert on.said[-1] == "The first thing to say."
+        begun = on.said[-1]
+        assert begun != FIRST and FIRST.startswith(begun) and begun.endswith(".")
         turns = len(on.of("turn"))
         await on.clock.sleep(10)
         assert len(on.of("turn")) == turns
         on.host.pause(False)
-        await on.hears("It has two sentences.")
+        await on.hears(FIRST.removeprefix(begun).strip())
 
 
 async def test_outside_of_its_hours_it_is_silent(services: Services, tmp_path: Path) -> None:
     hours = 'when = "12:00-13:00"\ntimezone = "UTC"\nclosing = "Good night."\n'
-    begin = NOON + timedelta(minutes=59, seconds=50)
-    async with show(services, write_order(tmp_path, hours + ORDER), begin=begin) as on:
-        await on.hears("Good night.")
-        await on.until(lambda: on.host.state == "quiet", "quiet")
-        assert on.said[0] == "Welcome." and on.clock.now().hour == 13
+    async with show(services, write_order(tmp_path, hours + ORDER)) as on:
+        await on.begins("The first")
+        on.clock.jump(NOON + timedelta(hours=1))
+        await on.until(lambda: bool(on.of("live", state="quiet")), "quiet")
+        assert on.said == ["Welcome.", FIRST, "Good night."], "what was begun is said to its end"
         opens = on.of("live", state="quiet")[0]["opens"]
         assert datetime.fromisoformat(opens) == datetime(2026, 11, 24, 12)
         receipt = await on.tell("Eve", "who are you?", 10)
@@ -146,7 +154,7 @@ async def test_outside_of_its_hours_it_is_silent(services: Services, tmp_path: P
         assert len(on.of("turn")) == turns
         on.clock.jump(datetime.fromisoformat(opens).replace(tzinfo=NOON.tzinfo))
         await on.hears("Welcome.", times=2)
-        await on.hears(FIRST)
+        await on.hears(FIRST, times=2)
 
 
 async def test_without_a_loop_it_ends_and_still_answers(services: Services, tmp_path: Path) -> None:
@@ -164,9 +172,9 @@ async def test_an_edit_counts_from_the_next_item_and_a_bad_one_never(
     order = write_order(tmp_path, ORDER)
     async with show(services, order) as on:
         await on.begins("The first")
-        order.write_text(ORDER.replace("The second one.", "Something new."), encoding="utf-8")
+        order.write_text(ORDER.replace(SECOND, "Something new."), encoding="utf-8")
         await on.hears("Something new.")
-        assert SECOND not in on.said
+        assert FIRST in on.said, "what was begun is said to its end"
         order.write_text("[[item]]\ntxet = 'x'\n", encoding="utf-8")
         await on.until(lambda: bool(on.of("error", code="order_invalid")), "an error")
         told = on.of("error")[0]["message"]

@@ -23,7 +23,10 @@ export class Picture {
     this.events = events;
     for (const video of videos) {
       video.addEventListener("resize", () => this.#fit());
-      video.addEventListener("loadeddata", () => video === this.video && this.#shown());
+      // The first picture may have come before this one was in front, and be gone for a moment then.
+      for (const kind of ["loadeddata", "playing"]) {
+        video.addEventListener(kind, () => video === this.video && this.#shown());
+      }
     }
     this.show(this.video);
   }

@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 # uv does in seconds what takes pip a minute; where it cannot, pip does it.
-	$(PIP) $(UV_VERSION) && $(UV) --no-deps --requirement requirements.lock || \
+	$(PIP) $(UV_VERSION) && $(UV) --requirement requirements.lock || \
 	$(PIP) --requirement requirements.lock
 	$(PIP) --no-deps --editable .
 	@touch $@

@@ -77,7 +77,7 @@ class Watcher:
                 await take(packet, arrival_time_ms)
 
         async def on_rtcp(packet: Any) -> None:
-            if isinstance(packet, RtcpSrPacket):
+            if isinstance(packet, RtcpSrPacket) and packet.sender_info.packet_count:
                 info = packet.sender_info
                 self.reports[kind].append((info.ntp_timestamp / 2**32, info.rtp_timestamp))
             await take_rtcp(packet)
@@ -197,9 +197,9 @@ async def test_what_is_lost_comes_again(threads: ThreadPoolExecutor) -> None:
 async def test_both_clocks_tell_the_same_time(threads: ThreadPoolExecutor) -> None:
     """Reports of one stream lie on one line, and media time 0 is the program's for both."""
     async with programme(threads) as program, watching(program) as watcher:
-        await until(lambda: min(map(len, watcher.reports.values())) >= 3)
+        await until(lambda: min(map(len, watcher.reports.values())) >= 2)
         for kind, rate in (("audio", 48_000), ("video", 90_000)):
-            (ntp, rtp), *later = [r for r in watcher.reports[kind] if r[0]]
+            (ntp, rtp), *later = watcher.reports[kind]
             for ntp_later, rtp_later in later:
                 passed = ((rtp_later - rtp) % (1 << 32)) / rate
                 assert ntp_later - ntp == pytest.approx(passed, abs=2e-6)

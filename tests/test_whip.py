@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from mien.media.output import OutputError
 from mien.media.program import Program
+from mien.media.whip import faults
 from mien.media.whip.links import ice_links, ice_servers
 from mien.media.whip.output import WhipOutput
 from mien.media.whip.url import parse_endpoint
@@ -187,7 +188,12 @@ async def test_nobody_there_or_somebody_else(threads: ThreadPoolExecutor) -> Non
             assert (await fault(WhipOutput(url, TOKEN), program)).code == code, url
 
 
-async def test_who_does_not_answer_is_not_waited_for(threads: ThreadPoolExecutor) -> None:
+async def test_who_does_not_answer_is_not_waited_for(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "HTTP_SEC", 1.0)
+    monkeypatch.setattr(faults, "MEDIA_SEC", 1.0)
+
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -196,10 +202,9 @@ async def test_who_does_not_answer_is_not_waited_for(threads: ThreadPoolExecutor
     port = server.sockets[0].getsockname()[1]
     async with programme(threads) as program, server, whip_server() as deaf:
         deaf.change_offer = deaf.change_answer = unreachable
-        mute, no_path = await asyncio.gather(
-            fault(WhipOutput(f"http://127.0.0.1:{port}/live", TOKEN), program),
-            fault(WhipOutput(deaf.url, TOKEN), program),
-        )
+        mute = await fault(WhipOutput(f"http://127.0.0.1:{port}/live", TOKEN), program)
+        monkeypatch.setattr(faults, "HTTP_SEC", PATIENCE)
+        no_path = await fault(WhipOutput(deaf.url, TOKEN), program)
     assert mute.code == "silent"
     assert no_path.code == "no_media_path"
     assert len(deaf.gone) == 1  # it was told that nobody comes
@@ -221,8 +226,6 @@ async def test_a_connection_that_ends_later_is_told(threads: ThreadPoolExecutor)
 async def test_servers_of_the_answer_are_tried_when_there_is_no_other_way(
     threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mien.media.whip import faults
-
     monkeypatch.setattr(faults, "MEDIA_SEC", 0.5)
     async with programme(threads) as program, whip_server() as server:
         server.change_offer = server.change_answer = unreachable

@@ -54,14 +54,15 @@ class LightViewer:
     """One viewer. Times are ``time.monotonic()``.
 
     asked: when the offer was sent. connected: when DTLS stood. first: when the first key frame was
-    complete, None before. pictures: (arrival of the last packet, RTP time) from then on.
+    complete, None before. pictures: (arrival of the last packet, RTP time, packets so far, sound
+    included) from then on.
     broken: packets that could not be decrypted.
     """
 
     asked: float = 0.0
     connected: float | None = None
     first: float | None = None
-    pictures: list[tuple[float, int]] = field(default_factory=list)
+    pictures: list[tuple[float, int, int]] = field(default_factory=list)
     octets: int = 0
     broken: int = 0
 
@@ -129,7 +130,7 @@ class LightViewer:
             if self.first is None and self._key:
                 self.first = time.monotonic()
             if self.first is not None:
-                self.pictures.append((time.monotonic(), timestamp))
+                self.pictures.append((time.monotonic(), timestamp, self.packets))
 
     def _decrypt(self, data: bytes) -> None:
         try:

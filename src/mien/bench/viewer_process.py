@@ -43,7 +43,6 @@ def _seen(viewer: LightViewer) -> dict[str, Any]:
         "join_ms": 1000 * (viewer.first - viewer.asked),
         "first_picture_ms": 1000 * (viewer.first - viewer.connected),
         "pictures": viewer.pictures,
-        "packets": viewer.packets,
         "octets": viewer.octets,
         "lost": viewer.lost,
         "broken": viewer.broken,

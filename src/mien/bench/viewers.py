@@ -161,22 +161,23 @@ def _shares(count: int) -> list[int]:
 
 
 def _figures(seen: list[dict[str, Any]], all_: Span, one: list[Span], rss: float) -> dict[str, Any]:
-    times = [
-        [at for at, _ in viewer["pictures"] if all_.begin <= at <= all_.end] for viewer in seen
+    watched = [
+        [picture for picture in viewer["pictures"] if all_.begin <= picture[0] <= all_.end]
+        for viewer in seen
     ]
+    times = [[at for at, _, _ in pictures] for pictures in watched]
     means = [(len(t) - 1) / (t[-1] - t[0]) if len(t) > 1 else 0.0 for t in times]
     single = sum(span.cpu for span in one) / sum(span.end - span.begin for span in one) * 100
     more, others = all_.cpu_percent - single, max(1, len(seen) - 1)
     rates = [rate for t in times for rate in frame_rates(t)]
-    late = seen[:-1] or seen
-    packets = sum(v["packets"] for v in late) / sum(_watched(v) for v in late)
+    packets = sum(_packets_per_sec(pictures) for pictures in watched) / len(seen)
     return {
         "viewers": len(seen),
         "cpu_percent_one": rounded(single, 1),
         "cpu_percent": rounded(all_.cpu_percent, 1),
         "cpu_ratio": rounded(all_.cpu_percent / single),
         "cpu_percent_per_viewer": rounded(more / others, 3),
-        "cpu_us_per_packet": rounded(more / others * 1e4 / packets, 1),
+        "cpu_us_per_packet": rounded(more / others * 1e4 / packets, 1) if packets else None,
         "packets_per_sec": rounded(packets, 1),
         "encoded_per_sec": rounded(all_.encoded_per_sec),
         "fps_min": rounded(min(means)),
@@ -191,7 +192,8 @@ def _figures(seen: list[dict[str, Any]], all_: Span, one: list[Span], rss: float
     }
 
 
-def _watched(viewer: dict[str, Any]) -> float:
-    """Seconds from the first picture to the last."""
-    first, last = viewer["pictures"][0][0], viewer["pictures"][-1][0]
-    return max(0.04, float(last) - float(first))
+def _packets_per_sec(pictures: list[list[float]]) -> float:
+    if len(pictures) < 2:
+        return 0.0
+    (begin, _, before), (end, _, after) = pictures[0], pictures[-1]
+    return (after - before) / (end - begin)

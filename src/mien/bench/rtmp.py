@@ -185,8 +185,11 @@ async def kill_again_and_again(
     WebRTC viewer of the session notices."""
     output = await on_air(visit, media)
     talking = asyncio.create_task(visit.keep_talking(), name="talk")
+    lags: list[float] = []
+    lagging = asyncio.create_task(_note_lags(lags), name="lag")
     try:
         await asyncio.sleep(5)
+        lags.clear()
         before = await _counts(visit)
         calm = time.monotonic()
         await asyncio.sleep(min(20, 2 * kills))
@@ -204,7 +207,8 @@ async def kill_again_and_again(
         after = await _counts(visit)
     finally:
         talking.cancel()
-        await asyncio.gather(talking, return_exceptions=True)
+        lagging.cancel()
+        await asyncio.gather(talking, lagging, return_exceptions=True)
     arrivals = [at for at, _ in visit.viewer.picture_times]
     return {
         "kills": kills,
@@ -212,12 +216,21 @@ async def kill_again_and_again(
         "back_sec_max": rounded(max(back)),
         "stall_ms_max": _worst_stall(arrivals, begun, ended),
         "stall_ms_max_before": _worst_stall(arrivals, calm, begun),
+        "own_lag_ms_max": rounded(1000 * max(lags), 1),
         "rss_mb_before": round(before["rss"] / 1e6, 1),
         "rss_mb_after": round(after["rss"] / 1e6, 1),
         "tasks_more": after["tasks"] - before["tasks"],
         "fds_more": after["fds"] - before["fds"],
         "threads_more": after["threads"] - before["threads"],
     }
+
+
+async def _note_lags(lags: list[float]) -> None:
+    """How late this process itself is woken, s: it cannot see shorter stalls than that."""
+    while True:
+        begun = time.monotonic()
+        await asyncio.sleep(0.01)
+        lags.append(time.monotonic() - begun - 0.01)
 
 
 async def _counts(visit: Visit) -> dict[str, int]:

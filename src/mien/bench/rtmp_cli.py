@@ -53,7 +53,8 @@ def rtmp(
             "back_sec_p50": "back on the air after, median, s",
             "back_sec_max": "at worst, s",
             "stall_ms_max": "WebRTC viewer's worst stall, ms",
-            "stall_ms_max_before": "as long without kills, ms",
+            "stall_ms_max_before": "before the first kill, ms",
+            "own_lag_ms_max": "this process was itself late by up to, ms",
             "rss_mb_before": "memory of mien before, MB",
             "rss_mb_after": "after, MB",
         }

@@ -23,6 +23,7 @@ test: $(STAMP) system    ## install what tests need (apt packages when allowed) 
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "real_time and not thorough" $(ARGS) || [ $$? = 5 ]
 
 test-thorough: test      ## and what takes long: full-size networks, long sweeps, every device
+	@$(BIN)/python tools/torch_for_tests.py thorough
 	$(BIN)/python -m pytest -m thorough $(ARGS)
 
 lint: $(STAMP)           ## style and types

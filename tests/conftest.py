@@ -25,12 +25,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from clip_folder import write_clip
 from drawn_avatar import write_avatar
 from harness import Server, running_server
+
+# A machine three times slower must not fail a test; more examples find little more than these.
+hypothesis.settings.register_profile("quick", max_examples=40, deadline=None)
+hypothesis.settings.load_profile("quick")
 
 # Before anything loads PyTorch: its waiting threads would take the cores from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

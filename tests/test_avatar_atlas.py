@@ -108,7 +108,7 @@ DEGREES = st.floats(-20, 20)
 SHARES = st.floats(-2, 2)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     mouth=st.tuples(SHARES, SHARES, st.sampled_from(["", "PP", "FF", "XX"]), SHARES),
     head=st.tuples(DEGREES, DEGREES, DEGREES, DEGREES, DEGREES),
@@ -158,7 +158,7 @@ def test_impossible_sizes_are_refused(drawn: AtlasAvatar, size: tuple[int, int])
 # -- sizes and backgrounds ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [(256, 256), (720, 1280), (1280, 720), (640, 480), (366, 274)])
+@pytest.mark.parametrize("size", [(720, 1280), (366, 274)])
 def test_every_size_shows_the_same_face(presenter: AtlasAvatar, size: tuple[int, int]) -> None:
     """The face of one size is the face of another, enlarged."""
     other = presenter.framed(size)

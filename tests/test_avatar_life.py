@@ -100,7 +100,7 @@ def test_starting_late_and_skipping_is_quick_and_harmless() -> None:
     assert poses[-1].smile > 0.6, "a gesture asked for in a gap begins after it"
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(
     ("activity", "least", "most"),
     [("idle", 13, 23), ("listening", 11, 21), ("thinking", 15, 28), ("speaking", 15, 28)],
@@ -123,7 +123,7 @@ def test_phrases_end_with_a_blink_more_often_than_chance() -> None:
     assert after_phrase > 0.4  # by chance: 13 of 80
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize(("gestures", "most"), [(False, MOST), (True, MOST_IN_GESTURES)])
 def test_nothing_jumps_in_place_or_speed(
     seed: int, gestures: bool, most: dict[str, tuple[float, float]]
@@ -135,7 +135,7 @@ def test_nothing_jumps_in_place_or_speed(
         assert np.abs(np.diff(steps)).max() < change, name
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(1))
 def test_poses_stay_in_range(seed: int) -> None:
     life = IdleLife(seed)
     for t in range(2 * MINUTE):

@@ -337,7 +337,7 @@ def test_a_missing_package_is_named_with_the_extra(package: str) -> None:
 _TRICKY = "一不三好的得了了儿子ab's -，。“…"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(

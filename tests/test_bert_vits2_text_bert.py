@@ -63,6 +63,7 @@ def _hidden(described: dict[str, Any], ids: list[int]) -> np.ndarray[Any, Any]:
     return rows
 
 
+@pytest.mark.thorough  # the recorded numbers below are its answers
 @pytest.mark.parametrize("kind", ["bert", "megatron-bert"])
 def test_chinese_features_are_those_of_the_third_layer_from_the_top(
     tmp_path: Path, kind: str
@@ -87,6 +88,7 @@ def test_chinese_features_are_those_of_the_third_layer_from_the_top(
         {"hidden_act": "gelu_new"},
     ],
 )
+@pytest.mark.thorough
 def test_english_features_are_those_of_the_third_layer_from_the_top(
     tmp_path: Path, changes: dict[str, Any]
 ) -> None:

@@ -75,7 +75,7 @@ def broken(fault: Fault, after: float = 0.0, name: str = "anna") -> ScriptedVoic
 SECONDS = len(performance(CLAUSE)[0]) / RATE
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     first=st.floats(0, SECONDS),
     second=st.floats(0, SECONDS),
@@ -104,7 +104,7 @@ async def test_wherever_voices_break_every_word_is_said_once(
         assert sum(share > 0.5 + slack for share in told) <= 1, (word, "twice", told)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(after=st.floats(0.05, SECONDS), chunk=st.integers(100, 9600))
 async def test_words_stay_words_of_the_whole_clause(after: float, chunk: int) -> None:
     voice = chain(broken("error", after), ScriptedVoice("berta", chunk=chunk))

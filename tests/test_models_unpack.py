@@ -284,7 +284,7 @@ ODD = st.text(st.sampled_from("ab./\\:~ \0é"), min_size=1, max_size=12)
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(names=st.lists(ODD, min_size=1, max_size=5), kind=st.sampled_from(KINDS))
 @example(names=["./../x"], kind="tar.gz")
@@ -306,7 +306,7 @@ def test_whatever_the_names_are_nothing_leaves_the_folder(
 
 
 @settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data(), kind=st.sampled_from(KINDS))
 def test_a_damaged_archive_is_refused_or_comes_out_as_it_was(

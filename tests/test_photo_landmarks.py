@@ -30,7 +30,7 @@ def test_points_lie_on_the_face() -> None:
         assert np.linalg.norm(found - seen) < 3.5, (found, seen)
 
 
-@pytest.mark.parametrize("degrees", [-35, -15, 15, 35])
+@pytest.mark.parametrize("degrees", [-35, 15])
 def test_a_tilted_head_has_the_same_points(degrees: float) -> None:
     photo = astronaut()
     turn = cv2.getRotationMatrix2D((450.0, 260.0), degrees, 1)

@@ -13,12 +13,15 @@ import sys
 from typing import Any
 
 WANTED = "torch==2.13.0"
-COMPARED_WITH = "transformers==5.23.0"  # BERT features
+COMPARED_WITH = "transformers==5.23.0"  # BERT features; `make test-thorough`
 CPU_BUILDS = "https://download.pytorch.org/whl/cpu"
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
 def main() -> None:
+    thorough = sys.argv[1:] == ["thorough"]
+    if thorough and importlib.util.find_spec("transformers") is None:
+        _install(COMPARED_WITH)
     if importlib.util.find_spec("torch") is not None:
         return
     offered = _offered()
@@ -29,9 +32,13 @@ def main() -> None:
         )
         return
     print(f"installing PyTorch {offered['version']} for the tests")
-    # Compiling all of it would take longer than the tests, which need a small part.
+    _install(WANTED)
+
+
+def _install(what: str) -> None:
+    """Not compiled: that would take longer than the tests, which import a small part."""
     how = ["--no-compile", "--constraint", "requirements.lock"]
-    subprocess.run([*PIP, *how, WANTED, COMPARED_WITH], check=False)
+    subprocess.run([*PIP, *how, what], check=False)
 
 
 def _offered() -> dict[str, Any] | None:

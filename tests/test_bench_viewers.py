@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
-import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -76,9 +75,11 @@ def test_figures_are_of_the_time_in_which_all_watched() -> None:
         "lost": 0,
         "broken": 0,
     }
-    figures = _figures([viewer] * 11, Span(5.0, 250, 5.0, 15.0), [Span(2.0, 0, 0.0, 10.0)], 100.0)
+    one, all_ = Span(1.0, 0, 0.02, 5.02), Span(5.0, 250, 5.02, 15.02)
+    figures = _figures([viewer] * 11, all_, [one], 100.0)
     assert (figures["cpu_percent_one"], figures["cpu_percent"]) == (20.0, 50.0)
-    assert figures["cpu_percent_per_viewer"] == 3.0
-    assert figures["cpu_us_per_packet"] == pytest.approx(1e4 * 3.0 / 75)
+    assert (figures["cpu_ms_per_picture_one"], figures["cpu_ms_per_picture"]) == (8.0, 20.0)
+    assert figures["cpu_percent_per_viewer"] == 3.0 and figures["cpu_ratio"] == 2.5
+    assert figures["cpu_us_per_packet"] == 400.0 and figures["packets_per_picture"] == 3.0
     assert figures["encoded_per_sec"] == 25.0 and figures["fps_min"] == 25.0
     assert [_shares(n) for n in (1, 2, 49)] == [[1], [1, 1], [25, 24]]

@@ -28,7 +28,10 @@ from mien.lipsync.wav2lip.openvino_graph import feature_parts
 from mien.lipsync.wav2lip.quantize import Quantisation, psnr_between
 from mien.lipsync.wav2lip.quantize_openvino import calibrated, quantise
 
-FP32, BF16, INT8 = (Choice("openvino", precision) for precision in ("fp32", "bf16", "int8"))  # type: ignore[arg-type]
+FP32, BF16, INT8 = (
+    Choice("openvino", precision, threads=1)  # type: ignore[arg-type]
+    for precision in ("fp32", "bf16", "int8")
+)
 
 
 @cache

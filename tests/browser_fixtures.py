@@ -38,6 +38,8 @@ def brain(model: FakeOpenAI) -> dict[str, str]:
         "MIEN_LLM__BASE_URL": model.url,
         "MIEN_LLM__API_KEY": "test-key",
         "MIEN_LLM__MODEL": "fake",
+        "MIEN_LLM__FIRST_TOKEN_TIMEOUT_SECS": "6",  # one that hangs is waited for in full
+        "MIEN_LLM__IDLE_TIMEOUT_SECS": "6",
         "MIEN_GREET": "false",
         "MIEN_SESSIONS__IDLE_SEC": str(IDLE_SEC),
     }

@@ -157,7 +157,7 @@ class Events:
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [message for message in self.messages if message["type"] == kind]
 
-    async def first(self, kind: str, seconds: float = 15, **fields: Any) -> dict[str, Any]:
+    async def first(self, kind: str, seconds: float = 90, **fields: Any) -> dict[str, Any]:
         def found() -> list[dict[str, Any]]:
             return [m for m in self.of(kind) if all(m.get(k) == v for k, v in fields.items())]
 

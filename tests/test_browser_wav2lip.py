@@ -91,7 +91,7 @@ async def test_a_filmed_presenter_answers_with_a_painted_mouth(
         await asyncio.sleep(0.5)
         speaking = [await look(visitor, scene) for _ in range(4)]
         await visitor.answered(STORY)
-        await asyncio.sleep(4)  # until the clip is back in its silent passage
+        await asyncio.sleep(3)  # until the clip is back in its silent passage
         after = [await look(visitor, scene) for _ in range(3)]
 
         assert max(sight.outside for sight in resting + speaking + after) < 5, "only the mouth"

@@ -129,6 +129,7 @@ async def test_escape_silences_at_once_and_says_what_was_cut(
         await visitor.answered("Gladly.")
 
 
+@pytest.mark.thorough
 async def test_two_tabs_never_hear_each_other(
     browser: Browser, site: Server, fake: FakeOpenAI
 ) -> None:

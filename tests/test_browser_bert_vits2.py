@@ -23,7 +23,9 @@ for package in ("torch", "rjieba", "pypinyin", "safetensors"):
     pytest.importorskip(package, reason=f"needs {package}: pip install 'mien[bert-vits2]'")
 
 pytest_plugins = ["browser_fixtures"]
+# Without a browser: test_bert_vits2_voice.
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
@@ -80,7 +82,7 @@ async def test_its_speech_is_heard_its_words_advance_and_its_lips_move(
 
         idle, answer = await visitor.seen(resting, asked), await visitor.seen(asked)
         assert not idle.loud, "silent until asked"
-        assert len(answer.loud) > 40, "at least a second of voice"
+        assert len(answer.loud) > 20, "a voice of random numbers, loud only here and there"
         assert await visitor.stat("audio", "totalAudioEnergy") > energy + 0.01
         spoken = await visitor.seen(answer.loud[0], answer.loud[-1])
         assert spoken.mouth > 3 * idle.mouth, "the lips move with the voice"

@@ -26,7 +26,9 @@ from test_drafts_clip import own_cache
 from wav2lip_seeded import seeded
 
 pytest_plugins = ["browser_fixtures"]
+# Without a browser: test_drafts_clip.
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]

@@ -54,6 +54,7 @@ async def meet_every_failure(visitor: Visitor, language: str) -> dict[str, str]:
     return words
 
 
+@pytest.mark.thorough
 async def test_a_failing_model_is_told_in_both_languages_and_the_session_lives_on(
     browser: Browser, site: Server, fake: FakeOpenAI
 ) -> None:
@@ -72,6 +73,7 @@ async def test_a_failing_model_is_told_in_both_languages_and_the_session_lives_o
         assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese[name]), chinese[name]
 
 
+@pytest.mark.thorough
 async def test_a_voice_killed_in_the_middle_of_an_answer_is_not_noticed(
     browser: Browser, site: Server, fake: FakeOpenAI
 ) -> None:

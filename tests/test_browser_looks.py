@@ -134,6 +134,7 @@ async def test_another_face_appears_and_speaks_without_a_new_connection(
         assert await visitor.page.evaluate("__probe.errors") == []
 
 
+@pytest.mark.thorough
 async def test_a_choice_is_for_ones_own_tabs_and_the_next_session(
     browser: Browser, site: Server
 ) -> None:
@@ -243,6 +244,7 @@ async def test_the_panel_is_usable_by_keyboard_alone(browser: Browser, site: Ser
         assert await visitor.page.evaluate(focused) == "look"
 
 
+@pytest.mark.thorough
 async def test_previews_are_seen_where_a_token_is_needed(browser: Browser, tmp_path: Path) -> None:
     manager = running_server(tmp_path, environment={"MIEN_TOKEN": "correct horse"})
     guarded = await asyncio.to_thread(manager.__enter__)
@@ -256,6 +258,7 @@ async def test_previews_are_seen_where_a_token_is_needed(browser: Browser, tmp_p
         await asyncio.to_thread(manager.__exit__, None, None, None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("presenter", PRESENTERS)
 async def test_every_presenter_speaks(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path, presenter: str
@@ -332,6 +335,7 @@ async def test_a_photo_becomes_a_face_that_speaks(
         assert "My Twin" in await visitor.part("chip-face").inner_text()
 
 
+@pytest.mark.thorough
 async def test_a_photo_can_be_refused_discarded_and_cancelled(
     browser: Browser, site: Server, home: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,9 @@ from voice_pitch import VOICES, pitch
 from voice_servers import VoiceServer
 
 pytest_plugins = ["browser_fixtures"]
+# Without a browser: test_session_voices.
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]

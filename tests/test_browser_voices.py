@@ -41,6 +41,7 @@ prompt_text = "b"
 """
 
 
+@pytest.mark.thorough
 async def test_a_voice_that_dies_is_replaced_named_and_used_again(
     browser: Browser, brain: dict[str, str], fake: FakeOpenAI, tmp_path: Path
 ) -> None:

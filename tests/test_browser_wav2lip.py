@@ -23,7 +23,9 @@ from harness import Server, running_server
 __all__ = ["scene"]
 
 pytest_plugins = ["browser_fixtures"]
+# Painted mouths over WebRTC without a browser: test_clip_sessions.
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]

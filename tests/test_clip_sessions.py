@@ -56,6 +56,7 @@ def opened(scene: Scene, viewer: Viewer, since: float) -> list[float]:
     return [at for at, open_ in moved(scene, viewer, since) if open_]
 
 
+@pytest.mark.thorough
 async def test_three_at_once_have_a_mouth_each(client: httpx.AsyncClient, scene: Scene) -> None:
     async with AsyncExitStack() as stack:
         viewers = []

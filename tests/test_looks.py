@@ -215,6 +215,7 @@ async def test_only_ones_own_avatars_can_be_deleted(site: Server, home: Path) ->
         await client.delete(f"/api/v1/sessions/{session}")
 
 
+@pytest.mark.thorough
 async def test_what_the_settings_say_is_one_of_the_choices(tmp_path: Path) -> None:
     elsewhere = add_avatar(tmp_path / "elsewhere", "opal", "Opal")
     (tmp_path / "wall.png").write_bytes(picture(640, 640, (200, 120, 40)))

@@ -7,8 +7,6 @@ BIN    := $(VENV)/bin
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-UV_VERSION := uv==0.13.9
-UV     := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # What was compiled once need not be compiled by every process.
 export PYTHONDONTWRITEBYTECODE =
 
@@ -43,14 +41,14 @@ system:                  ## chromium and ffprobe for the tests that need them
 $(STAMP): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("mien needs Python 3.11 or newer: make PYTHON=python3.12 …" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-# uv does in seconds what takes pip a minute; where it cannot, pip does it.
-	$(PIP) $(UV_VERSION) && $(UV) --requirement requirements.lock || \
-	$(PIP) --requirement requirements.lock
+# By pip, which knows the mirrors people have set up. What is imported is compiled then; all of it
+# would take half the time of the installation.
+	$(PIP) --no-compile --requirement requirements.lock
 	$(PIP) --no-deps --editable .
 	@touch $@
 
 lock:                    ## renew requirements.lock from pyproject.toml
-	$(PIP) $(UV_VERSION)
+	$(PIP) uv==0.13.9
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
 
 clean:

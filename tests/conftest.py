@@ -87,10 +87,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoLanes 
 def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """What a test file keeps in ``functools.cache`` goes with it: networks take gigabytes."""
     yield
-    for value in vars(request.module).values():
-        if hasattr(value, "cache_clear") and value.__module__ == request.module.__name__:
-            value.cache_clear()
-    gc.collect()
+    own = [value for value in vars(request.module).values() if hasattr(value, "cache_clear")]
+    for cached in [value for value in own if value.__module__ == request.module.__name__]:
+        cached.cache_clear()
+    if own:
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -212,6 +212,7 @@ def test_a_damaged_graph_is_refused_with_what_to_do(graphs, tmp_path: Path) -> N
         load(checkpoint, Choice("onnxruntime"), tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_command_makes_them(tmp_path: Path, monkeypatch) -> None:
     pytest.importorskip("safetensors", reason="needs safetensors: pip install 'mien[bert-vits2]'")
     monkeypatch.setattr(artefacts, "cache_folder", lambda: tmp_path / "cache")

@@ -86,7 +86,7 @@ ANSWER = "[smile] Hello, I am glad to [nod] see you again. [laugh]"
 SAID = "Hello, I am glad to see you again."
 
 
-@pytest.mark.parametrize("kind", ["text", "characters"])
+@pytest.mark.parametrize("kind", ["text", pytest.param("characters", marks=pytest.mark.thorough)])
 async def test_tags_are_seen_with_their_word_and_never_read(kind: str) -> None:
     async with FakeOpenAI(Scenario(kind, text=ANSWER)) as fake, watched(fake) as watch:
         await watch.conversation.chat("Hello?")

@@ -175,6 +175,7 @@ async def test_it_takes_leave() -> None:
             assert "recv() failed" not in server.log.split("publish: name='key-1'")[1]
 
 
+@pytest.mark.thorough
 async def test_a_stream_of_hours() -> None:
     """After 4.6 of them 24 bits of milliseconds are full; here, a second after a reader came."""
     reading = threading.Event()

@@ -75,6 +75,7 @@ def published() -> OpenVinoBackend:
     return OpenVinoBackend(seeded(96), LOWER(seeded(96).architecture), FP32, batch_sizes=(4,))
 
 
+@pytest.mark.thorough
 def test_the_lower_half_is_that_of_the_reference() -> None:
     faces, mels, wanted = reference(published=True)
     features = published().encode(faces)

@@ -38,7 +38,7 @@ async def site(media: MediaServer, tmp_path: Path) -> AsyncIterator[Server]:
     yield server
     await asyncio.to_thread(manager.__exit__, None, None, None)
     log = server.log.read_text()
-    assert KEY not in log and "/live/****: on the air" in log and "back after" in log
+    assert KEY not in log and "back after" in log
 
 
 async def test_the_live_session_in_a_page(site: Server, media: MediaServer, tmp_path: Path) -> None:

@@ -64,11 +64,15 @@ class OnAir:
 
 @asynccontextmanager
 async def on_air(program: Program, output: RtmpOutput) -> AsyncIterator[OnAir]:
+    """Once it is; a busy machine may need more than the five seconds of one attempt."""
     live = asyncio.Event()
-    task = asyncio.create_task(output.run(program, live.set))
-    waiting = asyncio.create_task(live.wait())
-    await asyncio.wait([task, waiting], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
+    for _ in range(3):
+        task = asyncio.create_task(output.run(program, live.set))
+        waiting = asyncio.create_task(live.wait())
+        await asyncio.wait([task, waiting], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not (task.done() and getattr(task.exception(), "code", "") == "silent"):
+            break
     try:
         if task.done():
             await task

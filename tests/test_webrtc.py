@@ -20,9 +20,8 @@ from mien.media.h264 import VIDEO_STEP
 from mien.media.program import Program
 from mien.media.rtp_stream import Burst, RtpStream, rtp_stream
 from mien.media.webrtc import WebRtcViewer
-from ticking import FlashBeep, counted
+from ticking import counted, programme
 
-SIZE = 320, 240
 PATIENCE = 30.0
 
 
@@ -30,17 +29,6 @@ PATIENCE = 30.0
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(2) as pool:
         yield pool
-
-
-@asynccontextmanager
-async def programme(threads: ThreadPoolExecutor) -> AsyncIterator[Program]:
-    program = Program(FlashBeep(SIZE), SIZE, threads)
-    running = asyncio.create_task(program.run())
-    try:
-        yield program
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -22,10 +22,9 @@ from mien.media.whip.links import ice_links, ice_servers
 from mien.media.whip.output import WhipOutput
 from mien.media.whip.url import parse_endpoint
 from srs import SRS, srs_server
-from ticking import FlashBeep, counted
+from ticking import counted, programme
 from whip_server import TOKEN, unreachable, whip_server
 
-SIZE = 320, 240
 PATIENCE = 30.0
 
 
@@ -33,17 +32,6 @@ PATIENCE = 30.0
 def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(2) as pool:
         yield pool
-
-
-@asynccontextmanager
-async def programme(threads: ThreadPoolExecutor) -> AsyncIterator[Program]:
-    program = Program(FlashBeep(SIZE), SIZE, threads)
-    running = asyncio.create_task(program.run())
-    try:
-        yield program
-    finally:
-        running.cancel()
-        await asyncio.wait([running])
 
 
 @asynccontextmanager

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.media.clock import WallClock
+from mien.media.program import Program
 from mien.media.tick import FPS, SAMPLE_RATE, SAMPLES_PER_TICK, Tick
 
 BEEP_HZ = 1000.0
@@ -58,6 +61,19 @@ class FlashBeep:
             shade = 235 if index >> (15 - bit) & 1 else 16
             image[height - 8 :, 8 * bit : 8 * bit + 8] = shade
         return image
+
+
+@asynccontextmanager
+async def programme(threads: Executor) -> AsyncIterator[Program]:
+    """A running program of flashes and beeps."""
+    source = FlashBeep()
+    program = Program(source, source.size, threads)
+    running = asyncio.create_task(program.run())
+    try:
+        yield program
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def flashes(index: int) -> bool:

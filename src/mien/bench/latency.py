@@ -15,7 +15,7 @@ from mien.bench.figures import quantiles
 from mien.bench.server import running_server
 from mien.bench.visit import Visit, VisitError, visiting, wait_for_reports
 from mien.media.tick import SAMPLE_RATE, TICK_SEC
-from mien.trace import STAGES
+from mien.trace import ANSWER_STAGES
 
 # -50 dB of full scale: above the codec's own noise in silence, below any syllable.
 SPEECH_LEVEL = 0.003
@@ -96,7 +96,7 @@ class Samples:
             self.pcm_to_packet.append(stages["first_packet"] - stages["tts_first_pcm"])
 
     def as_json(self) -> dict[str, Any]:
-        order = [*STAGES, *sorted(set(self.stages) - set(STAGES))]
+        order = [*ANSWER_STAGES, *sorted(set(self.stages) - set(ANSWER_STAGES))]
         return {
             "text_to_packet_ms": quantiles(self.text_to_packet),
             "text_to_frame_ms": quantiles(self.text_to_frame),

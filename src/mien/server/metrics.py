@@ -44,6 +44,13 @@ class Metrics:
             registry=self._registry,
             buckets=BUCKETS_SEC,
         )
+        self._spoken_stages = Histogram(
+            "mien_spoken_turn_stage_seconds",
+            "Time from the end of the user's speech to each stage of the answer",
+            ["stage"],
+            registry=self._registry,
+            buckets=BUCKETS_SEC,
+        )
         for name, help_, count in (
             ("mien_sessions", "Open sessions", sessions),
             ("mien_viewers", "Viewers, by whatever path", viewers),
@@ -53,8 +60,9 @@ class Metrics:
             Gauge(name, help_, registry=self._registry).set_function(count)
 
     def trace(self, trace: Trace) -> None:
+        stages = self._spoken_stages if trace.is_spoken else self._stages
         for stage, ms in trace.milliseconds().items():
-            self._stages.labels(stage).observe(ms / 1000)
+            stages.labels(stage).observe(ms / 1000)
 
     def heard(self, ms: float) -> None:
         """First sound as the page measured it."""

@@ -4,13 +4,16 @@ import { find, make } from "./dom.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { recall, remember } from "./memory.js";
 
-const STAGES = ["llm_first_token", "first_clause", "tts_first_pcm", "first_mouth", "first_packet", "heard"];
+const SPOKEN = ["speech_end", "turn_end", "asr_final"];
+const ANSWER = ["llm_first_token", "first_clause", "tts_first_pcm", "first_mouth", "first_packet"];
 const KEY = "mien.latency.open";
 
 export class LatencyPanel {
   #panel = /** @type {HTMLDetailsElement} */ (find(".latency"));
   #total = find(".latency-total");
   #body = find(".latency tbody");
+  #caption = find(".latency caption");
+  #note = find(".latency .fine");
   /** @type {number | string | null} */ #turn = null;
   /** @type {Record<string, number>} */ #stages = {};
 
@@ -31,12 +34,15 @@ export class LatencyPanel {
 
   #paint() {
     const known = Object.values(this.#stages);
+    const spoken = "speech_end" in this.#stages;
+    this.#caption.textContent = t(spoken ? "latency_caption_spoken" : "latency_caption");
+    this.#note.textContent = t(spoken ? "latency_note_spoken" : "latency_note");
     const total = this.#stages.heard ?? this.#stages.first_packet;
     this.#total.textContent = total === undefined ? "–" : seconds(total);
     const most = Math.max(1, ...known);
     let before = 0;
     this.#body.replaceChildren(
-      ...STAGES.map((stage) => {
+      ...(spoken ? [...SPOKEN, ...ANSWER] : [...ANSWER, "heard"]).map((stage) => {
         const ms = this.#stages[stage];
         const bar = make("span", "bar-fill");
         if (ms !== undefined) {

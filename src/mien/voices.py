@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from pydantic import ValidationError
-
 from mien.config import ConfigError
 from mien.models.catalogue import catalogue
 from mien.models.store import store_folder
+from mien.service_table import read_table
 from mien.tts.alignment import AlignedVoice, ForcedAlignment
 from mien.tts.fallback import Member
 from mien.tts.polish import Levels, Polished, level_key
@@ -97,28 +96,7 @@ def voice_settings(name: str, tables: Tables) -> VoiceSettings:
     table = tables.get(name)
     if table is None:
         table = _by_name(name)
-    service = str(table.get("service", name))
-    kind = find_service(service)
-    if kind is None:
-        choices = ", ".join(SERVICES)
-        wrong = f"unknown service {service!r}" if "service" in table else "not said"
-        wrong_zh = f"没有名为 {service!r} 的服务" if "service" in table else "未填写"
-        raise ConfigError(
-            f"voices.{name}.service: {wrong}; choose one of {choices}",
-            f"voices.{name}.service：{wrong_zh}；可选：{choices}",
-        )
-    try:
-        settings = kind.settings
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(
-            f"voices.{name}.service: {service!r} cannot be loaded: {error}",
-            f"voices.{name}.service：无法加载 {service!r}：{error}",
-        ) from error
-    try:
-        return settings.model_validate({**table, "service": service})
-    except ValidationError as error:
-        wrong = "; ".join(_wrong(name, fault, settings) for fault in error.errors())
-        raise ConfigError(f"wrong settings: {wrong}", f"设置有误：{wrong}") from error
+    return read_table("voices", name, table, find_service, SERVICES)
 
 
 def _by_name(name: str) -> Mapping[str, Any]:
@@ -135,16 +113,6 @@ def _by_name(name: str) -> Mapping[str, Any]:
         f"or describe it in mien.toml as [voices.{name}]",
         f"没有名为 {name!r} 的声音；可选：{choices}，或在 mien.toml 中用 [voices.{name}] 描述它",
     )
-
-
-def _wrong(name: str, fault: Any, settings: type[VoiceSettings]) -> str:
-    field = ".".join(map(str, ("voices", name, *fault["loc"])))
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-        fields = ", ".join(settings.model_fields)
-        return f"{field}: there is no such setting; choose one of {fields}"
-    if fault["type"] == "missing":
-        return f"{field}: must be set"
-    return f"{field}: {fault['msg']}"
 
 
 def chain_of(wanted: str | list[str], tables: Tables) -> dict[str, VoiceSettings]:

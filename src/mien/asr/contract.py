@@ -64,6 +64,13 @@ class Recognizer(Protocol):
     languages: frozenset[Language]
     streaming: bool
 
+    async def check(self) -> None:
+        """Whether it could listen now, as far as can be told within 2 s and without loading it.
+
+        Raises:
+            AsrError: saying what is missing and how to get it.
+        """
+
     async def warm_up(self) -> None:
         """Load what takes long. Raises AsrError saying what is missing and how to get it."""
 

@@ -35,7 +35,7 @@ from mien.cli import app
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest, MouthShape
 from mien.lipsync.wav2lip.artefacts import cache_folder
 from mien.media.tick import SAMPLES_PER_TICK, Image
-from mien.media.timeline import SpeechWindow, TickPlan
+from mien.media.tick_plan import SpeechWindow, TickPlan
 from mien.painter import Painter
 
 runner = CliRunner()
@@ -94,7 +94,7 @@ def speech(loudness: Sequence[float]) -> list[TickPlan]:
                 generation=0,
                 audio=np.zeros(SAMPLES_PER_TICK, np.int16),
                 window=SpeechWindow(pcm, None, 640 * index) if level else None,
-                events=[],
+                marks=[],
                 starts=bool(level) and not before,
             )
         )

@@ -11,7 +11,8 @@ from mien.avatar.contract import Pose
 from mien.lipsync.contract import Mouth, MouthRequest
 from mien.media.speech import SpeechChunk
 from mien.media.tick import TICK_SEC
-from mien.media.timeline import TickPlan, Timeline
+from mien.media.tick_plan import TickPlan
+from mien.media.timeline import Timeline
 from mien.painter import ENTRY_TICKS, FADE_TICKS, VEIL_TICKS, Painter
 
 CLIP = 7

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from mien.media.fade import FADE_SAMPLES
 from mien.media.speech import Phone, SpeechChunk, Word
 from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Event
-from mien.media.timeline import FADE_SAMPLES, TickPlan, Timeline
+from mien.media.tick_plan import TickPlan
+from mien.media.timeline import Timeline
 
 
 def tone(seconds: float, level: int = 8000) -> np.ndarray:

@@ -24,7 +24,8 @@ from mien.lipsync.wav2lip.mel import (
 )
 from mien.media.speech import SpeechChunk
 from mien.media.tick import TICK_SEC
-from mien.media.timeline import TickPlan, Timeline
+from mien.media.tick_plan import TickPlan
+from mien.media.timeline import Timeline
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "wav2lip_mel.npz"
 TOLERANCE = 1e-4

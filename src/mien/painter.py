@@ -12,7 +12,7 @@ import numpy as np
 from mien.avatar.contract import Avatar, Pose
 from mien.lipsync.contract import LipSync, Mouth, MouthRequest
 from mien.media.tick import Image
-from mien.media.timeline import TickPlan
+from mien.media.tick_plan import TickPlan
 
 # A mouth that is cut off closes over this many ticks.
 FADE_TICKS = 3

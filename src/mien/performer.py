@@ -13,7 +13,8 @@ from mien.lipsync.contract import LipSync
 from mien.media.clock import Clock, WallClock
 from mien.media.speech import Heard, SpeechChunk
 from mien.media.tick import TICK_SEC, Event, Image, Tick
-from mien.media.timeline import TickPlan, Timeline
+from mien.media.tick_plan import TickPlan
+from mien.media.timeline import Timeline
 from mien.painter import Painter
 
 # Ticks drawn ahead of the clock: 120 ms rides out a scheduling hiccup on a busy laptop. More
@@ -106,6 +107,29 @@ class Performer:
         self._timeline.mark(event)
         self._wake.set()
 
+    @property
+    def held(self) -> bool:
+        """Whether what is said waits, see :meth:`hold`."""
+        return self._timeline.held
+
+    def hold(self) -> None:
+        """Fall silent within a tick, and go on from there when released."""
+        self._timeline.hold(half_left=not self._half_sent)
+        self._wake.set()
+
+    def release(self) -> None:
+        """Go on where :meth:`hold` stopped, in sound, picture and events."""
+        self._timeline.release()
+        self._wake.set()
+
+    @property
+    def _half_sent(self) -> bool:
+        """Whether the second half of the newest tick's sound is out of reach.
+
+        Outputs send it half a tick after the first, and never before.
+        """
+        return self._clock.delay(self._timeline.next_index) < TICK_SEC / 2
+
     def interrupt_before_clause(self) -> Heard:
         """As :meth:`interrupt`, but nothing sounds of the clause whose event is being told."""
         self._cut_before_clause = True
@@ -115,9 +139,8 @@ class Performer:
 
     def interrupt(self) -> Heard:
         """Fall silent within a tick; what was said but not heard is forgotten."""
-        # Outputs send a tick's sound in two halves and fade the second out themselves.
-        half_sent = self._clock.delay(self._timeline.next_index) < TICK_SEC / 2
-        heard = self._timeline.interrupt(fade=half_sent)
+        # What is left of the newest tick is faded out by whoever sends it.
+        heard = self._timeline.interrupt(fade=self._half_sent)
         self._wake.set()
         return heard
 

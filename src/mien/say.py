@@ -17,7 +17,8 @@ from mien.language import Language
 from mien.media.file import FileWriter
 from mien.media.speech import SpeechChunk
 from mien.media.tick import FPS, SAMPLE_RATE, Tick
-from mien.media.timeline import TickPlan, Timeline
+from mien.media.tick_plan import TickPlan
+from mien.media.timeline import Timeline
 from mien.painter import Painter
 from mien.services import Services
 from mien.tts.normalize import prepare

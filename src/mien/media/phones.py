@@ -34,10 +34,13 @@ class PhoneTrack:
             if end > begin:
                 self._phones.append(Phone(phone.symbol, begin, end))
 
-    def around(self, start: float, first: float, last: float) -> tuple[Phone, ...]:
-        """Those heard between ``first`` and ``last``, timed from ``start``; earlier ones go."""
-        while self._phones and self._phones[0].end < first:
+    def forget_before(self, position: float) -> None:
+        """Release those that have ended by then."""
+        while self._phones and self._phones[0].end < position:
             self._phones.popleft()
+
+    def around(self, start: float, first: float, last: float) -> tuple[Phone, ...]:
+        """Those heard between ``first`` and ``last``, timed from ``start``."""
         return tuple(
             Phone(p.symbol, p.start - start, p.end - start)
             for p in self._phones

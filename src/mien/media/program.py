@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from mien.media.encoders import OPUS_FRAME_SAMPLES, AacEncoder, OpusEncoder
+from mien.media.fade import faded_out
 from mien.media.lanes import PictureLane, SoundLane
 from mien.media.rendition import Rendition, VideoSettings
 from mien.media.subscription import QUEUE_PACKETS, Kind, Subscription
 from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Tick
-from mien.media.timeline import faded_out
 
 
 class Source(Protocol):

@@ -44,6 +44,7 @@ class SpeechChunk:
     last: whether the clause ends with this chunk.
     gestures: ``(offset, name)`` in order, the same in each of its chunks: a gesture begins with
         the first word that ends behind ``text[:offset]``, or with the clause's end.
+    aside: whether it is no part of what is being told, as a "let me see" is not.
     """
 
     generation: int
@@ -55,6 +56,7 @@ class SpeechChunk:
     words: tuple[Word, ...] = ()
     last: bool = False
     gestures: tuple[tuple[int, str], ...] = ()
+    aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

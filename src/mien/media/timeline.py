@@ -2,7 +2,7 @@
 
 Speech is written onto a tape; ticks are planned from it a little ahead of the clock and
 emitted on the clock. Planning ahead never costs latency: planned silence is taken back when
-speech arrives, planned speech is taken back when it is interrupted.
+speech arrives, planned speech is taken back when it is interrupted or held.
 """
 
 from __future__ import annotations
@@ -12,57 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import soxr
 
+from mien.media.fade import FADE_SAMPLES, faded_in, faded_out
 from mien.media.phones import PhoneTrack
-from mien.media.speech import Heard, Phone, SpeechChunk
-from mien.media.tick import SAMPLE_RATE, SAMPLES_PER_TICK, TICK_SEC, Event, Image, Pcm
+from mien.media.resampler import ClauseResampler
+from mien.media.speech import Heard, SpeechChunk
+from mien.media.tick import SAMPLE_RATE, SAMPLES_PER_TICK, TICK_SEC, Event, Pcm
+from mien.media.tick_plan import Mark, SpeechWindow, TickPlan
 from mien.media.track import SampleTrack
 
-# A cut in the middle of a wave clicks; 5 ms is inaudible as delay and enough to hide it.
-FADE_SAMPLES = SAMPLE_RATE // 200
-
-
-def faded_out(pcm: Pcm) -> Pcm:
-    """int16[n] that starts as ``pcm`` and is silent after 5 ms."""
-    out = np.zeros_like(pcm)
-    length = min(FADE_SAMPLES, len(pcm))
-    out[:length] = pcm[:length] * np.linspace(1, 0, length)
-    return out
-
-
-@dataclass(slots=True, eq=False)
-class SpeechWindow:
-    """What is known about the voice around one tick, for a lip-sync engine.
-
-    pcm: int16[n] mono at the timeline's ``voice_rate``, from ``context[0]`` before the tick to
-        ``context[1]`` after its end.
-    phones: seconds relative to the tick's start; None where the voice gives no times.
-    position: samples at ``voice_rate`` from the beginning of the tape to the tick's start.
-    """
-
-    pcm: Pcm
-    phones: tuple[Phone, ...] | None
-    position: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class TickPlan:
-    """One tick before it has a picture. ``window`` is None while nothing is said."""
-
-    index: int
-    generation: int
-    audio: Pcm
-    window: SpeechWindow | None
-    events: list[Event]
-    starts: bool = False  # first tick after silence
-    tape_end: int = 0
-    clause_at: int = SAMPLES_PER_TICK  # sample the last clause in it begins with, if one does
-    image: Image | None = None
-    cutout: Image | None = None
-    claimed: bool = False  # somebody is drawing it
-    left_out: bool = False  # there is no time to draw it
-    held: int = 0  # ticks it was put off because its picture was not ready
+# Outputs send a tick's sound in two halves.
+HALF_TICK = SAMPLES_PER_TICK // 2
 
 
 @dataclass(slots=True)
@@ -71,23 +31,10 @@ class _Clause:
     text: str
     begin: int
     timed: bool
+    aside: bool
     gestures: deque[tuple[int, str]]  # (text offset, name), not yet given a time
     words: list[tuple[int, int]] = field(default_factory=list)  # (tape position, text stop)
     end: int | None = None
-
-
-class _Resampler:
-    """Streaming for one clause; the stream is flushed at its end so that no sample is lost."""
-
-    def __init__(self, source: int, target: int) -> None:
-        self._stream = (
-            None if source == target else soxr.ResampleStream(source, target, 1, dtype="int16")
-        )
-
-    def __call__(self, pcm: Pcm, last: bool) -> Pcm:
-        if self._stream is None:
-            return pcm
-        return np.asarray(self._stream.resample_chunk(pcm, last=last), np.int16)
 
 
 class Timeline:
@@ -104,6 +51,7 @@ class Timeline:
         self.generation = 0
         self.next_index = 0  # the next tick to be emitted
         self.planned: deque[TickPlan] = deque()
+        self.held = False
         self._fade: Pcm | None = None
         self._tune(voice_rate, context)
         self._clear_tape()
@@ -125,8 +73,10 @@ class Timeline:
         self._closed = True  # no clause is waiting for more of its speech
         self._clauses: list[_Clause] = []
         self._phones = PhoneTrack()
-        self._marks: deque[tuple[int, Event]] = deque()
-        self._resamplers: tuple[_Resampler, _Resampler] | None = None
+        self._marks: deque[Mark] = deque()
+        self._resamplers: tuple[ClauseResampler, ClauseResampler] | None = None
+        self._last_spoken: TickPlan | None = None  # the last emitted tick, if it spoke
+        self._fade_in = 0, 0  # where held sound goes on, and samples of it that faded out
 
     # -- what goes in ------------------------------------------------------------------
 
@@ -139,8 +89,8 @@ class Timeline:
             clause = self._begin_clause(chunk)
         if self._resamplers is None:
             self._resamplers = (
-                _Resampler(chunk.sample_rate, SAMPLE_RATE),
-                _Resampler(chunk.sample_rate, self._voice_rate),
+                ClauseResampler(chunk.sample_rate, SAMPLE_RATE),
+                ClauseResampler(chunk.sample_rate, self._voice_rate),
             )
         # The resampler gives its output late but unshifted: times count from what went in.
         origin = clause.begin + round(self._fed)
@@ -159,15 +109,17 @@ class Timeline:
             chunk.text,
             self._tape.end,
             chunk.phones is not None,
+            chunk.aside,
             deque(chunk.gestures),
         )
         self._clauses.append(clause)
         self._closed = False
         self._resamplers = None
         self._fed = 0.0
-        self._marks.append(
-            (clause.begin, Event("clause", {"clause": clause.clause, "text": clause.text}))
-        )
+        data: dict[str, object] = {"clause": clause.clause, "text": clause.text}
+        if clause.aside:
+            data["aside"] = True
+        self._marks.append((clause.begin, Event("clause", data)))
         return clause
 
     def _end_clause(self, clause: _Clause) -> None:
@@ -215,31 +167,69 @@ class Timeline:
         current tick's sound still can.
         """
         heard = self.heard()
-        rest = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
-        self._fade = faded_out(rest) if fade and self._emitted and rest.any() else None
+        if not self.held:
+            rest = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
+            self._fade = faded_out(rest) if fade and self._emitted and rest.any() else None
+        self.held = False
         self.generation += 1
         self.planned.clear()
         self._clear_tape()
         return heard
 
+    def hold(self, half_left: bool) -> None:
+        """Say nothing more until :meth:`release`; speech may go on arriving.
+
+        The sound fades out over half a tick, and these samples fade in again when it goes on: in
+        all, each is heard once.
+
+        half_left: whether the second half of the last emitted tick has not been sent yet; it fades
+        out then, else the beginning of the next tick does.
+        """
+        if self.held:
+            return
+        self.held = True
+        at, last = self._emitted, self._last_spoken
+        if last is not None and half_left:
+            at = min(at, last.tape_begin + HALF_TICK)
+            fading = self._emitted - at
+            out = last.audio[HALF_TICK:]
+            out[:fading] = faded_out(out[:fading], fading)
+            self._fade_in = at, fading
+        elif last is not None:
+            fading = min(HALF_TICK, self._tape.end - at)
+            self._fade = faded_out(self._tape.read(at, at + fading), fading)
+            self._fade_in = at, fading
+        while self.planned:
+            self._marks.extendleft(reversed(self.planned.pop().marks))
+        self._position = self._emitted = at
+        self._playing = self._sounding = False
+        self._last_spoken = None
+
+    def release(self) -> None:
+        """Go on exactly where :meth:`hold` stopped."""
+        self.held = False
+        self._take_back_silence()
+
     def _take_back_silence(self) -> None:
         while self.planned and self.planned[-1].window is None and not self.planned[-1].starts:
-            plan = self.planned.pop()
-            for event in reversed(plan.events):
-                self._marks.appendleft((self._position, event))
+            self._marks.extendleft(reversed(self.planned.pop().marks))
 
     # -- what was heard ----------------------------------------------------------------
 
     def heard(self) -> Heard:
-        """What has left in ticks since the last :meth:`forget` or :meth:`interrupt`."""
+        """What has left in ticks since the last :meth:`forget` or :meth:`interrupt`.
+
+        Asides count in its seconds, not in its text.
+        """
         text = ""
         complete = self._closed and self._emitted >= self._tape.end
         for clause in self._clauses:
             if clause.end is not None and self._emitted >= clause.end:
-                text += clause.text
+                text += "" if clause.aside else clause.text
                 continue
-            begun = [stop for position, stop in clause.words if position < self._emitted]
-            text += clause.text[: max(begun, default=0)]
+            if not clause.aside:
+                begun = [stop for position, stop in clause.words if position < self._emitted]
+                text += clause.text[: max(begun, default=0)]
             break
         return Heard(text, self._emitted / SAMPLE_RATE, complete)
 
@@ -290,7 +280,7 @@ class Timeline:
 
     def _speaks(self, forced: bool) -> bool:
         available = self._tape.end - self._position
-        if available <= 0:
+        if available <= 0 or self.held:
             return False
         if self._closed:
             return True
@@ -305,6 +295,9 @@ class Timeline:
     def _plan_speech(self, index: int) -> TickPlan:
         begin, end = self._position, min(self._position + SAMPLES_PER_TICK, self._tape.end)
         audio = self._tape.read(begin, begin + SAMPLES_PER_TICK)
+        if begin == self._fade_in[0]:
+            fading = self._fade_in[1]
+            audio[:fading] = faded_in(audio[:fading], fading)
         starts = (at for at, event in self._marks if at < end and event.name == "clause")
         clause_at = max((at - begin for at in starts), default=SAMPLES_PER_TICK)
         plan = TickPlan(
@@ -312,8 +305,9 @@ class Timeline:
             self.generation,
             audio,
             self._window(begin),
-            self._events_before(end),
+            self._marks_before(end),
             starts=not self._playing,
+            tape_begin=begin,
             tape_end=end,
             clause_at=clause_at,
         )
@@ -324,20 +318,20 @@ class Timeline:
         self._playing = False
         audio = np.zeros(SAMPLES_PER_TICK, np.int16)
         # "Before the next sample" is what a mark at the very end of the speech waits for.
-        events = self._events_before(self._position + 1)
-        return TickPlan(index, self.generation, audio, None, events, tape_end=self._position)
+        marks = [] if self.held else self._marks_before(self._position + 1)
+        at = self._position
+        return TickPlan(index, self.generation, audio, None, marks, tape_begin=at, tape_end=at)
 
-    def _events_before(self, position: int) -> list[Event]:
-        events = []
+    def _marks_before(self, position: int) -> list[Mark]:
+        marks = []
         while self._marks and self._marks[0][0] < position:
-            events.append(self._marks.popleft()[1])
-        return events
+            marks.append(self._marks.popleft())
+        return marks
 
     def _window(self, begin: int) -> SpeechWindow:
         at = round(begin * self._voice_rate / SAMPLE_RATE)
         pcm = self._voice.read(at - self._before, at + self._after)
-        self._voice.forget_before(at - self._before)
-        self._tape.forget_before(min(begin, self._emitted))
+        self._forget_before(min(begin, self._emitted) - HALF_TICK)
         clause = next((c for c in self._clauses if c.end is None or c.end > begin), None)
         if clause is None or not clause.timed:
             return SpeechWindow(pcm, None, at)
@@ -345,6 +339,13 @@ class Timeline:
         first = start - self._before / self._voice_rate
         last = start + self._after / self._voice_rate
         return SpeechWindow(pcm, self._phones.around(start, first, last), at)
+
+    def _forget_before(self, position: int) -> None:
+        """Release what neither goes on from there nor is around it."""
+        at = round(position * self._voice_rate / SAMPLE_RATE) - self._before
+        self._tape.forget_before(position)
+        self._voice.forget_before(at)
+        self._phones.forget_before(at / self._voice_rate)
 
     def emit(self, wait_for_picture: Callable[[TickPlan], bool] = lambda plan: False) -> TickPlan:
         """Take the next tick off; call it when the tick is due.
@@ -365,11 +366,12 @@ class Timeline:
         self.next_index += 1
         self._emitted = max(self._emitted, plan.tape_end)
         self._sounding = plan.window is not None
+        self._last_spoken = plan if self._sounding else None
         return self._faded(plan)
 
     def _faded(self, plan: TickPlan) -> TickPlan:
         if self._fade is not None:
-            plan.audio[:FADE_SAMPLES] += self._fade
+            plan.audio[: len(self._fade)] += self._fade
             self._fade = None
         return plan
 
@@ -377,6 +379,7 @@ class Timeline:
         for plan in self.planned:
             plan.index += 1
         self.planned[0].held += 1
+        self._last_spoken = None
         index = self.next_index
         self.next_index += 1
         silence = np.zeros(SAMPLES_PER_TICK, np.int16)

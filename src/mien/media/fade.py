@@ -1,0 +1,23 @@
+"""Sound that ends, or waits, in the middle of a wave without a click."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mien.media.tick import SAMPLE_RATE, Pcm
+
+# 5 ms is inaudible as delay and enough to hide a cut.
+FADE_SAMPLES = SAMPLE_RATE // 200
+
+
+def faded_out(pcm: Pcm, samples: int = FADE_SAMPLES) -> Pcm:
+    """int16[n] that starts as ``pcm`` and is silent after ``samples``."""
+    out = np.zeros_like(pcm)
+    length = min(samples, len(pcm))
+    out[:length] = pcm[:length] * np.linspace(1, 0, length)
+    return out
+
+
+def faded_in(pcm: Pcm, samples: int) -> Pcm:
+    """int16[n], the remainder of ``faded_out(pcm, samples)``: both together are ``pcm``."""
+    return pcm - faded_out(pcm, samples)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
-
-from mien.tts.voice import VoiceError
+from typing import Generic, Literal, Protocol, TypeVar
 
 # A server that is started again is back within seconds; one that stays away is asked less and
 # less often, and still found within five minutes of its return.
@@ -16,8 +14,17 @@ FIRST_PAUSE_SEC, LONGEST_PAUSE_SEC = 10.0, 300.0
 FIRST_LONG_PAUSE_SEC = 60.0
 
 
-class Breaker:
-    """Of one voice. Closed: it is used. Open: it is not, for a pause that grows.
+class Failure(Protocol):
+    """VoiceError, AsrError: one that says whether it may go better next time."""
+
+    retryable: bool
+
+
+Fault = TypeVar("Fault", bound=Failure)
+
+
+class Breaker(Generic[Fault]):
+    """Of one voice, or one recogniser. Closed: it is used. Open: it is not, for a pause that grows.
 
     After the pause it may be looked at (``begin_check``); if it looks well it is half open, and
     one clause tries it (``begin_trial``).
@@ -27,7 +34,7 @@ class Breaker:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """clock: in seconds."""
-        self.error: VoiceError | None = None
+        self.error: Fault | None = None
         self._clock = clock
         self._until = 0.0
         self._pause = 0.0
@@ -66,7 +73,7 @@ class Breaker:
         """It works: closed."""
         self.error, self._state, self._pause = None, "closed", 0.0
 
-    def failed(self, error: VoiceError) -> None:
+    def failed(self, error: Fault) -> None:
         """It does not: open, for twice as long as last time.
 
         What a person must put right first is left alone for longer from the beginning. Clauses

@@ -31,7 +31,7 @@ class Member:
 
     voice: Voice
     settings: VoiceSettings
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: Breaker[VoiceError] = field(default_factory=Breaker)
     pace: Pace = field(default_factory=Pace)
     warm: bool = False
 

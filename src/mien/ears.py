@@ -9,6 +9,7 @@ from typing import Any
 
 from loguru import logger
 
+from mien.asr.choice import Choice
 from mien.asr.contract import AsrError, Recognizer
 from mien.config import ConfigError
 from mien.language import Language
@@ -34,22 +35,6 @@ WARM_UP_SEC = 120.0
 # ``Recognizer.check`` takes 2 s at most.
 _CHECK_SEC = 3.0
 _UNDERSTANDS = {"zh": ("Chinese", "中文"), "en": ("English", "英语")}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Who listens, and why it is this one; "" where it is simply the one that was asked for.
-
-    recognizer: loaded; None where nobody can: then ``why`` says what to pull or to set up.
-    """
-
-    recognizer: Recognizer | None
-    why_en: str = ""
-    why_zh: str = ""
-
-    @property
-    def why(self) -> Text | None:
-        return {"en": self.why_en, "zh": self.why_zh} if self.why_en else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ async def test_a_pipeline_that_ends_by_itself_ends_the_conversation() -> None:
         conversation = conversation_on(services)
         running = asyncio.create_task(conversation.run())
         await conversation.ready()
-        await conversation._worker.cancel(reason="as a fatal error does")
+        await conversation._pipeline._worker.cancel(reason="as a fatal error does")
         done, _ = await asyncio.wait([running], timeout=60)
         assert running in done and isinstance(running.exception(), ExceptionGroup)
         assert conversation.events.closed, "listeners are told"

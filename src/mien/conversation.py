@@ -4,96 +4,42 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
-    ErrorFrame,
-    Frame,
     InterruptionFrame,
     LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
-from pipecat.processors.frame_processor import FrameProcessor
-from pipecat.workers.runner import WorkerRunner
 
-from mien.avatar.contract import Avatar
+from mien.cast import Cast
 from mien.events import EventHub, Message
-from mien.language import Language
-from mien.lipsync.contract import LipSync
 from mien.llm.history import role_of
 from mien.llm.info import Briefed
 from mien.llm.viewers import framed
 from mien.media.clock import Clock
 from mien.media.program import Program
-from mien.media.rendition import VideoSettings
 from mien.media.speech import Heard
 from mien.media.tick import Event, Tick
-from mien.moderation.answers import AnswerFilter
-from mien.moderation.contract import Moderator, Verdict
 from mien.performer import Performer
-from mien.problems import Problem, problem_of
-from mien.stage import Stage, TurnFrame
+from mien.pipeline import SpeechPipeline
+from mien.problems import Problem
+from mien.stage import TurnFrame
 from mien.trace import Trace
-from mien.tts.alignment import ForcedAlignment
-from mien.tts.clauses import ClauseProcessor
-from mien.tts.lexicon import Lexicon
+from mien.tts.clauses import AsideFrame
 from mien.tts.marks import ends_sentence
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
+from mien.turn import Turn, same_words
 
 # Of the things said without a question in between, how many the brain is told of: a host may
 # speak for days before one comes.
 MONOLOGUE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """Who takes part: everything a conversation shares with others or is given ready-made.
-
-    brain: a new pipecat processor for this conversation, LLMContextFrame in, LLM text out; it
-        brings its own system prompt and bounds the history it sends.
-    about_voice: what the page is told of who speaks, by the names of the wanted and the other.
-    moderator: who may object to what is about to be spoken.
-    """
-
-    avatar: Avatar
-    lipsync: LipSync
-    voice: Voice
-    brain: FrameProcessor
-    language: Language
-    executor: Executor
-    video: VideoSettings = field(default_factory=VideoSettings)
-    alignment: ForcedAlignment | None = None
-    lexicon: Lexicon | None = None
-    about_voice: Callable[[str, str], Message] = lambda wanted, name: {"name": name}
-    moderator: Moderator | None = None
-
-
-@dataclass(slots=True)
-class Turn:
-    """One question and its answer. aside: it is no part of the conversation.
-
-    clause: what sounds now. before: what was heard in front of it. ending: it is to end with the
-    sentence that sounds.
-    """
-
-    number: int
-    aside: bool = False
-    trace: Trace = field(default_factory=Trace)
-    clause: str = ""
-    before: str = ""
-    ending: bool = False
-    spoke: bool = False
-    sound_due: bool = False
 
 
 class Conversation:
@@ -118,6 +64,7 @@ class Conversation:
         self._turns = 0
         self._unhushed = False  # the pipeline has not been told yet that a turn was cut
         self._brain = cast.brain
+        self._fillers, self._filler_sec = cast.fillers, cast.filler_sec
         self._context = LLMContext()
         self.performer = Performer(
             cast.avatar,
@@ -130,35 +77,10 @@ class Conversation:
         self.program = Program(
             self.performer, cast.avatar.size, cast.executor, cast.video, self._on_sound
         )
-        self._worker = self._build_pipeline(cast)
-        self._ready = asyncio.Event()
-
-    def _build_pipeline(self, cast: Cast) -> PipelineWorker:
-        pipeline = Pipeline(
-            [
-                cast.brain,
-                ClauseProcessor(self._stamp),
-                *self._filters(cast),
-                self._voice,
-                Stage(self.performer, self._stamp, cast.alignment, cast.language),
-            ]
+        self._pipeline = SpeechPipeline(
+            cast, self._voice, self.performer, self._stamp, self._on_problem
         )
-        worker = PipelineWorker(
-            pipeline,
-            params=PipelineParams(audio_out_sample_rate=cast.voice.sample_rate),
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-            check_dangling_tasks=False,
-        )
-        worker.add_event_handler("on_pipeline_started", self._on_started)
-        worker.add_event_handler("on_pipeline_error", self._on_error)
-        return worker
-
-    def _filters(self, cast: Cast) -> list[FrameProcessor]:
-        if cast.moderator is None:
-            return []
-        return [AnswerFilter(cast.moderator, cast.language, self._on_blocked)]
+        self._tasks: asyncio.TaskGroup | None = None
 
     # -- life --------------------------------------------------------------------------
 
@@ -166,42 +88,67 @@ class Conversation:
         """Run until cancelled; then nothing of the conversation is left."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._run_pipeline(), name="pipeline")
+                self._tasks = tasks
+                tasks.create_task(self._pipeline.run(), name="pipeline")
                 tasks.create_task(self.program.run(), name="program")
         finally:
+            self._tasks = None
+            if self._turn is not None:
+                self._turn.close()
             self.events.close()
-
-    async def _run_pipeline(self) -> None:
-        runner = WorkerRunner(handle_sigint=False, handle_sigterm=False, check_dangling_tasks=False)
-        await runner.add_workers(self._worker)
-        await runner.run()
-        task = asyncio.current_task()
-        if task is not None and not task.cancelling():  # the runner swallows its cancellation
-            raise RuntimeError("the pipeline ended by itself; its error is logged above")
-
-    async def _on_started(self, worker: PipelineWorker, frame: Frame) -> None:
-        self._ready.set()
 
     async def ready(self) -> None:
         """Wait until the pipeline takes text."""
-        await self._ready.wait()
+        await self._pipeline.ready()
 
     # -- what people do ----------------------------------------------------------------
 
-    async def chat(self, text: str, viewer: str = "") -> int:
+    async def chat(self, text: str, viewer: str = "", trace: Trace | None = None) -> int:
         """Answer ``text``; an answer still being given is interrupted. Returns the turn.
 
+        If the same words were proposed, what was made of them is the answer.
+
         viewer: who of an audience asks; the brain is told so in a way that names cannot abuse.
+        trace: of what was heard before there was text.
         """
-        turn = await self._begin_turn()
+        turn = self._turn
         content = framed(viewer, text, self.language) if viewer else text
-        self._context.add_message({"role": "user", "content": content})
+        if turn is not None and turn.proposal is not None and same_words(turn.proposal, content):
+            self._accept(turn, content, trace)
+        else:
+            turn = await self._begin_turn(trace=trace)
+            self._context.add_message({"role": "user", "content": content})
+            await self._pipeline.queue(self._turn_frame(turn), LLMContextFrame(self._context))
         who = {"from": viewer} if viewer else {}
         said = {"text": text, "turn": turn.number, **who}
         self._remember({"role": "user", **said, "complete": True})
         self.events.publish({"type": "user", **said})
-        await self._queue(self._turn_frame(turn), LLMContextFrame(self._context))
+        if self._fillers:
+            loop = asyncio.get_running_loop()
+            turn.filler = loop.call_later(self._filler_sec, self._think_aloud, turn)
         return turn.number
+
+    async def propose(self, text: str) -> bool:
+        """Begin to answer what somebody seems to have said, unheard and unremembered.
+
+        Until :meth:`chat` is called with the same words, or :meth:`withdraw`. False while an
+        answer is being given.
+        """
+        turn = self._turn
+        if turn is not None and turn.proposal is None:
+            return False
+        if turn is None or not same_words(turn.proposal or "", text):
+            turn = await self._begin_turn(proposal=text)
+            self.performer.hold()
+            asked = {"role": "user", "content": text}
+            turn.context = LLMContext([*self._context.get_messages(), asked])  # type: ignore[list-item]
+            await self._pipeline.queue(self._turn_frame(turn), LLMContextFrame(turn.context))
+        return True
+
+    async def withdraw(self) -> None:
+        """Forget what was proposed."""
+        if self._turn is not None and self._turn.proposal is not None:
+            await self.interrupt()
 
     async def say(self, text: str, aside: bool = False) -> int:
         """Say ``text`` word for word. Returns the turn.
@@ -209,7 +156,7 @@ class Conversation:
         aside: the history and the model know nothing of it.
         """
         turn = await self._begin_turn(aside)
-        await self._queue(
+        await self._pipeline.queue(
             self._turn_frame(turn),
             LLMFullResponseStartFrame(),
             LLMTextFrame(text),
@@ -219,14 +166,52 @@ class Conversation:
 
     async def interrupt(self) -> Heard:
         """Fall silent at once; whatever of the answer is still being made is thrown away."""
+        if self.held:
+            self.events.publish({"type": "barge_in", "what": "interrupt"})
         heard = self.performer.interrupt()
         if self._turn is not None:
             self._close_turn(heard, complete=False)
             self._unhushed = True
         if self._unhushed:
             self._unhushed = False
-            await self._queue(InterruptionFrame())
+            await self._pipeline.queue(InterruptionFrame())
         return heard
+
+    def hold(self) -> bool:
+        """Fall silent to listen; what is being said or made waits, see :meth:`release`.
+
+        False when nothing is.
+        """
+        if self._turn is None or self._turn.proposal is not None:
+            return False
+        if not self.performer.held:
+            self.performer.hold()
+            self.events.publish({"type": "barge_in", "what": "hold"})
+            self._set_state("listening")
+        return True
+
+    def release(self) -> None:
+        """Go on where :meth:`hold` stopped: it was no interruption."""
+        turn = self._turn
+        if turn is not None and turn.proposal is None and self.performer.held:
+            self.performer.release()
+            self.events.publish({"type": "barge_in", "what": "resume"})
+            self._set_state("speaking" if turn.spoke else "thinking")
+
+    @property
+    def held(self) -> bool:
+        """Whether an answer waits, see :meth:`hold`."""
+        return self.answering and self.performer.held
+
+    @property
+    def answering(self) -> bool:
+        """Whether something is being said or made, proposals aside."""
+        return self._turn is not None and self._turn.proposal is None
+
+    async def interject(self, text: str) -> None:
+        """Say ``text`` before what the brain has not come to yet; nobody remembers it."""
+        if self._turn is not None:
+            await self._pipeline.queue(AsideFrame(text))
 
     def end_with_sentence(self) -> None:
         """Fall silent where the sentence that sounds ends; the turn's event comes then."""
@@ -256,25 +241,36 @@ class Conversation:
 
     def listen(self, listening: bool) -> None:
         """The user began or stopped speaking into a microphone."""
-        if self.state in ("idle", "listening"):
+        if not self.answering:
             self._set_state("listening" if listening else "idle")
 
-    async def _begin_turn(self, aside: bool = False) -> Turn:
-        started = Trace()
+    async def _begin_turn(
+        self, aside: bool = False, proposal: str | None = None, trace: Trace | None = None
+    ) -> Turn:
+        started = trace or Trace()
         if self._turn is not None or self._unhushed:
             await self.interrupt()
-        await self._ready.wait()
+        await self._pipeline.ready()
         self._turns += 1
-        self._turn = Turn(self._turns, aside, started)
-        self._set_state("thinking")
+        self._turn = Turn(self._turns, aside, started, proposal)
+        if proposal is None:
+            self._set_state("thinking")
         return self._turn
+
+    def _accept(self, turn: Turn, content: str, trace: Trace | None) -> None:
+        """What was proposed was said: it is a turn like any other from now on."""
+        assert turn.context is not None
+        self._context = turn.context
+        messages = [*self._context.get_messages()[:-1], {"role": "user", "content": content}]
+        self._context.set_messages(messages)  # type: ignore[arg-type]
+        made, turn.trace = turn.trace, trace or Trace()
+        turn.trace.adopt(made)
+        turn.proposal = turn.context = None
+        self._set_state("thinking")
+        self.performer.release()
 
     def _turn_frame(self, turn: Turn) -> TurnFrame:
         return TurnFrame(turn.number, self.performer.generation)
-
-    async def _queue(self, *frames: Frame) -> None:
-        for frame in frames:
-            await self._worker.queue_frame(frame)
 
     # -- what happens ------------------------------------------------------------------
 
@@ -304,17 +300,18 @@ class Conversation:
         if turn.ending and (not turn.spoke or ends_sentence(turn.clause)):
             self._end_before_clause(turn)
             return
-        turn.before += turn.clause
+        turn.before = turn.told
         turn.clause = str(event.data["text"])
-        if not turn.spoke:
+        turn.clause_is_aside = bool(event.data.get("aside"))
+        if not turn.spoke and not turn.clause_is_aside:
             turn.spoke = turn.sound_due = True
-            self._set_state("speaking")
-        self._publish("clause", turn, clause=event.data["clause"], text=turn.clause)
+        self._set_state("speaking")
+        self._publish("clause", turn, **event.data)
 
     def _end_before_clause(self, turn: Turn) -> None:
         seconds = self.performer.interrupt_before_clause().seconds
         self._unhushed = True
-        self._close_turn(Heard(turn.before + turn.clause, seconds, False), complete=False)
+        self._close_turn(Heard(turn.told, seconds, False), complete=False)
 
     def _on_sound(self, tick: Tick) -> None:
         turn = self._turn
@@ -330,6 +327,9 @@ class Conversation:
     def _close_turn(self, heard: Heard, complete: bool) -> None:
         turn, self._turn = self._turn, None
         assert turn is not None
+        turn.close()
+        if turn.proposal is not None:
+            return  # nobody knew of it
         if heard.text and not turn.aside:
             self._note_answer(heard.text)
             self._remember(
@@ -351,14 +351,14 @@ class Conversation:
         if len(run) > MONOLOGUE:
             self._context.set_messages([*messages[: -len(run)], *messages[-MONOLOGUE:]])
 
-    def _on_blocked(self, verdict: Verdict) -> None:
-        problem = Problem(
-            "answer_blocked",
-            f"An answer was not spoken to its end: {verdict.code}.",
-            f"回答未能全部播出：{verdict.code}。",
-            stage="llm",
-        )
-        logger.warning(problem.en)
+    def _think_aloud(self, turn: Turn) -> None:
+        """The brain is slow to find its words."""
+        made = "first_clause" in turn.trace.stamps
+        if self._turn is turn and not made and not self.held and self._tasks is not None:
+            filler = self._fillers[turn.number % len(self._fillers)]
+            self._tasks.create_task(self.interject(filler), name="filler")
+
+    def _on_problem(self, problem: Problem) -> None:
         self.events.publish({"type": "error", **problem.as_message()})
 
     def _on_speaker(self, name: str) -> None:
@@ -367,11 +367,6 @@ class Conversation:
         about = self.voice
         logger.warning(f"voice {name} speaks now {about.get('why') or ''}")
         self.events.publish({"type": "voice", **about})
-
-    async def _on_error(self, worker: PipelineWorker, frame: ErrorFrame) -> None:
-        problem = problem_of(frame)
-        logger.warning(f"{problem.code}: {frame.error}")
-        self.events.publish({"type": "error", **problem.as_message()})
 
     # -- helpers -----------------------------------------------------------------------
 

@@ -17,8 +17,8 @@ from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
 from mien.avatar.contract import Avatar
 from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
+from mien.cast import Cast
 from mien.config import LipSyncSection, Settings
-from mien.conversation import Cast
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona

@@ -61,6 +61,7 @@ class Stage(FrameProcessor):
         self._clause = 0
         self._text = ""
         self._gestures: tuple[tuple[int, str], ...] = ()
+        self._aside = False
         self._open = False  # a clause whose voice has not said that it ends
         self._had_sound = False
         self._alignment = alignment
@@ -86,7 +87,9 @@ class Stage(FrameProcessor):
             await self._end_clause()
             self._clause += 1
             self._text = frame.text
-            self._gestures = frame.gestures if isinstance(frame, ClauseFrame) else ()
+            self._gestures, self._aside = (), False
+            if isinstance(frame, ClauseFrame):
+                self._gestures, self._aside = frame.gestures, frame.aside
         elif isinstance(frame, GestureFrame):
             await self._end_clause()
             data: dict[str, object] = {"clause": self._clause, "name": frame.gesture}
@@ -112,6 +115,7 @@ class Stage(FrameProcessor):
                 frame.words,
                 frame.last,
                 gestures,
+                self._aside,
             )
         )
 
@@ -131,6 +135,7 @@ class Stage(FrameProcessor):
                 None,
                 words,
                 gestures=self._gestures,
+                aside=self._aside,
             )
         )
         if begins and self._alignment is not None:
@@ -159,6 +164,7 @@ class Stage(FrameProcessor):
                 phones,
                 last=last,
                 gestures=self._gestures,
+                aside=self._aside,
             )
         )
 

@@ -47,7 +47,7 @@ class AnswerFilter(FrameProcessor):
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         await super().process_frame(frame, direction)
-        if isinstance(frame, ClauseFrame):
+        if isinstance(frame, ClauseFrame) and not frame.aside:
             await self._consider(frame)
             return
         if isinstance(

@@ -13,6 +13,7 @@ from pipecat.frames.frames import (
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
+    SystemFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.text.base_text_aggregator import TextType
@@ -25,10 +26,20 @@ class ClauseFrame(AggregatedTextFrame):
     """A clause, without tags; an ordinary AggregatedTextFrame to everybody else.
 
     gestures: see ``Clause``. They stay with the frame because pipecat's TTS services pass on the
-    frame they were given, in front of its sound.
+    frame they were given, in front of its sound. aside: it is no part of the answer.
     """
 
     gestures: tuple[tuple[int, str], ...] = ()
+    aside: bool = False
+
+
+@dataclass
+class AsideFrame(SystemFrame):
+    """Something to say at once, while a model is still looking for its words; it passes the model
+    as ordinary frames cannot.
+    """
+
+    text: str
 
 
 @dataclass
@@ -55,6 +66,9 @@ class ClauseProcessor(FrameProcessor):
         if isinstance(frame, LLMTextFrame):
             self._stamp("llm_first_token")
             await self._push_clauses(self._segmenter.feed(frame.text))
+            return
+        if isinstance(frame, AsideFrame):
+            await self.push_frame(ClauseFrame(frame.text, TextType.SENTENCE, aside=True))
             return
         if isinstance(frame, LLMFullResponseEndFrame):
             await self._push_clauses(self._segmenter.flush())

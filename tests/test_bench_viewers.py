@@ -18,7 +18,7 @@ from starlette.routing import Route
 from mien.bench.viewers import Span, _figures, _shares, crowd
 from mien.media.h264 import VIDEO_STEP
 from mien.media.program import Program
-from mien.media.webrtc import WebRtcViewer
+from mien.media.webrtc_viewer import WebRtcViewer
 from ticking import FlashBeep
 
 

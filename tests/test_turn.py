@@ -21,7 +21,8 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from mien.config import ConfigError, load_settings
 from mien.media.program import Program
 from mien.media.turn import Turn
-from mien.media.webrtc import WebRtcSettings, WebRtcViewer
+from mien.media.webrtc import WebRtcSettings
+from mien.media.webrtc_viewer import WebRtcViewer
 from ticking import FlashBeep
 
 SECRET = "shared with the relay"

@@ -19,7 +19,7 @@ from aiortc.rtp import RtcpSrPacket, RtpPacket
 from mien.media.h264 import VIDEO_STEP
 from mien.media.program import Program
 from mien.media.rtp_stream import Burst, RtpStream, rtp_stream
-from mien.media.webrtc import WebRtcViewer
+from mien.media.webrtc_viewer import WebRtcViewer
 from ticking import counted, programme
 
 PATIENCE = 30.0

@@ -1,26 +1,24 @@
-"""WebRTC output: one viewer, offered and answered as in WHEP (draft-ietf-wish-whep)."""
+"""A WebRTC connection that somebody offers and the server answers, as in WHEP and WHIP (RFC 9725):
+one HTTP exchange, complete offers, final answers."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aiortc import (
     RTCBundlePolicy,
     RTCConfiguration,
     RTCIceServer,
     RTCPeerConnection,
-    RTCRtpSender,
     RTCSessionDescription,
 )
 from aiortc.exceptions import OperationError
 
 from mien.media.ports import HostPorts
-from mien.media.program import Program
-from mien.media.rtp_stream import RtpStream, rtp_stream
-from mien.media.track_sender import Leg, bind
 
 # A browser that can connect does so within two or three seconds.
 CONNECT_SEC = 15
@@ -64,16 +62,17 @@ class WebRtcSettings:
 
 
 @dataclass(eq=False)
-class WebRtcViewer:
-    """One viewer. ``run`` answers the offer and lasts as long as the connection.
+class WebRtcPeer:
+    """Whoever is at the other end of one connection.
 
-    cutout: the figure alone, see ``Rendition``, instead of the shared pictures.
-    answer: resolves to the SDP answer, or to BadOffer.
+    answer: resolves to the SDP answer, or to BadOffer. on_connected: called once media can flow.
+    NO_CODEC: what an offer without a common codec is told.
     """
+
+    NO_CODEC: ClassVar[str]
 
     offer: str
     settings: WebRtcSettings = field(default_factory=WebRtcSettings)
-    cutout: bool = False
 
     def __post_init__(self) -> None:
         self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -87,23 +86,21 @@ class WebRtcViewer:
         self._decided.set()
         self._closed.set()
 
-    async def run(self, program: Program) -> None:
-        connection = self.settings.connection()
-        connection.on("connectionstatechange", lambda: self._on_state(connection))
-        rendition = program.shared.as_cutout() if self.cutout else None
+    def _before_offer(self, connection: RTCPeerConnection) -> None:
+        """Add what is to be negotiated: aiortc applies codec preferences as it reads an offer."""
+
+    def _after_offer(self, connection: RTCPeerConnection) -> None:
+        """Look at what was offered. Raises BadOffer."""
+
+    async def _stay(self) -> None:
+        """While the connection stands; lasts until ``_closed`` is set."""
+        await self._closed.wait()
+
+    @contextmanager
+    def _outcome(self) -> Iterator[None]:
+        """What fails in here is the answer, if there is none yet."""
         try:
-            async with (
-                rtp_stream(program, "audio") as sound,
-                rtp_stream(program, "video", rendition) as pictures,
-            ):
-                try:
-                    sdp = await self._negotiate(connection, sound, pictures)
-                    if self.answer.cancelled():
-                        return  # who asked has gone
-                    self.answer.set_result(sdp)
-                    await self._last()
-                finally:
-                    await asyncio.shield(connection.close())
+            yield
         except Exception as error:
             if self.answer.done():
                 raise
@@ -112,14 +109,28 @@ class WebRtcViewer:
             self.answer.cancel()
             self.state = "closed"
 
-    async def _last(self) -> None:
-        """Until the viewer leaves, does not come, or an encoder fails."""
+    async def _serve(self) -> None:
+        """Answer, and last as long as the connection."""
+        connection = self.settings.connection()
+        connection.on("connectionstatechange", lambda: self._on_state(connection))
+        try:
+            sdp = await self._negotiate(connection)
+            if self.answer.cancelled():
+                return  # who asked has gone
+            self.answer.set_result(sdp)
+            if await self._connected():
+                await self._stay()
+        finally:
+            await asyncio.shield(connection.close())
+
+    async def _connected(self) -> bool:
+        """Whether they come, before long; aiortc would wait for ever."""
         try:
             async with asyncio.timeout(CONNECT_SEC):
                 await self._decided.wait()
         except TimeoutError:
-            return  # nobody came; aiortc would wait for ever
-        await self._closed.wait()
+            return False
+        return True
 
     def _on_state(self, connection: RTCPeerConnection) -> None:
         self.state = connection.connectionState
@@ -129,45 +140,20 @@ class WebRtcViewer:
         if self.state in ("failed", "closed"):
             self.close()
 
-    async def _negotiate(
-        self, connection: RTCPeerConnection, sound: RtpStream, pictures: RtpStream
-    ) -> str:
+    async def _negotiate(self, connection: RTCPeerConnection) -> str:
         if not self.offer.startswith("v=0"):
             raise BadOffer("it is no SDP", readable=False)
-        # In the offer's order: aiortc bundles everything onto the first it was given.
-        for kind in re.findall(r"^m=(audio|video) ", self.offer, re.MULTILINE)[:2]:
-            # Before the offer is read: that is when aiortc applies codec preferences.
-            add_sender(connection, sound if kind == "audio" else pictures, self.close)
+        self._before_offer(connection)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(self.offer, "offer"))
         except OperationError as error:
-            raise BadOffer("no codec in common; the receiver must take H.264 and Opus") from error
+            raise BadOffer(self.NO_CODEC) from error
         except Exception as error:  # aiortc raises whatever its parser trips over
             raise BadOffer(f"the SDP offer cannot be parsed: {error}", readable=False) from error
-        if {t.kind for t in connection.getTransceivers() if t.mid} != {"audio", "video"}:
-            raise BadOffer("offer to receive one audio and one video")
+        self._after_offer(connection)
         self.settings.confine(connection)
         await connection.setLocalDescription(await connection.createAnswer())
         sdp = str(connection.localDescription.sdp)
         if "a=candidate" not in sdp:
             raise BadOffer("the server has no free UDP port or no network address to offer")
         return sdp
-
-
-def add_sender(
-    connection: RTCPeerConnection,
-    stream: RtpStream,
-    on_lost: Callable[[], None],
-    profile: str = "",
-) -> Leg:
-    """Let ``connection`` send ``stream``, once it stands.
-
-    on_lost: called if it cannot go on. profile: the H.264 profile-level-id to offer first.
-    """
-    transceiver = connection.addTransceiver(stream.kind, direction="sendonly")
-    wanted = ("audio/opus",) if stream.kind == "audio" else ("video/h264", "video/rtx")
-    capabilities = RTCRtpSender.getCapabilities(stream.kind).codecs
-    codecs = [c for c in capabilities if c.mimeType.lower() in wanted]
-    codecs.sort(key=lambda codec: codec.parameters.get("profile-level-id") != profile)
-    transceiver.setCodecPreferences(codecs)
-    return bind(transceiver.sender, stream, on_lost)

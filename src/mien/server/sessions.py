@@ -14,7 +14,8 @@ from loguru import logger
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.media.program import Program
-from mien.media.webrtc import BadOffer, WebRtcSettings, WebRtcViewer
+from mien.media.webrtc import BadOffer, WebRtcSettings
+from mien.media.webrtc_viewer import WebRtcViewer
 from mien.problems import Problem
 from mien.server.looks import Look
 from mien.server.memory import release_memory

@@ -14,7 +14,8 @@ from mien.media.output import Figure, OutputError
 from mien.media.program import Program
 from mien.media.rendition import Rendition
 from mien.media.rtp_stream import RtpStream, rtp_stream
-from mien.media.webrtc import WebRtcSettings, add_sender
+from mien.media.webrtc import WebRtcSettings
+from mien.media.webrtc_viewer import add_sender
 from mien.media.whip import faults
 from mien.media.whip.endpoint import LEAVE_SEC, Answer, Http
 from mien.media.whip.url import Endpoint, parse_endpoint

@@ -43,7 +43,11 @@ class Section(BaseModel):
 
 
 class LlmSection(Section):
-    """Which brain answers. ``name`` None: the scripted one, which needs no key."""
+    """Which brain answers. ``name`` None: the scripted one, which needs no key.
+
+    filler_sec: how long it may look for its first words before the presenter says one of the
+    persona's fillers; None for never.
+    """
 
     name: str | None = None
     model: str | None = None
@@ -56,6 +60,7 @@ class LlmSection(Section):
     extra_body: dict[str, Any] | None = None
     first_token_timeout_secs: float | None = Field(default=None, gt=0)
     idle_timeout_secs: float | None = Field(default=None, gt=0)
+    filler_sec: float | None = Field(default=1.5, ge=0.3, le=30)
     history_turns: int | None = Field(default=None, ge=1)
     history_chars: int | None = Field(default=None, ge=100)
 
@@ -195,6 +200,31 @@ class LiveSection(Section):
     chat: list[str] = []
 
 
+class EarsSection(Section):
+    """How visitors are listened to (docs/ears.md).
+
+    asr: who turns speech into text, "auto" or a name. recognizers: a table for each that is set
+    up, see ``mien.recognizers``. mode: how a visitor begins. wake_words: what wakes the presenter
+    in that mode; none = the persona's names. awake_sec: how long it stays awake after an answer.
+    barge_in: whether it can be talked over. confirm_sec: of speech that make an interruption.
+    min_silence_sec, max_silence_sec: after which a turn is over, when everything sounds finished
+    and when nothing does. speculate: whether an answer is begun before that is known. echo:
+    whether its own voice is taken out of what the microphone hears.
+    """
+
+    asr: str = "auto"
+    recognizers: dict[str, dict[str, Any]] = Field(default={}, repr=False)
+    mode: Literal["hands_free", "push_to_talk", "wake_word"] = "hands_free"
+    wake_words: list[Annotated[str, Field(min_length=2, max_length=40)]] = []
+    awake_sec: float = Field(default=8, ge=1, le=120)
+    barge_in: bool = True
+    confirm_sec: float = Field(default=0.3, ge=0.1, le=2)
+    min_silence_sec: float = Field(default=0.25, ge=0.1, le=2)
+    max_silence_sec: float = Field(default=1.6, ge=0.3, le=5)
+    speculate: bool = True
+    echo: bool = True
+
+
 def _split(value: object) -> object:
     """Names apart by commas, as command line and environment give them; one stays a string."""
     if not isinstance(value, str) or "," not in value:
@@ -237,6 +267,7 @@ class Settings(BaseSettings):
     outputs: list[OutputSection] = Field(default=[], repr=False)
     recordings: RecordingsSection = RecordingsSection()
     live: LiveSection = LiveSection()
+    ears: EarsSection = EarsSection()
 
     @classmethod
     def settings_customise_sources(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 from aiortc import RTCIceServer
@@ -98,7 +99,14 @@ class Services:
             executor=self.executor,
             video=video_settings(self.settings),
             moderator=self.moderator,
+            **self._fillers(language),
         )
+
+    def _fillers(self, language: Language) -> dict[str, Any]:
+        after = self.settings.llm.filler_sec
+        if after is None:
+            return {}
+        return {"fillers": self.persona.fillers.get(language, ()), "filler_sec": after}
 
     @property
     def voice(self) -> FallbackVoice:
@@ -122,7 +130,7 @@ class Services:
 
 def llm_settings(settings: Settings, language: Language) -> LLMSettings:
     section = settings.llm
-    given = section.model_dump(exclude={"name"}, exclude_none=True)
+    given = section.model_dump(exclude={"name", "filler_sec"}, exclude_none=True)
     return LLMSettings(language=language, **given)
 
 

@@ -1,0 +1,96 @@
+"""From frames of a VAD to "somebody speaks" and "they have stopped", of one microphone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mien.asr.vad import WINDOW, VadFrame
+from mien.media.microphone import RATE
+
+Stage = Literal["quiet", "likely", "sure"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivitySettings:
+    """Probabilities are Silero's, 0…1.
+
+    glimpse: from when on a glimpse is a likely beginning. Lower is faster and hears more knocks.
+    begin: the same of a whole window.
+    voiced: from when on a window counts as speech; ``sure_sec`` of them make sure.
+    keep: until when a window still is speech, once it is sure.
+    doubt_sec: how long something likely may go without a voiced window.
+    hangover_sec: how long speech goes on after its last window that was.
+    """
+
+    glimpse: float = 0.15
+    begin: float = 0.3
+    voiced: float = 0.5
+    keep: float = 0.35
+    sure_sec: float = 0.09
+    doubt_sec: float = 0.16
+    hangover_sec: float = 0.25
+
+
+class SpeechActivity:
+    """Whether somebody speaks.
+
+    stage: "quiet"; "likely" from the first sign of speech on, which may be a door (duck the voice);
+        "sure" after ``sure_sec`` of it (do not give up before they stop). Something likely that
+        comes to nothing is quiet again after ``doubt_sec``.
+    onset: position where this speech began, as far as it can be told; None in quiet.
+    told: position at which it was noticed; None in quiet.
+    last_voice: position of the end of the last frame that was speech, this speech's or an earlier
+        one's; 0 before the first.
+    speech_sec: of voiced sound since the onset, pauses left out; 0 in quiet.
+    """
+
+    def __init__(self, settings: ActivitySettings | None = None) -> None:
+        self._settings = settings or ActivitySettings()
+        self.stage: Stage = "quiet"
+        self.onset: int | None = None
+        self.told: int | None = None
+        self.last_voice = 0
+        self.speech_sec = 0.0
+
+    @property
+    def speaking(self) -> bool:
+        """At least likely."""
+        return self.stage != "quiet"
+
+    def silence_sec(self, now: int) -> float:
+        """Since the last voiced frame, at position ``now``; also while still speaking."""
+        return max(0, now - self.last_voice) / RATE
+
+    def push(self, frames: Iterable[VadFrame]) -> None:
+        """What the VAD has made of the sound that came."""
+        for frame in frames:
+            if self.stage == "quiet":
+                self._listen(frame)
+            elif not frame.glimpse:
+                self._follow(frame)
+
+    def _listen(self, frame: VadFrame) -> None:
+        settings = self._settings
+        if frame.probability < (settings.glimpse if frame.glimpse else settings.begin):
+            return
+        self.stage, self.told = "likely", frame.position
+        self.onset = max(self.last_voice, frame.position - WINDOW)
+        self.speech_sec = 0.0
+        if not frame.glimpse:
+            self._follow(frame)
+
+    def _follow(self, frame: VadFrame) -> None:
+        settings = self._settings
+        sure = self.stage == "sure"
+        if frame.probability >= (settings.keep if sure else settings.voiced):
+            self.speech_sec += WINDOW / RATE
+            self.last_voice = frame.position
+            if self.speech_sec >= settings.sure_sec:
+                self.stage = "sure"
+            return
+        assert self.told is not None
+        since = frame.position - max(self.last_voice, self.told)
+        if since >= (settings.hangover_sec if sure else settings.doubt_sec) * RATE:
+            self.stage, self.onset, self.told, self.speech_sec = "quiet", None, None, 0.0

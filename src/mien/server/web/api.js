@@ -15,6 +15,7 @@ import { recallInTab, rememberInTab } from "./memory.js";
  * @property {number} max_clip_bytes
  * @property {RTCIceServer[]} ice_servers
  * @property {Face[]} avatars
+ * @property {string[]} profiles
  */
 /** @typedef {{id: string, whep: string, ws: string, events: string}} Session */
 
@@ -178,6 +179,16 @@ export const removeBackground = (name) => request("DELETE", `/api/v1/backgrounds
 
 /** @param {string} name */
 export const removeAvatar = (name) => request("DELETE", `/api/v1/avatars/${encodeURIComponent(name)}`);
+
+/** @returns {Promise<{recognizers: import("./earspanel.js").Listed[], modes: unknown[]}>} */
+export const getEars = async () => (await request("GET", "/api/v1/ears")).json();
+
+/** A large model may have to be loaded first. @param {string} id @param {import("./ears.js").EarsChange} change @returns {Promise<import("./ears.js").EarsState>} */
+export const changeEars = async (id, change) =>
+  (await request("PATCH", at(id, "/ears"), { json: change, timeoutMs: 180_000 })).json();
+
+/** What the browser's own recogniser understood. @param {string} id @param {string} text @param {boolean} final */
+export const sendWords = (id, text, final) => request("POST", at(id, "/words"), { json: { text, final } });
 
 /** @returns {Promise<import("./models.js").Model[]>} */
 export const getModels = async () => (await request("GET", "/api/v1/models")).json();

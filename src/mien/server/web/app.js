@@ -97,28 +97,33 @@ const keeper = new SessionKeeper((error) => {
   status.explain(() => (error.status ? error.words : ""));
 });
 
+let telling = Promise.resolve();
 const ears = new Ears({
   onInterrupt: () => interrupt(),
-  onListening(listening) {
-    composer.listening(listening);
+  onListening: (words) => composer.listening(words),
+  onActivity(listening) {
     const id = keeper.current?.id;
-    if (id) api.setActivity(id, listening ? "listening" : "idle").catch(() => {});
+    // One after the other, or the last state could arrive first.
+    if (id) telling = telling.then(() => api.setActivity(id, listening ? "listening" : "idle").then(() => {}, () => {}));
   },
   onInterim: (text) => composer.hear(text, false),
   onUtterance(text) {
     composer.hear(text, true);
     composer.submit();
   },
+  socketOnly: () => player.state.path === "ws",
+  onGone: () => gone(),
 });
 
 /** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
 const handlers = {
-  hello({ state, brain, voice, face, avatar, background, blur, outputs, history }) {
+  hello({ state, brain, voice, face, avatar, background, blur, outputs, history, ears: listens }) {
     who.show({ brain, voice, face });
     look.show({ avatar, background, blur });
     look.voices.show(voice.wanted ?? voice.name);
     onair.replace(outputs ?? []);
     chat.replace(history ?? []);
+    ears.told(listens);
     act(state);
   },
   avatar({ face, avatar, background, blur }) {
@@ -147,6 +152,16 @@ const handlers = {
     captions.end(complete);
     if (!aside) chat.turn(turn, text, complete);
   },
+  ears: (state) => ears.told(/** @type {any} */ (state)),
+  hearing({ speaking }) {
+    ears.hearing(speaking);
+    chat.speaking(speaking);
+  },
+  transcript: ({ text, final }) => chat.hearing(text, final),
+  barge_in({ what }) {
+    status.hold(what === "hold");
+    if (what === "interrupt") captions.end(false);
+  },
   latency: ({ turn, stages }) => latency.add(turn, stages),
   error({ code, message }) {
     chat.thinking(false);
@@ -160,6 +175,7 @@ const handlers = {
 /** @param {import("./status.js").Activity} activity */
 function act(activity) {
   status.act(activity);
+  if (activity !== "speaking") status.hold(false);
   ears.follow(activity);
   chat.thinking(activity === "thinking");
   stopButton.disabled = activity !== "thinking" && activity !== "speaking";
@@ -245,10 +261,12 @@ async function begin() {
     status.explain(() => "");
     player.play(session);
     stream.follow(session.events);
+    ears.begin(session.id);
   });
 }
 
 function release() {
+  ears.end();
   player.stop();
   stream.close();
   captions.clear();
@@ -297,6 +315,7 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.isComposing && !stopButton.disabled) interrupt();
 });
 addEventListener("pagehide", () => {
+  ears.end();
   player.stop();
   stream.close();
 });
@@ -306,6 +325,7 @@ addEventListener("pageshow", (event) => {
   if (!event.persisted || !session) return;
   player.play(session);
   stream.follow(session.events);
+  ears.begin(session.id);
 });
 
 begin();

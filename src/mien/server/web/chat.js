@@ -10,6 +10,8 @@ import { onLanguage, t } from "./i18n.js";
 /** What somebody of an audience wrote. @param {string} text @param {string} [from] */
 export const asked = (text, from) => (from ? `${from}: ${text}` : text);
 
+/** What was heard and is not answered within this time was a cough, or a word that only agreed. */
+const UNANSWERED_MS = 4000;
 const IDEAS = ["idea_1", "idea_2", "idea_3"];
 
 export class Chat {
@@ -18,6 +20,8 @@ export class Chat {
   #welcome = find(".welcome");
   /** @type {Bubble[]} */ #bubbles = [];
   /** @type {HTMLElement | null} */ #dots = null;
+  /** What is being said into a microphone. @type {Bubble | null} */ #heard = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #unanswered;
 
   /** @param {(text: string) => void} onIdea a suggestion was chosen */
   constructor(onIdea) {
@@ -33,6 +37,7 @@ export class Chat {
   clear() {
     for (const { row } of this.#bubbles) row.remove();
     this.#bubbles = [];
+    this.#heard = null;
     this.thinking(false);
     this.#show();
   }
@@ -77,12 +82,42 @@ export class Chat {
     this.#show();
   }
 
+  /** Words as they are recognised, in a bubble that grows. @param {string} text of the utterance so far @param {boolean} final */
+  hearing(text, final) {
+    if (!text) return this.#unhear();
+    // Its question may be known already.
+    if (final && !this.#heard && this.#bubbles.findLast(({ role }) => role === "user")?.text.textContent === text) return;
+    this.#heard ??= this.#add("user", "", null);
+    this.#heard.row.classList.add("hearing");
+    this.#heard.text.textContent = text;
+    this.speaking(!final);
+    this.#show();
+  }
+
+  /** @param {boolean} speaking */
+  speaking(speaking) {
+    clearTimeout(this.#unanswered);
+    if (!speaking) this.#unanswered = setTimeout(() => this.#unhear(), UNANSWERED_MS);
+  }
+
+  #unhear() {
+    if (this.#heard) this.remove(this.#heard);
+    this.#heard = null;
+  }
+
   /** The server took a message, from this page or from elsewhere. @param {Turn} turn @param {string} text */
   user(turn, text) {
     if (this.#bubbles.some((bubble) => bubble.role === "user" && bubble.turn === turn)) return;
     // The event may overtake the answer to our own request.
-    const mine = this.#bubbles.find((bubble) => bubble.role === "user" && bubble.turn === null && bubble.text.textContent === text);
+    const mine = this.#bubbles.find((bubble) => bubble.row.classList.contains("sending") && bubble.text.textContent === text);
+    const heard = this.#heard;
     if (mine) this.sent(mine, turn);
+    else if (heard) {
+      this.#heard = null;
+      heard.row.classList.remove("hearing");
+      heard.text.textContent = text;
+      heard.turn = turn;
+    }
     else this.#add("user", text, turn);
     this.#show();
   }
@@ -128,6 +163,7 @@ export class Chat {
     line.dataset.i18n = "new_divider";
     this.#list.append(line);
     this.#bubbles = [];
+    this.#heard = null;
     this.#scroll(true);
   }
 

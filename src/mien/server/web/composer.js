@@ -59,13 +59,11 @@ export class Composer {
     this.#field.scrollTop = this.#field.scrollHeight;
   }
 
-  /** @param {boolean} on */
-  listening(on) {
-    this.#form.classList.toggle("listening", on);
-    const key = on ? "placeholder_listening" : "placeholder";
-    this.#field.dataset.i18nPlaceholder = key;
-    this.#field.placeholder = t(key);
-    if (!on) this.#field.classList.remove("interim");
+  /** @param {string | null} words what to do now; null: nobody listens */
+  listening(words) {
+    this.#form.classList.toggle("listening", words !== null);
+    this.#field.placeholder = words ?? t("placeholder");
+    if (words === null) this.#field.classList.remove("interim");
   }
 
   #update() {

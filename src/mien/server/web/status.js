@@ -14,6 +14,7 @@ export class Status {
   #wasLive = false;
   #picture = false;
   /** @type {Activity} */ #activity = "idle";
+  #held = false;
   /** Why nothing is shown, in place of the usual words. @type {() => string} */ #reason = () => "";
 
   constructor() {
@@ -45,6 +46,12 @@ export class Status {
     this.#paint();
   }
 
+  /** The presenter has fallen silent to hear whether somebody wants to speak. @param {boolean} held */
+  hold(held) {
+    this.#held = held;
+    this.#paint();
+  }
+
   get activity() {
     return this.#activity;
   }
@@ -61,8 +68,9 @@ export class Status {
     const { link } = this;
     this.#root.dataset.connection = link;
     this.#root.dataset.state = this.#activity;
+    this.#root.toggleAttribute("data-held", this.#held);
     say(".connection-words", t(link));
-    say(".state-words", t(this.#activity));
+    say(".state-words", t(this.#held ? "held" : this.#activity));
     const covered = !this.#media || !this.#picture;
     find(".veil").hidden = !covered;
     say(".veil-words", this.#reason() || t(`veil_${link === "live" ? "connecting" : link}`));

@@ -2,18 +2,16 @@
 /** The player: shows one session by WHEP and connects again by itself when the connection is lost. */
 import { ApiError, getInfo, request } from "./api.js";
 import { Backoff } from "./backoff.js";
+import { connected, gathered, NoMediaPath } from "./peer.js";
 
-/** Candidates beyond the first second are rarely needed and would hold up the picture. */
-const GATHER_MS = 1000;
+/** @typedef {import("./peer.js").NoPath} NoPath */
+
 /** "disconnected" often heals on a network change; a new connection costs about as long as this. */
 const DISCONNECTED_MS = 2500;
-const CONNECT_MS = 12_000;
 /** Sound flows all the time, silence too. Browsers take 10 s to notice that a server is gone; this is sooner. */
 const STALLED_SEC = 4;
 /** Passwords for a TURN server expire, after ten minutes at the earliest; pages stay open for days. */
 const FRESH_MS = 300_000;
-
-/** The browser has no address to offer; no pair of addresses works; none was found in time. @typedef {"no_candidates" | "failed" | "slow"} NoPath */
 
 /**
  * @typedef {object} PlayerEvents
@@ -123,14 +121,6 @@ export class WhepPlayer {
   }
 }
 
-class NoMediaPath extends Error {
-  /** @param {NoPath} why */
-  constructor(why) {
-    super(why);
-    this.why = why;
-  }
-}
-
 /** The server encodes H.264 once for everybody; offering it first avoids a mismatch. @param {RTCRtpTransceiver} transceiver */
 function preferH264(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
@@ -157,33 +147,6 @@ function lowDelay(receiver) {
   const any = /** @type {any} */ (receiver);
   if ("jitterBufferTarget" in any) any.jitterBufferTarget = 0;
   else if ("playoutDelayHint" in any) any.playoutDelayHint = 0;
-}
-
-/** @param {RTCPeerConnection} peer */
-function gathered(peer) {
-  return new Promise((resolve) => {
-    if (peer.iceGatheringState === "complete") return resolve(undefined);
-    setTimeout(resolve, GATHER_MS);
-    peer.addEventListener("icegatheringstatechange", () => {
-      if (peer.iceGatheringState === "complete") resolve(undefined);
-    });
-  });
-}
-
-/** @param {RTCPeerConnection} peer */
-function connected(peer) {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new NoMediaPath("slow")), CONNECT_MS);
-    const check = () => {
-      const state = peer.connectionState;
-      if (state === "connected") resolve(undefined);
-      else if (state === "failed" || state === "closed") reject(new NoMediaPath("failed"));
-      else return;
-      clearTimeout(timer);
-    };
-    peer.addEventListener("connectionstatechange", check);
-    check();
-  });
 }
 
 /** @param {RTCPeerConnection} peer */

@@ -1,8 +1,11 @@
 // @ts-check
 /** Every sentence of the page, English beside Chinese, so that neither is forgotten. */
 
+import { EAR_WORDS } from "./earwords.js";
+
 /** @type {Record<string, [en: string, zh: string]>} */
 export const WORDS = {
+  ...EAR_WORDS,
   title: ["mien", "mien"],
   skip: ["Skip to the message field", "跳到输入框"],
   presenter: ["Presenter", "数字人"],
@@ -244,43 +247,6 @@ export const WORDS = {
   stop: ["Stop", "停止"],
   counter_left: ["{n} left", "还可输入 {n} 字"],
   counter_over: ["{n} too many", "超出 {n} 字"],
-
-  mic: ["Speak", "语音"],
-  mic_on: ["Listening", "聆听中"],
-  mic_paused: ["Paused", "已暂停"],
-  mic_label: ["Speak with the microphone", "用麦克风说话"],
-  mic_label_on: ["Turn the microphone off", "关闭麦克风"],
-  headphones: ["I wear headphones", "我戴着耳机"],
-  mic_firefox: [
-    "Firefox cannot turn speech into text. Please type, or open this page in Edge or Chrome.",
-    "Firefox 不支持语音识别。请打字，或用 Edge / Chrome 打开本页。",
-  ],
-  mic_unsupported: [
-    "This browser cannot turn speech into text. Please type, or open this page in Edge or Chrome.",
-    "此浏览器不支持语音识别。请打字，或用 Edge / Chrome 打开本页。",
-  ],
-  mic_insecure: [
-    "Browsers allow the microphone only on https:// pages or on localhost. Please type, or open this page by https.",
-    "浏览器只允许在 https:// 或 localhost 页面使用麦克风。请打字，或通过 https 打开本页。",
-  ],
-  mic_denied: [
-    "The microphone is blocked for this page. Allow it in the address bar and try again, or type.",
-    "麦克风权限被拒绝。请在地址栏中允许使用麦克风后重试，或直接打字。",
-  ],
-  mic_service: [
-    "Speech recognition is switched off in this browser. Please type, or use Edge or Chrome.",
-    "此浏览器停用了语音识别服务。请打字，或改用 Edge / Chrome。",
-  ],
-  mic_missing: ["No microphone was found. Please plug one in, or type.", "没有找到麦克风。请接入麦克风，或直接打字。"],
-  mic_network: [
-    "The browser's speech service cannot be reached: Chromium and Brave have none, and Chrome's is blocked on networks in mainland China. Please type, or use Edge or Chrome.",
-    "无法连接浏览器的语音识别服务：Chromium、Brave 不带此服务，Chrome 的服务在中国大陆网络下不可用。请打字，或改用 Edge（大陆网络）或 Chrome。",
-  ],
-  mic_language: [
-    "This browser does not recognise speech in this language. Please type.",
-    "此浏览器不能识别该语言的语音。请打字。",
-  ],
-  mic_silent: ["Nothing was heard for a while, so the microphone was turned off.", "一段时间没有听到声音，麦克风已关闭。"],
 
   latency: ["Response time", "响应时间"],
   latency_caption: ["Time since the text was sent, per stage", "从发送文字起，各阶段的用时"],

@@ -1,15 +1,20 @@
 // @ts-check
 /** Speech to text by the browser (Web Speech), kept running over its many ways to stop by itself. */
 import { Backoff } from "./backoff.js";
+import { language } from "./i18n.js";
+import { deniedIn } from "./micerrors.js";
 
-/** @typedef {"off" | "listening" | "paused"} MicState */
+/** @typedef {"off" | "listening" | "paused"} SpeechState */
 /**
- * @typedef {object} MicEvents
- * @property {(state: MicState) => void} onState
+ * @typedef {object} SpeechEvents
+ * @property {(state: SpeechState) => void} [onState]
  * @property {(text: string) => void} onInterim the utterance so far
  * @property {(text: string) => void} onFinal the utterance, finished
- * @property {(key: string) => void} onProblem a key of words.js; the microphone is then off
+ * @property {(key: string) => void} onProblem a key of words.js; it is then off
  */
+
+/** BCP 47 */
+const TAGS = { zh: "zh-CN", en: "en-US" };
 
 /** Recognisers call a pause for breath final; what follows so soon belongs to the same utterance. */
 const BREATH_MS = 700;
@@ -18,19 +23,21 @@ const MOST_SILENT = 8;
 /** One failure may be a hiccup; a service that is not there fails every time. */
 const MOST_NETWORK = 2;
 
-/** Errors that trying again does not mend, and what to tell. */
-const FATAL = /** @type {Record<string, string>} */ ({
-  "not-allowed": "mic_denied",
-  "service-not-allowed": "mic_service",
-  "audio-capture": "mic_missing",
-  "language-not-supported": "mic_language",
-});
+/** Errors that trying again does not mend, and what to tell. @type {Record<string, () => string>} */
+const FATAL = {
+  "not-allowed": () => deniedIn(navigator.userAgent, navigator.maxTouchPoints),
+  "service-not-allowed": () => "speech_service",
+  "audio-capture": () => "mic_missing",
+  "language-not-supported": () => "speech_language",
+};
 
-/** Why the microphone cannot work here at all, or null. */
-export function micObstacle() {
-  if (!window.isSecureContext) return "mic_insecure";
+/** Android gives the microphone to one listener at a time, so nothing else can hear beside it. */
+export const isAlone = () => /android/i.test(navigator.userAgent);
+
+/** Why this browser has no speech recognition, or null. */
+export function speechObstacle() {
   if (recogniser()) return null;
-  return /firefox/i.test(navigator.userAgent) ? "mic_firefox" : "mic_unsupported";
+  return /firefox/i.test(navigator.userAgent) ? "speech_firefox" : "speech_unsupported";
 }
 
 /** @returns {(new () => any) | undefined} */
@@ -39,32 +46,37 @@ function recogniser() {
   return any.SpeechRecognition ?? any.webkitSpeechRecognition;
 }
 
-export class Mic {
+export class WebSpeech {
   /** @type {any} */ #running = null;
-  /** @type {MicState} */ #state = "off";
+  /** @type {SpeechState} */ #state = "off";
+  /** @type {MediaStreamTrack | null} */ #track = null;
   #said = "";
+  /** What was not final yet when it ended. */ #unsure = "";
   #silent = 0;
   #network = 0;
   #backoff = new Backoff(150, 5000);
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #breath;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #restart;
 
-  /** @param {MicEvents} events @param {string} tag BCP 47 */
-  constructor(events, tag) {
+  /** @param {SpeechEvents} events @param {{patient?: boolean}} [options] patient: silence is no reason to end */
+  constructor(events, { patient = false } = {}) {
     this.events = events;
-    this.tag = tag;
+    this.patient = patient;
   }
 
   get state() {
     return this.#state;
   }
 
-  on() {
-    const obstacle = micObstacle();
+  /** @param {MediaStreamTrack | null} [track] to hear by, without echo, where the browser can; else its own microphone */
+  on(track = null) {
+    const obstacle = speechObstacle();
     if (obstacle) return this.events.onProblem(obstacle);
+    this.#track = track;
     this.#silent = 0;
     this.#network = 0;
     this.#backoff.reset();
+    this.#end();
     this.#become("listening");
     this.#begin();
   }
@@ -83,29 +95,38 @@ export class Mic {
 
   resume() {
     if (this.#state !== "paused") return;
+    this.#end();
     this.#become("listening");
     this.#begin();
   }
 
-  /** @param {string} tag */
-  setLanguage(tag) {
-    this.tag = tag;
+  /** No more is said: what was said becomes final now. */
+  finish() {
+    if (this.#state !== "listening") return;
+    this.#become("paused");
+    clearTimeout(this.#restart);
+    clearTimeout(this.#breath);
+    this.#running?.stop();
+  }
+
+  /** In the language of the page, which has changed. */
+  renew() {
     if (this.#state !== "listening") return;
     this.#end();
     this.#begin();
   }
 
-  /** @param {MicState} state */
+  /** @param {SpeechState} state */
   #become(state) {
     if (state === this.#state) return;
     this.#state = state;
-    this.events.onState(state);
+    this.events.onState?.(state);
   }
 
   #end() {
     clearTimeout(this.#breath);
     clearTimeout(this.#restart);
-    this.#said = "";
+    this.#said = this.#unsure = "";
     const running = this.#running;
     this.#running = null;
     running?.abort();
@@ -115,16 +136,18 @@ export class Mic {
     const Recogniser = recogniser();
     if (!Recogniser) return;
     const running = new Recogniser();
-    running.lang = this.tag;
+    running.lang = TAGS[language()];
     running.interimResults = true;
     // Android repeats earlier results in continuous mode.
-    running.continuous = !/android/i.test(navigator.userAgent);
+    running.continuous = !isAlone();
     running.onresult = (/** @type {any} */ event) => running === this.#running && this.#onResult(event);
     running.onerror = (/** @type {any} */ event) => running === this.#running && this.#onError(event.error);
     running.onend = () => running === this.#running && this.#onEnd();
     this.#running = running;
     try {
-      running.start();
+      // Browsers that know nothing of tracks take their own microphone.
+      if (this.#track?.readyState === "live") running.start(this.#track);
+      else running.start();
     } catch {
       // The one before has not let go of the microphone yet.
       this.#onEnd();
@@ -143,22 +166,23 @@ export class Mic {
       if (event.results[i].isFinal) this.#said += transcript;
       else interim += transcript;
     }
+    this.#unsure = interim;
     const text = (this.#said + interim).trim();
     if (text) this.events.onInterim(text);
-    if (!interim && text) this.#breath = setTimeout(() => this.#finish(), BREATH_MS);
+    if (!interim && text) this.#breath = setTimeout(() => this.#utter(), BREATH_MS);
   }
 
-  #finish() {
+  #utter() {
     const text = this.#said.trim();
-    this.#said = "";
+    this.#said = this.#unsure = "";
     if (text) this.events.onFinal(text);
   }
 
   /** @param {string} error */
   #onError(error) {
-    if (error === "no-speech" && ++this.#silent >= MOST_SILENT) this.#giveUp("mic_silent");
-    else if (error === "network" && ++this.#network >= MOST_NETWORK) this.#giveUp("mic_network");
-    else if (error in FATAL) this.#giveUp(FATAL[error]);
+    if (error === "no-speech" && ++this.#silent >= MOST_SILENT && !this.patient) this.#giveUp("mic_silent");
+    else if (error === "network" && ++this.#network >= MOST_NETWORK) this.#giveUp("speech_network");
+    else if (error in FATAL) this.#giveUp(FATAL[error]());
   }
 
   /** @param {string} key */
@@ -170,6 +194,11 @@ export class Mic {
   /** Ends by itself after silence, and on phones after each utterance. */
   #onEnd() {
     this.#running = null;
+    if (this.#state === "paused") {
+      clearTimeout(this.#breath);
+      this.#said += this.#unsure;
+      this.#utter();
+    }
     if (this.#state !== "listening") return;
     this.#restart = setTimeout(() => this.#state === "listening" && this.#begin(), this.#backoff.next());
   }

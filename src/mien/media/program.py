@@ -15,7 +15,7 @@ from mien.media.fade import faded_out
 from mien.media.lanes import PictureLane, SoundLane
 from mien.media.rendition import Rendition, VideoSettings
 from mien.media.subscription import QUEUE_PACKETS, Kind, Subscription
-from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Tick
+from mien.media.tick import SAMPLES_PER_TICK, TICK_SEC, Pcm, Tick
 
 
 class Source(Protocol):
@@ -77,6 +77,7 @@ class Program:
         self._pictures: dict[Rendition, PictureLane] = {}
         self._encoding: dict[Rendition, asyncio.Task[None]] = {}
         self._watching: set[Ticks] = set()
+        self._taps: set[Callable[[Pcm, float], None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
         self._encoded_before = 0
         source.draw = source.cut_out = False
@@ -133,6 +134,17 @@ class Program:
         finally:
             self._watching.discard(ticks)
             self._retire()
+
+    @contextmanager
+    def listening(self, tap: Callable[[Pcm, float], None]) -> Iterator[None]:
+        """Have ``tap`` called with all sound as it leaves: int16[960] mono 48 kHz and the
+        monotonic seconds. Nobody is drawn for that.
+        """
+        self._taps.add(tap)
+        try:
+            yield
+        finally:
+            self._taps.discard(tap)
 
     async def started(self) -> float:
         """Unix time of media time 0, the same for all kinds; waits for the first tick."""
@@ -204,6 +216,8 @@ class Program:
             pcm = faded_out(pcm)
         for lane in self._sound.values():
             lane.send(pcm, position, self.generation, tick.index)
+        for tap in self._taps:
+            tap(pcm, time.monotonic())
 
 
 def _nothing_to_request(urgent: bool) -> None:

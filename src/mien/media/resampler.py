@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import soxr
 
@@ -20,3 +21,18 @@ class ClauseResampler:
         if self._stream is None:
             return pcm
         return np.asarray(self._stream.resample_chunk(pcm, last=last), np.int16)
+
+
+class PromptResampler:
+    """Of a stream that has no end: what goes in comes out at once but for a millisecond."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._source = source
+        self._resampler = av.AudioResampler("s16", "mono", target)
+
+    def __call__(self, pcm: Pcm) -> Pcm:
+        """int16[n] mono → int16[m]."""
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm)[None], "s16", "mono")
+        frame.sample_rate = self._source
+        parts = [part.to_ndarray()[0] for part in self._resampler.resample(frame)]
+        return np.concatenate(parts) if parts else pcm[:0]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from loguru import logger
 
@@ -63,18 +62,13 @@ class _Member:
 class Ears:
     """Shared by all sessions; belongs to one event loop."""
 
-    def __init__(
-        self, wanted: str | Mapping[str, Any] = AUTO, tables: Tables | None = None
-    ) -> None:
-        """wanted: "auto", a name, or a table of its own. tables: ``[ears.recognizers]``.
+    def __init__(self, wanted: str = AUTO, tables: Tables | None = None) -> None:
+        """wanted: "auto" or a name. tables: ``[ears.recognizers]``.
 
         Raises:
             ConfigError: when ``wanted`` is set up wrongly.
         """
-        self._tables = dict(tables or {})
-        if not isinstance(wanted, str):
-            name = str(wanted.get("type") or wanted.get("service") or "ears")
-            self._tables[name], wanted = wanted, name
+        self._tables = tables or {}
         self._configured = None if wanted == AUTO else wanted
         if self._configured is not None:
             recognizer_settings(self._configured, self._tables)

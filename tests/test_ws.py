@@ -22,7 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from mien.media.program import Program
 from mien.media.tick import FPS
 from mien.problems import Problem
-from mien.server import ws
+from mien.server import sockets, ws
 from mien.server.sessions import no_such_session
 from mien.server.uvicorn_config import uvicorn_config
 from ticking import BEEP_HZ, FlashBeep, counted, flashes
@@ -193,13 +193,13 @@ async def test_a_session_that_ends_says_so_and_one_that_is_not_there_too() -> No
             viewer.close()
             with pytest.raises(ConnectionClosed) as closed:
                 await asyncio.wait_for(Got().read(socket, 1000), 20)
-            assert closed.value.rcvd is not None and closed.value.rcvd.code == ws.SESSION_ENDED
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == sockets.SESSION_ENDED
         assert not site.session.viewers
         url = f"ws://127.0.0.1:{site.port}/ws/other?token={TOKEN.replace(' ', '%20')}"
         async with connect(url) as socket:
             with pytest.raises(ConnectionClosed) as closed:
                 await asyncio.wait_for(socket.recv(), 20)
-            assert closed.value.rcvd is not None and closed.value.rcvd.code == ws.SESSION_ENDED
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == sockets.SESSION_ENDED
 
 
 async def test_one_who_falls_behind_goes_on_later_with_a_key_frame() -> None:
@@ -260,4 +260,4 @@ def test_problems_of_foreign_pages_say_what_a_proxy_must_do() -> None:
     headers = [(b"host", b"internal:8000"), (b"origin", b"https://mien.example")]
     scope = {"type": "websocket", "headers": headers}
     with pytest.raises(Problem, match="Host"):
-        ws.check_origin(HTTPConnection(scope))
+        sockets.check_origin(HTTPConnection(scope))

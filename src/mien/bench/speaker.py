@@ -75,16 +75,20 @@ class Tape:
 
 
 class _Track(MediaStreamTrack):
+    """In the form that aiortc's encoder wants: its own conversion would take time."""
+
     kind = "audio"
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, channels: int) -> None:
         super().__init__()
         self._tape = tape
+        self._channels = channels
 
     async def recv(self) -> av.AudioFrame:
         position, pcm = await self._tape.frame()
-        # Stereo as aiortc's encoder wants it: its own conversion would take time.
-        frame = av.AudioFrame.from_ndarray(np.repeat(pcm, 2)[None], format="s16", layout="stereo")
+        layout = "stereo" if self._channels == 2 else "mono"
+        pcm = np.repeat(pcm, self._channels)
+        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout=layout)
         frame.sample_rate, frame.pts = self._tape.rate, position
         frame.time_base = Fraction(1, self._tape.rate)
         return frame
@@ -104,7 +108,8 @@ class WhipSpeaker:
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
         self.location = ""
-        self._tape = Tape(48_000)
+        self._tape = Tape(48_000 if codec == "opus" else 8_000)
+        self._track = _Track(self._tape, 2 if codec == "opus" else 1)
         self._http: httpx.AsyncClient | None = None
         self._connected = asyncio.Event()
         self._codec = f"audio/{codec}"
@@ -116,7 +121,7 @@ class WhipSpeaker:
 
     async def offer(self) -> str:
         """The SDP offer, with all candidates."""
-        transceiver = self.connection.addTransceiver(_Track(self._tape), direction="sendonly")
+        transceiver = self.connection.addTransceiver(self._track, direction="sendonly")
         codecs = RTCRtpSender.getCapabilities("audio").codecs
         transceiver.setCodecPreferences([c for c in codecs if c.mimeType.lower() == self._codec])
         await self.connection.setLocalDescription(await self.connection.createOffer())

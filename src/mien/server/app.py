@@ -28,16 +28,18 @@ from mien.server import (
     drafts_api,
     looks_api,
     messages_api,
+    microphone_ws,
     models_api,
     outputs_api,
     recordings_api,
     stage,
     voices_api,
     whep,
+    whip,
     ws,
 )
 from mien.server.access import is_loopback
-from mien.server.cors import WhepCors
+from mien.server.cors import WebRtcCors
 from mien.server.drafts import Drafts
 from mien.server.hosts import Hosts
 from mien.server.live import LIVE, LiveSession
@@ -153,7 +155,7 @@ def create_app(
         app.add_middleware(
             TrustedHostMiddleware, allowed_hosts=["localhost", "127.0.0.1", "[::1]", "::1"]
         )
-    app.add_middleware(WhepCors, has_token=settings.token is not None)
+    app.add_middleware(WebRtcCors, has_token=settings.token is not None)
     app.include_router(api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
@@ -164,6 +166,8 @@ def create_app(
     app.include_router(stage.router)
     app.include_router(voices_api.router)
     app.include_router(whep.router)
+    app.include_router(whip.router)
+    app.include_router(microphone_ws.router)
     app.include_router(ws.router)
     app.mount("/static", _Files(directory=WEB), name="static")
     app.add_exception_handler(Problem, _problem)

@@ -1,4 +1,4 @@
-"""Which pages of other sites may watch: CORS for /whep, and nothing else of the server."""
+"""Which pages of other sites may watch or speak: CORS for /whep and /whip, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.server.access import is_loopback
 
-PATH = "/whep/"
+PATHS = ("/whep/", "/whip/")
 _ALLOWED = {
     "Access-Control-Allow-Methods": "POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match",
@@ -18,8 +18,8 @@ _ALLOWED = {
 _EXPOSED = "Location, Link, ETag, Accept-Post"
 
 
-class WhepCors:
-    """Lets players on other sites watch.
+class WebRtcCors:
+    """Lets players on other sites watch, and clients speak.
 
     With a token any site may ask: the token decides, and no cookie stands in for it. Without one
     the server is this machine's alone, and only pages of this machine may.
@@ -31,7 +31,7 @@ class WhepCors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
-        if not origin or not scope["path"].startswith(PATH) or not self._may(origin):
+        if not origin or not scope["path"].startswith(PATHS) or not self._may(origin):
             await self._app(scope, receive, send)
             return
 

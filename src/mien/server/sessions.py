@@ -13,12 +13,15 @@ from loguru import logger
 
 from mien.conversation import Conversation
 from mien.language import Language
+from mien.media.microphone import Microphone
 from mien.media.program import Program
-from mien.media.webrtc import BadOffer, WebRtcSettings
+from mien.media.webrtc import BadOffer, WebRtcPeer, WebRtcSettings
+from mien.media.webrtc_microphone import WebRtcMicrophone
 from mien.media.webrtc_viewer import WebRtcViewer
 from mien.problems import Problem
 from mien.server.looks import Look
 from mien.server.memory import release_memory
+from mien.server.microphones import Microphones, another_microphone
 from mien.server.outputs import Outputs
 from mien.services import Player
 from mien.tts.fallback import FallbackVoice
@@ -55,6 +58,7 @@ class Session:
         self.conversation = conversation
         self.look = look
         self.viewers: dict[str, Viewer] = {}
+        self.microphones = Microphones()
         self.outputs = outputs
         outputs.on_live = self._greet
         self._greeting = greeting
@@ -113,6 +117,7 @@ class Session:
                 self._tasks = None
                 for viewer in self.viewers.values():
                     viewer.close()
+                self.microphones.close()
                 self.outputs.close()
                 await asyncio.wait({on_air})
                 for task in (*owned, *self._companions):
@@ -139,7 +144,8 @@ class Session:
         """Free a session whose page is gone, however it went (tab closed, power cut)."""
         while True:
             await asyncio.sleep(min(1.0, self._idle_sec / 4))
-            if self.viewers or self.conversation.events.listeners or self.outputs.running:
+            watched = self.viewers or self.conversation.events.listeners or self.outputs.running
+            if watched or self.microphones:
                 self.touch()
             elif time.monotonic() - self._seen > self._idle_sec:
                 self.close()
@@ -158,18 +164,7 @@ class Session:
         viewer = WebRtcViewer(offer, self._webrtc(), cutout)
         key = secrets.token_urlsafe(9)
         self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
-        try:
-            return key, await viewer.answer
-        except BadOffer as error:
-            raise Problem(
-                "bad_offer",
-                f"The video connection could not be set up: {error}",
-                f"无法建立视频连接：{error}",
-                status=422 if error.readable else 400,
-            ) from error
-        except asyncio.CancelledError:
-            viewer.close()
-            raise
+        return key, await _answer(viewer, "video", "视频")
 
     async def attend(self, viewer: Viewer) -> None:
         """Have ``viewer`` watch until they leave or the session ends.
@@ -185,6 +180,39 @@ class Session:
             await asyncio.wait([watching])
         finally:
             viewer.close()
+
+    async def speak(self, offer: str) -> tuple[str, str]:
+        """Answer a WHIP offer. Returns the microphone's id and the SDP answer.
+
+        Raises:
+            Problem: 400 for an offer that cannot be read, 422 for one that cannot be met.
+        """
+        microphone = WebRtcMicrophone(offer, self._webrtc())
+        key, _ = self._begin(microphone)
+        return key, await _answer(microphone, "microphone", "麦克风")
+
+    async def listen_to(self, microphone: Microphone) -> None:
+        """Listen to it, in place of the one before, until it ends.
+
+        Raises:
+            Problem: 404 when the session has ended, 409 when another has taken its place.
+        """
+        _, listening = self._begin(microphone)
+        try:
+            await asyncio.wait([listening])
+        finally:
+            microphone.close()
+        if self._tasks is None:
+            raise no_such_session(self.id)
+        if listening.result():
+            raise another_microphone()
+
+    def _begin(self, microphone: Microphone) -> tuple[str, asyncio.Task[bool]]:
+        if self._tasks is None:
+            raise no_such_session(self.id)
+        key = secrets.token_urlsafe(9)
+        listening = self.microphones.run(key, microphone)
+        return key, self._tasks.create_task(listening, name=f"microphone {key}")
 
     async def _run_viewer(self, key: str, viewer: Viewer) -> None:
         self.viewers[key] = viewer
@@ -202,6 +230,22 @@ class Session:
         greeting, self._greeting = self._greeting, None
         if greeting and self._tasks is not None and not self.conversation.history:
             self._tasks.create_task(self.conversation.say(greeting), name="greeting")
+
+
+async def _answer(peer: WebRtcPeer, what: str, what_zh: str) -> str:
+    """The SDP answer, from a peer that runs. Raises Problem for an offer that has none."""
+    try:
+        return await peer.answer
+    except BadOffer as error:
+        raise Problem(
+            "bad_offer",
+            f"The {what} connection could not be set up: {error}",
+            f"无法建立{what_zh}连接：{error}",
+            status=422 if error.readable else 400,
+        ) from error
+    except asyncio.CancelledError:
+        peer.close()
+        raise
 
 
 def no_such_session(key: str) -> Problem:

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 
 # A reader that has gone without a word is noticed within their sum.
 PING_SEC, PONG_SEC = 5.0, 10.0
-# Readers send a few dozen bytes at a time.
-MAX_MESSAGE = 4096
+# Bytes: two thirds of a second of a microphone at its highest rate.
+MAX_MESSAGE = 65_536
 
 
 def uvicorn_config(app: FastAPI) -> uvicorn.Config:

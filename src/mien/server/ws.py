@@ -7,22 +7,16 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from fastapi.responses import JSONResponse
-from starlette.requests import HTTPConnection
 
 from mien.media.fragments import FragmentStream, Text
 from mien.media.program import Program
 from mien.problems import Problem
-from mien.server.access import check_token
 from mien.server.sessions import Sessions
+from mien.server.sockets import SESSION_ENDED, admitted
 
 router = APIRouter(prefix="/ws")
-
-# Of the application's own range (RFC 6455, 7.4.2).
-SESSION_ENDED = 4404
 
 
 class SocketViewer:
@@ -106,40 +100,13 @@ def _left(error: Exception) -> bool:
     return isinstance(error, WebSocketDisconnect | OSError | KeyError)
 
 
-def check_origin(connection: HTTPConnection) -> None:
-    """Raises Problem 403 for a page of another site.
-
-    Browsers let every page open a WebSocket to every host; for ``fetch`` and event streams they
-    keep other sites out themselves. Whoever sends no Origin is no page.
-    """
-    origin = connection.headers.get("origin")
-    if origin is None:
-        return
-    # A proxy may have put another name into Host; what pages run cannot set either.
-    hosts = [connection.headers.get(name) for name in ("host", "x-forwarded-host")]
-    if urlsplit(origin).netloc.lower() not in {host.lower() for host in hosts if host}:
-        raise Problem(
-            "foreign_origin",
-            "Only the server's own page may watch through a WebSocket. Behind a reverse proxy, "
-            "pass the visitor's Host header on.",
-            "只有本服务器的网页可以通过 WebSocket 观看；反向代理须转发访客的 Host 请求头。",
-            status=403,
-        )
-
-
 @router.websocket("/{session}")
 async def watch(socket: WebSocket, session: str, cutout: bool = False) -> None:
     """Fragmented MP4 from the next key frame on; see :class:`SocketViewer`.
 
     cutout: as in ``whep.watch``.
     """
-    try:
-        check_origin(socket)
-        check_token(socket)
-    except Problem as problem:
-        await socket.send_denial_response(
-            JSONResponse({"error": problem.as_message()}, problem.status)
-        )
+    if not await admitted(socket):
         return
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions

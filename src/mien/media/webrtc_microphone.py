@@ -1,0 +1,73 @@
+"""WebRTC input: somebody's microphone, offered and answered as in WHIP (RFC 9725)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiortc import RTCPeerConnection, RTCRtpReceiver
+
+from mien.media.microphone import Sink
+from mien.media.packet_order import Packet
+from mien.media.rtp_sound import CODECS, RtpSound
+from mien.media.track_receiver import bind
+from mien.media.webrtc import BadOffer, WebRtcPeer
+
+# How often it is seen to it that what does not come is silence.
+PULSE_SEC = 0.02
+
+
+@dataclass(eq=False)
+class WebRtcMicrophone(WebRtcPeer):
+    """One microphone. ``run`` answers the offer and lasts as long as the connection.
+
+    It takes the first track of sound, in Opus or as a telephone has it (PCMU, PCMA); further
+    tracks are answered as inactive.
+    """
+
+    NO_CODEC = "no codec in common; offer sound as Opus or PCMU, and nothing else"
+
+    label = "WebRTC"
+
+    async def run(self, sink: Sink) -> None:
+        """Raises what ``sink`` raises."""
+        self._sound = RtpSound(sink)
+        self._failure: Exception | None = None
+        with self._outcome():
+            await self._serve()
+            if self._failure is not None:
+                raise self._failure
+
+    def _before_offer(self, connection: RTCPeerConnection) -> None:
+        self._transceiver = connection.addTransceiver("audio", direction="recvonly")
+        known = RTCRtpReceiver.getCapabilities("audio")
+        assert known is not None
+        wanted = [f"audio/{name}" for name in CODECS]
+        codecs = [codec for codec in known.codecs if codec.mimeType.lower() in wanted]
+        codecs.sort(key=lambda codec: wanted.index(codec.mimeType.lower()))
+        self._transceiver.setCodecPreferences(codecs)
+        bind(self._transceiver.receiver, self._take)
+
+    def _after_offer(self, connection: RTCPeerConnection) -> None:
+        if self._transceiver.receiver.track is None:
+            raise BadOffer("offer to send one track of sound")
+        for other in connection.getTransceivers():
+            if other is not self._transceiver:
+                other.direction = "inactive"
+
+    def _take(self, codec: str, ssrc: int, packet: Packet) -> None:
+        if self._closed.is_set():
+            return
+        try:
+            self._sound.take(codec, ssrc, packet)
+        except Exception as error:  # the sink's; aiortc would lose it
+            self._failure = error
+            self.close()
+
+    async def _stay(self) -> None:
+        while not self._closed.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PULSE_SEC):
+                    await self._closed.wait()
+            self._sound.catch_up()

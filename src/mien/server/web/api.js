@@ -183,7 +183,7 @@ export const removeAvatar = (name) => request("DELETE", `/api/v1/avatars/${encod
 /** @returns {Promise<{recognizers: import("./earspanel.js").Listed[], modes: unknown[]}>} */
 export const getEars = async () => (await request("GET", "/api/v1/ears")).json();
 
-/** A large model may have to be loaded first. @param {string} id @param {import("./ears.js").EarsChange} change @returns {Promise<import("./ears.js").EarsState>} */
+/** A large model may have to be loaded first. @param {string} id @param {import("./serverears.js").EarsChange} change @returns {Promise<import("./serverears.js").EarsState>} */
 export const changeEars = async (id, change) =>
   (await request("PATCH", at(id, "/ears"), { json: change, timeoutMs: 180_000 })).json();
 

@@ -39,7 +39,7 @@ export class Dictation {
     this.#speech.on(track);
   }
 
-  /** The button was let go: what was said becomes final. */
+  /** No more is said for now: what was said becomes final. */
   finish() {
     this.#speech.finish();
   }

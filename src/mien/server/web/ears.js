@@ -1,23 +1,18 @@
 // @ts-check
 /** The microphone in the conversation: on, muted, held; what the server is told of it, and what the visitor sees. */
-import { ApiError, changeEars } from "./api.js";
-import { Capture } from "./capture.js";
-import { Dictation } from "./dictation.js";
+import { EarChoice } from "./earchoice.js";
 import { EarsPanel } from "./earspanel.js";
 import { HalfDuplex } from "./halfduplex.js";
 import { language, localised, onLanguage, t } from "./i18n.js";
-import { recall, recallInTab, remember, rememberInTab } from "./memory.js";
-import { LevelMeter } from "./meter.js";
 import { MicButton } from "./micbutton.js";
 import { obstacle, reason } from "./micerrors.js";
-import { MicLine } from "./micline.js";
+import { Microphone } from "./microphone.js";
+import { ServerEars } from "./serverears.js";
 import { dismiss, toast } from "./toasts.js";
-import { isAlone, speechObstacle } from "./webspeech.js";
+import { isAlone } from "./webspeech.js";
 
-/** @typedef {import("./i18n.js").Text} Text */
-/** @typedef {"hands_free" | "push_to_talk" | "wake_word"} Mode */
-/** Who listens to this session and how, as the server says. @typedef {{mode: Mode, engine: string | null, label: Text, why: Text | null, streaming: boolean, microphone: boolean, wake_words?: string[]}} EarsState */
-/** ``browser``: whether this browser has a recogniser of its own. @typedef {{mode?: Mode, engine?: string, language?: string, browser?: boolean, talking?: boolean}} EarsChange */
+/** @typedef {import("./serverears.js").EarsState} EarsState */
+/** @typedef {import("./serverears.js").Mode} Mode */
 /**
  * @typedef {object} EarEvents
  * @property {() => void} onInterrupt the visitor wants to speak while the presenter answers
@@ -29,63 +24,52 @@ import { isAlone, speechObstacle } from "./webspeech.js";
  * @property {() => void} onGone the session does not exist any more
  */
 
-const MODE = "mien.ears.mode";
-const ENGINE = "mien.ears.engine";
-/** Why this browser's recogniser was of no use, in this tab. */
-const CANNOT = "mien.ears.cannot";
 /** People let go with their last syllable. */
 const RELEASE_MS = 250;
-const MODES = ["hands_free", "push_to_talk", "wake_word"];
+/** What the empty message field says. @type {Partial<Record<import("./micbutton.js").Look, string>>} */
+const HINTS = { on: "listening", speaking: "listening", talking: "listening", hold: "hold", wake: "wake" };
 
 export class Ears {
-  /** @type {string | null} */ #session = null;
-  /** @type {EarsState | null} */ #server = null;
   #on = false;
   #half = false;
   #opening = false;
   #muted = false;
   #talking = false;
   #speaking = false;
-  #asking = Promise.resolve();
+  /** Whether the server knows what is wanted here. */ #introduced = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #release;
 
   /** @param {EarEvents} events */
   constructor(events) {
     this.events = events;
-    /** @type {Mode} */ this.mode = /** @type {Mode} */ (MODES.find((mode) => mode === recall(MODE)) ?? "hands_free");
-    this.engine = recall(ENGINE) ?? "auto";
-    const problem = (/** @type {string} */ key) => this.#fail(key);
-    this.capture = new Capture({
-      onStream: (stream) => this.#hear(stream),
-      onLost: () => this.#fail("mic_unplugged"),
+    this.choice = new EarChoice();
+    this.server = new ServerEars((state, before) => this.#onTold(state, before));
+    const tellLater = (/** @type {number} */ failures) => failures > 1 && toast(t("mic_line"), { code: "mic_line" });
+    this.microphone = new Microphone({
       onChange: () => this.#show(),
-    });
-    this.line = new MicLine({
-      onUp: () => this.#show(),
-      onFailure: (failures) => failures > 1 && toast(t("mic_line"), { code: "mic_line" }),
-      onTaken: () => {
-        this.off();
-        toast(t("mic_taken"), { code: "mic_taken", kind: "notice" });
+      onLevel: (level) => {
+        this.button.level(level);
+        this.panel.level(level);
       },
+      onLost: () => this.#fail("mic_unplugged"),
+      onFailure: tellLater,
+      onTaken: () => this.#fail("mic_taken", {}, "notice"),
       onGone: () => events.onGone(),
       socketOnly: () => events.socketOnly(),
+      session: () => this.server.session,
+      onSpeechProblem: (key) => this.#browserCannot(key),
     });
-    this.half = new HalfDuplex({ ...events, onState: (state) => this.#onHalf(state), onProblem: problem });
-    this.dictation = new Dictation(() => this.#session, (key) => this.#browserCannot(key));
+    this.half = new HalfDuplex({ ...events, onState: (state) => this.#onHalf(state), onProblem: (key) => this.#fail(key) });
     this.button = new MicButton({
-      isPush: () => this.mode === "push_to_talk" && !this.#half,
+      isPush: () => this.#isPush,
       onClick: () => this.#press(),
       onHold: (held) => this.#hold(held),
     });
     this.panel = new EarsPanel(this);
-    this.meter = new LevelMeter((level) => {
-      this.button.level(level);
-      this.panel.level(level);
-    });
     onLanguage(() => {
       this.half.renew();
-      this.dictation.renew();
-      if (this.#on) this.#ask({ language: language(), browser: this.#browser });
+      this.microphone.dictation.renew();
+      if (this.#introduced) this.server.ask({ language: language(), browser: this.choice.browser });
       this.#show();
     });
     this.#show();
@@ -93,26 +77,21 @@ export class Ears {
 
   /** A session begins. @param {string} session its id */
   begin(session) {
-    this.#session = session;
+    this.server.follow(session);
     if (this.#on && !this.#half) this.#join();
   }
 
   /** It has ended; the next one is spoken to by the same microphone. */
   end() {
-    this.#session = this.#server = null;
+    this.server.follow(null);
     this.#speaking = false;
-    this.line.stop();
-    this.dictation.stop();
+    this.microphone.rest();
     this.#show();
   }
 
-  /** Who listens, as the server says. @param {EarsState | undefined} state absent: it does not listen */
+  /** Who listens, as the server says. @param {EarsState | undefined} state absent: it does not */
   told(state) {
-    const before = this.#server;
-    this.#server = state ?? null;
-    if (this.#on && !this.#half && state && before && state.engine !== before.engine) this.#tellChange(state);
-    this.#dictate();
-    this.#show();
+    this.server.told(state);
   }
 
   /** @param {import("./status.js").Activity} activity */
@@ -130,12 +109,8 @@ export class Ears {
     return this.#on;
   }
 
-  get state() {
-    return this.#server;
-  }
-
   get wakeWord() {
-    return this.#server?.wake_words?.[0] ?? "mien";
+    return this.server.state?.wake_words?.[0] ?? "mien";
   }
 
   /** Pressed: on; then muted and not muted. What cannot be muted goes off. */
@@ -156,14 +131,10 @@ export class Ears {
     // There nobody else can open the microphone, so who listens must be known before.
     if (isAlone()) await this.#introduce();
     if (!this.#on) return;
-    this.#half = !this.#server || (isAlone() && this.#server.engine === "browser");
-    if (this.#half) {
-      this.#opening = false;
-      return this.half.on();
-    }
+    const { state, isKnown } = this.server;
+    if (isKnown && (!state || (isAlone() && state.engine === "browser"))) return this.#useHalf();
     try {
-      this.capture.live = this.#isOpen;
-      if (!(await this.capture.open())) return;
+      if (!(await this.microphone.open(this.#isOpen))) return;
     } catch (error) {
       return this.#fail(await reason(error), { name: /** @type {Error} */ (error).name });
     }
@@ -172,48 +143,43 @@ export class Ears {
   }
 
   off() {
-    this.#on = this.#opening = this.#half = this.#speaking = false;
-    this.#talking = false;
+    if (this.#talking) this.server.ask({ talking: false });
+    this.#on = this.#opening = this.#half = this.#speaking = this.#talking = this.#introduced = false;
     this.button.letGo();
     this.half.off();
-    this.line.stop();
-    this.dictation.stop();
-    this.capture.close();
-    this.meter.follow(null);
+    this.microphone.close();
     this.#show();
   }
 
   /** @param {Mode} mode */
   choose(mode) {
-    this.mode = mode;
-    remember(MODE, mode);
+    this.choice.mode = mode;
     this.button.letGo();
     this.#muted = false;
-    if (this.#on) this.#ask({ mode });
+    if (this.#introduced) this.server.ask({ mode });
     this.#open();
   }
 
   /** @param {string} engine */
   listenWith(engine) {
-    this.engine = engine;
-    remember(ENGINE, engine);
-    // Chosen by hand: it may be able to by now.
-    if (engine === "browser") rememberInTab(CANNOT, null);
-    this.#ask({ engine, browser: this.#browser });
+    this.choice.engine = engine;
+    this.server.ask({ engine, browser: this.choice.browser });
+  }
+
+  get #isPush() {
+    return this.choice.mode === "push_to_talk" && !this.#half;
   }
 
   /** Whether what is said leaves this device. */
   get #isOpen() {
-    return !this.#muted && (this.mode !== "push_to_talk" || this.#talking);
+    return !this.#muted && (!this.#isPush || this.#talking);
   }
 
-  get #browser() {
-    return speechObstacle() === null && recallInTab(CANNOT) === null;
-  }
-
+  /** To the device, what follows from all that. */
   #open() {
-    this.capture.live = this.#isOpen;
-    this.#dictate();
+    // Without words of the browser's own, there is no need of its recogniser.
+    const dictates = this.#on && !this.#half && this.server.state?.engine === "browser" && !this.#muted;
+    this.microphone.set(this.#isOpen, dictates);
     this.#show();
   }
 
@@ -221,78 +187,57 @@ export class Ears {
   #hold(held) {
     clearTimeout(this.#release);
     if (held && !this.#on) this.on();
-    if (held) {
-      if (!this.#talking) this.#ask({ talking: true });
-      this.#talking = true;
-      return this.#open();
-    }
-    this.#release = setTimeout(() => {
-      this.#talking = false;
-      if (this.#on) this.#ask({ talking: false });
-      this.dictation.finish();
-      this.#open();
-    }, RELEASE_MS);
-  }
-
-  /** The device hears. @param {MediaStream} stream */
-  #hear(stream) {
-    const [track] = stream.getAudioTracks();
-    this.meter.follow(stream);
-    this.line.replace(track);
-    this.#dictate();
+    if (this.#introduced && held !== this.#talking) this.server.ask({ talking: held });
+    this.#talking = held;
+    if (held) return this.#open();
+    this.#show();
+    this.#release = setTimeout(() => this.#open(), RELEASE_MS);
   }
 
   /** Speak to the session, once there are both. */
   #join() {
-    const track = this.capture.stream?.getAudioTracks()[0];
-    if (!this.#session || !track) return;
-    this.line.run(this.#session, track);
+    this.microphone.send();
     this.#introduce();
     this.#show();
   }
 
-  #introduce() {
-    const { mode, engine } = this;
-    return this.#ask({ mode, engine, language: language(), browser: this.#browser });
+  /** Tell the server what is wanted; it answers with who listens. */
+  async #introduce() {
+    const { mode, engine, browser } = this.choice;
+    await this.server.ask({ mode, engine, browser, language: language(), talking: this.#talking });
+    this.#introduced = true;
+    this.#insist();
   }
 
-  /** One after the other, so that none overtakes. @param {EarsChange} change */
-  #ask(change) {
-    this.#asking = this.#asking.then(async () => {
-      const id = this.#session;
-      if (!id || this.#half) return;
-      try {
-        const state = await changeEars(id, change);
-        if (id === this.#session) this.told(state);
-        if (this.#on && "engine" in state && !state.engine) this.#fail("ears_nobody", { why: localised(state.why) });
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (error.status !== 404) toast(error.words, { code: error.code });
-      }
-    });
-    return this.#asking;
-  }
-
-  /** The browser's recogniser runs while the microphone is open, and only where the server wants its words. */
-  #dictate() {
-    const track = this.capture.stream?.getAudioTracks()[0];
-    const wanted = this.#on && !this.#half && track && this.#isOpen && this.#server?.engine === "browser";
-    if (wanted) this.dictation.start(track);
-    else if (this.mode !== "push_to_talk" || this.#server?.engine !== "browser") this.dictation.stop();
+  /** Nobody to listen is no reason to leave the microphone open. */
+  #insist() {
+    const { state } = this.server;
+    if (!this.#on || this.#half || !this.#introduced || !state || state.engine) return;
+    this.#fail("ears_nobody", { why: localised(state.why) });
   }
 
   /** @param {string} key why */
   #browserCannot(key) {
-    rememberInTab(CANNOT, key);
+    this.choice.browserCannot(key);
     toast(t(key), { code: "speech" });
-    this.#ask({ engine: this.engine, browser: false });
+    this.#introduce();
   }
 
-  /** @param {EarsState} state */
-  #tellChange(state) {
-    if (!state.engine) return;
-    const words = t("ears_changed", { label: localised(state.label), why: localised(state.why) });
-    toast(words, { code: "ears", kind: "notice" });
+  /** @param {EarsState | null} state @param {EarsState | null} before */
+  #onTold(state, before) {
+    if (this.#on && !this.#half && !state) return this.#useHalf();
+    if (this.#introduced && state?.engine && before?.engine && state.engine !== before.engine) {
+      toast(t("ears_changed", { label: localised(state.label), why: localised(state.why) }), { code: "ears", kind: "notice" });
+    }
+    this.#insist();
+    this.#open();
+  }
+
+  #useHalf() {
+    this.microphone.close();
+    this.#half = true;
+    this.#opening = false;
+    this.half.on();
   }
 
   /** @param {import("./webspeech.js").SpeechState} state */
@@ -301,33 +246,35 @@ export class Ears {
     this.#show();
   }
 
-  /** @param {string} key of the words @param {Record<string, string>} [values] */
-  #fail(key, values = {}) {
+  /** @param {string} key of the words @param {Record<string, string>} [values] @param {"error" | "notice"} [kind] */
+  #fail(key, values = {}, kind = "error") {
     this.off();
     const local = `http://localhost:${location.port || 80}`;
     const code = key.replace(/^(mic_denied)_.*/, "$1");
-    toast(t(key, { local, ...values }), { code });
+    toast(t(key, { local, ...values }), { code, kind });
   }
 
   #show() {
     if (!this.panel) return; // not all is there yet
-    const { look, listening } = this.#looks();
+    const push = this.#isPush;
+    const look = this.#look;
     const word = this.wakeWord;
-    this.button.show(look, { push: this.mode === "push_to_talk" && !this.#half, word });
-    this.events.onListening(listening && t(`placeholder_${listening}`, { word }));
+    this.button.show(look, { push, word });
+    const hint = HINTS[look];
+    this.events.onListening(hint ? t(`placeholder_${hint}`, { word }) : null);
     this.panel.show();
   }
 
-  /** @returns {{look: import("./micbutton.js").Look, listening: string | null}} */
-  #looks() {
-    if (!this.#on) return { look: "off", listening: null };
-    if (this.#half) return this.half.state === "paused" ? { look: "paused", listening: null } : { look: "on", listening: "listening" };
-    if (this.#opening) return { look: "opening", listening: null };
-    if (this.#muted) return { look: "muted", listening: null };
-    if (this.capture.silenced) return { look: "silenced", listening: null };
-    if (!this.line.up) return { look: "down", listening: null };
-    if (this.mode === "push_to_talk") return this.#talking ? { look: "talking", listening: "listening" } : { look: "hold", listening: "hold" };
-    if (this.#speaking) return { look: "speaking", listening: "listening" };
-    return this.mode === "wake_word" ? { look: "wake", listening: "wake" } : { look: "on", listening: "listening" };
+  /** @returns {import("./micbutton.js").Look} */
+  get #look() {
+    if (!this.#on) return "off";
+    if (this.#half) return this.half.state === "paused" ? "paused" : "on";
+    if (this.#opening) return "opening";
+    if (this.#muted) return "muted";
+    if (this.microphone.silenced) return "silenced";
+    if (!this.microphone.up) return "down";
+    if (this.#isPush) return this.#talking ? "talking" : "hold";
+    if (this.#speaking) return "speaking";
+    return this.choice.mode === "wake_word" ? "wake" : "on";
   }
 }

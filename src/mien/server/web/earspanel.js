@@ -34,9 +34,9 @@ export class EarsPanel {
       if (target instanceof Element && !target.closest(".ears, [data-testid=ears], [data-testid=mic]")) this.toggle(false, false);
     });
     for (const mode of this.#modes) {
-      mode.addEventListener("change", () => ears.choose(/** @type {import("./ears.js").Mode} */ (mode.value)));
+      mode.addEventListener("change", () => ears.choose(/** @type {import("./serverears.js").Mode} */ (mode.value)));
     }
-    this.#devices.addEventListener("change", () => ears.capture.choose(this.#devices.value));
+    this.#devices.addEventListener("change", () => ears.microphone.capture.choose(this.#devices.value));
     this.#engines.addEventListener("change", () => ears.listenWith(this.#engines.value));
     this.#off.addEventListener("click", () => (ears.isOn ? ears.off() : ears.on()));
     onLanguage(() => this.show());
@@ -83,7 +83,7 @@ export class EarsPanel {
 
   /** @param {HTMLInputElement} input */
   #showMode(input) {
-    input.checked = input.value === this.ears.mode;
+    input.checked = input.value === this.ears.choice.mode;
     const offered = this.#offered.find((mode) => (typeof mode === "string" ? mode : mode.name) === input.value);
     const missing = typeof offered === "object" && offered.available === false;
     input.disabled = missing && !input.checked;
@@ -92,7 +92,7 @@ export class EarsPanel {
   }
 
   #showEngines() {
-    const { state, engine } = this.ears;
+    const { server: { state }, choice: { engine } } = this.ears;
     const now = state?.engine ? localised(state.label) : "";
     const auto = new Option(engine === "auto" && now ? t("ears_auto_is", { label: now }) : t("ears_auto"), "auto");
     const others = this.#listed.map(({ name, label, languages, available }) => {
@@ -111,7 +111,7 @@ export class EarsPanel {
 
   /** Who listens, why it is this one, and what its limits are. @returns {string[]} */
   #explain() {
-    const { state } = this.ears;
+    const { state } = this.ears.server;
     if (!state) return [t("ears_limit_browser"), isAlone() ? t("ears_limit_alone") : ""];
     const listed = this.#listed.find(({ name }) => name === state.engine);
     const browser = state.engine === "browser";
@@ -120,7 +120,7 @@ export class EarsPanel {
   }
 
   async #showDevices() {
-    const { capture } = this.ears;
+    const { capture } = this.ears.microphone;
     const devices = await capture.devices();
     const options = devices.map(({ deviceId, label }, n) => new Option(label || t("ears_device_nth", { n: n + 1 }), deviceId));
     // Before it is allowed, nothing is told of what there is.

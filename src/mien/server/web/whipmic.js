@@ -1,6 +1,6 @@
 // @ts-check
 /** The microphone's sound to the server by WHIP (RFC 9725): a connection of its own, one offer, one answer. */
-import { getInfo, request } from "./api.js";
+import { changeEars, getInfo, request } from "./api.js";
 import { connected, gathered, NoMediaPath } from "./peer.js";
 
 /** "disconnected" often heals when a network changes. */
@@ -19,12 +19,20 @@ export async function connectByWhip(session, track, signal) {
   const iceServers = (await getInfo()).ice_servers ?? [];
   const peer = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
   let resource = /** @type {string | null} */ (null);
-  const close = () => {
+  const close = async () => {
     signal.removeEventListener("abort", close);
     peer.close();
-    // keepalive lets the request outlive the page when it is being closed.
-    if (resource) request("DELETE", resource, { keepalive: true }).catch(() => {});
+    const left = resource;
     resource = null;
+    // keepalive lets the request outlive the page when it is being closed.
+    if (left) await request("DELETE", left, { keepalive: true }).catch(() => {});
+  };
+  /** @returns {Promise<"lost" | "taken">} */
+  const why = async () => {
+    await close();
+    // A connection has no words for its end; if another microphone is there, that was it.
+    const { microphone } = await changeEars(session, {});
+    return microphone ? "taken" : "lost";
   };
   signal.addEventListener("abort", close);
   try {
@@ -43,7 +51,7 @@ export async function connectByWhip(session, track, signal) {
     await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
     await connected(peer);
     return {
-      ended: ended(peer),
+      ended: ended(peer).then(why).catch(() => "lost"),
       replace: (other) => sender.replaceTrack(other),
       close,
     };
@@ -53,7 +61,7 @@ export async function connectByWhip(session, track, signal) {
   }
 }
 
-/** @param {RTCPeerConnection} peer @returns {Promise<"lost">} */
+/** @param {RTCPeerConnection} peer @returns {Promise<void>} */
 function ended(peer) {
   return new Promise((resolve) => {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -61,8 +69,8 @@ function ended(peer) {
     const check = () => {
       clearTimeout(timer);
       const state = peer.connectionState;
-      if (state === "failed" || state === "closed") resolve("lost");
-      else if (state === "disconnected") timer = setTimeout(() => resolve("lost"), DISCONNECTED_MS);
+      if (state === "failed" || state === "closed") resolve();
+      else if (state === "disconnected") timer = setTimeout(() => resolve(), DISCONNECTED_MS);
     };
     peer.addEventListener("connectionstatechange", check);
     check();

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -40,21 +41,28 @@ class WebRtcMicrophone(WebRtcPeer):
                 raise self._failure
 
     def _before_offer(self, connection: RTCPeerConnection) -> None:
-        self._transceiver = connection.addTransceiver("audio", direction="recvonly")
+        self._receiver: RTCRtpReceiver | None = None
+        # In the offer's order: aiortc bundles everything onto the first it was given.
+        for kind in re.findall(r"^m=(audio|video) ", self.offer, re.MULTILINE):
+            if kind == "audio" and self._receiver is None:
+                self._receiver = self._add_receiver(connection)
+            else:
+                connection.addTransceiver(kind, direction="inactive")
+
+    def _add_receiver(self, connection: RTCPeerConnection) -> RTCRtpReceiver:
+        transceiver = connection.addTransceiver("audio", direction="recvonly")
         known = RTCRtpReceiver.getCapabilities("audio")
         assert known is not None
         wanted = [f"audio/{name}" for name in CODECS]
         codecs = [codec for codec in known.codecs if codec.mimeType.lower() in wanted]
         codecs.sort(key=lambda codec: wanted.index(codec.mimeType.lower()))
-        self._transceiver.setCodecPreferences(codecs)
-        bind(self._transceiver.receiver, self._take)
+        transceiver.setCodecPreferences(codecs)
+        bind(transceiver.receiver, self._take)
+        return transceiver.receiver
 
     def _after_offer(self, connection: RTCPeerConnection) -> None:
-        if self._transceiver.receiver.track is None:
+        if self._receiver is None or self._receiver.track is None:
             raise BadOffer("offer to send one track of sound")
-        for other in connection.getTransceivers():
-            if other is not self._transceiver:
-                other.direction = "inactive"
 
     def _take(self, codec: str, ssrc: int, packet: Packet) -> None:
         if self._closed.is_set():

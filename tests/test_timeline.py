@@ -123,6 +123,29 @@ def test_words_are_told_in_the_tick_they_begin_in() -> None:
     assert events == [["clause", "word"], [], ["word"], [], []]
 
 
+def test_nothing_is_told_of_a_clause_before_its_first_sound() -> None:
+    """A slow voice: what has come of it is less than the mouth wants to know ahead."""
+    timeline = Timeline(context=(0.1, 0.1))
+    timeline.mark(Event("turn", {}))
+    words = (Word(0, 3, 0.0, 0.5),)
+    timeline.say(chunk(tone(0.05), last=False, words=words))
+    waiting = emit(timeline, 4)
+    assert [event.name for plan in waiting for event in plan.events] == ["turn"]
+    timeline.say(chunk(tone(0.4), last=False))
+    plan = timeline.emit()
+    assert [event.name for event in plan.events] == ["clause", "word"] and plan.audio.any()
+
+
+def test_words_at_an_underrun_wait_for_their_sound() -> None:
+    timeline = Timeline()
+    timeline.say(chunk(tone(0.08), last=False))
+    emit(timeline, 4)
+    timeline.say(chunk(tone(0.01), last=False, words=(Word(0, 1, 0.0, 0.1),)))
+    assert not timeline.emit().events
+    timeline.say(chunk(tone(0.1)))
+    assert [event.name for event in timeline.emit().events] == ["word"]
+
+
 def test_gestures_are_told_in_the_tick_of_the_word_they_lead() -> None:
     timeline = Timeline()
     text = "你好，很高兴见到你。"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
@@ -315,12 +316,18 @@ class Timeline:
         return plan
 
     def _plan_silence(self, index: int) -> TickPlan:
-        self._playing = False
-        audio = np.zeros(SAMPLES_PER_TICK, np.int16)
-        # "Before the next sample" is what a mark at the very end of the speech waits for.
-        marks = [] if self.held else self._marks_before(self._position + 1)
-        at = self._position
+        self._playing, at = False, self._position
+        audio, marks = np.zeros(SAMPLES_PER_TICK, np.int16), self._marks_in_silence()
         return TickPlan(index, self.generation, audio, None, marks, tape_begin=at, tape_end=at)
+
+    def _marks_in_silence(self) -> list[Mark]:
+        """Those at the very end of what was said; what more sound is to come with waits for it."""
+        if self._closed and not self.held:
+            return self._marks_before(self._position + 1)
+        if self.held or self._clauses[-1].begin != self._position:
+            return []
+        ended = list(takewhile(lambda mark: mark[1].name != "clause", self._marks))
+        return [self._marks.popleft() for _ in ended]
 
     def _marks_before(self, position: int) -> list[Mark]:
         marks = []

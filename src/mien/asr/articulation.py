@@ -40,7 +40,7 @@ Spectra = NDArray[np.float64]
 
 
 class Articulation:
-    """Listens to one microphone; costs nothing until :meth:`begin` (then 0.3 % of a core).
+    """Listens to one microphone; costs nothing until :meth:`begin` (then under 1 % of a core).
 
     content: of the sound since then; 1 is more than short backchannels and noises ever have. Fluent
         speech gathers 2 to 2.5 a second at first.

@@ -28,9 +28,9 @@ totally|amazing|awesome
 
 _STOPS = """
 stop|stop it|stop there|stop that|stop talking|wait|wait a minute|wait a moment|wait a second
-wait up|hold on|hang on|hold it|one moment|one second|just a moment|just a second|just a minute|a moment
-pause|shut up|be quiet|quiet|silence|enough|thats enough|that is enough|let me talk|let me speak
-excuse me|no stop|no wait|cancel|never mind|nevermind
+wait up|hold on|hang on|hold it|one moment|one second|just a moment|just a second|just a minute
+a moment|pause|shut up|be quiet|quiet|silence|enough|thats enough|that is enough
+let me talk|let me speak|excuse me|no stop|no wait|cancel|never mind|nevermind
 停|停下|停下来|停一下|停一停|停止|暂停|打住|等|等等|等一下|等一等|等会|等会儿|等下|稍等|稍等一下|且慢|慢着
 别说|别说了|别讲了|不要说|不要说了|不要讲了|不用说了|不说了|不必说了|别再说了|闭嘴|安静|够了|行了|好了|可以了
 打断一下|我打断一下|听我说|你听我说|先听我说|让我说|让我说一句|先停|先停一下|先等|先等一下|先别说|先别说了

@@ -57,7 +57,13 @@ def test_the_list_says_what_is_here_and_how_to_get_the_rest(
 ) -> None:
     entries = listed()
     assert list(entries)[:3] == ["wav2lip", "wav2lip-gan", "wav2lip256"]
-    assert {entry["kind"] for entry in entries.values()} == {"lipsync", "tts", "bert"}
+    assert {entry["kind"] for entry in entries.values()} == {
+        "lipsync",
+        "tts",
+        "asr",
+        "kws",
+        "bert",
+    }
     for name, entry in entries.items():
         assert entry["ready"] is False and entry["licence"]
         assert entry["non_commercial"] is (entry["kind"] == "lipsync" or "lessac" in name)

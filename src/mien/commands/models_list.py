@@ -18,6 +18,8 @@ console = Console(highlight=False)
 KINDS = {
     "lipsync": ("Lips of filmed avatars", "视频形象的口型"),
     "tts": ("Voices", "声音"),
+    "asr": ("Ears", "语音识别"),
+    "kws": ("Wake words", "唤醒词"),
     "bert": ("What Bert-VITS2 voices read a text with", "Bert-VITS2 声音所需的语言模型"),
 }
 

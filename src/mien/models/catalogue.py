@@ -69,10 +69,11 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, config=EXACT)
 class Model:
-    """kind: what it is for: "lipsync", "tts" (a voice), "bert" (what Bert-VITS2 reads a text
-    with). engine: what runs it ("wav2lip", "sherpa", "bert-vits2", "bert"). architecture: the
-    shape its files must have, "" where none is checked. expects: files that must be there once
-    all is unpacked. en, zh: what it is for, in words. own: the user's catalogue has it."""
+    """kind: what it is for: "lipsync", "tts" (a voice), "asr" (ears), "kws" (a wake word), "bert"
+    (what Bert-VITS2 reads a text with). engine: what runs it ("wav2lip", "sherpa", "bert-vits2",
+    "bert"). architecture: the shape its files must have, "" where none is checked. expects: files
+    that must be there once all is unpacked. en, zh: what it is for, in words. own: the user's
+    catalogue has it."""
 
     name: Name
     kind: Name

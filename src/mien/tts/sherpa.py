@@ -260,7 +260,8 @@ def _folder(model: str) -> Path:
             raise VoiceError(error.en, retryable=False, zh=error.zh) from error
     folder = Path(model).expanduser()
     if not folder.exists():
-        names = ", ".join(one.name for one in known.values() if one.engine == "sherpa")
+        voices = (one for one in known.values() if (one.kind, one.engine) == ("tts", "sherpa"))
+        names = ", ".join(one.name for one in voices)
         raise VoiceError(
             f"there is no model {model!r}: it is neither a folder nor one of {names}",
             retryable=False,

@@ -30,7 +30,7 @@ import { ModelRow } from "./modelrow.js";
  */
 
 const POLL_MS = 400;
-const KINDS = ["lipsync", "tts", "bert"];
+const KINDS = ["lipsync", "tts", "asr", "kws", "bert"];
 
 /** @param {Pull | null} pull */
 const moving = (pull) => pull?.state === "running" || pull?.state === "cancelling";

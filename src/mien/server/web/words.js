@@ -142,6 +142,8 @@ export const WORDS = {
   models_count: ["{n} of {all} are here", "已有 {n} / {all}"],
   models_lipsync: ["Lips of filmed faces", "视频形象的口型"],
   models_tts: ["Voices", "声音"],
+  models_asr: ["Ears", "语音识别"],
+  models_kws: ["Wake words", "唤醒词"],
   models_bert: ["Reading for Bert-VITS2 voices", "Bert-VITS2 声音所需的语言模型"],
   model_own: ["of your own", "自备"],
   model_here: ["✓ here", "✓ 已安装"],

@@ -20,12 +20,6 @@ def test_help_says_what_is_measured(command: str) -> None:
     assert "--json" in result.stdout
 
 
-def test_mic_is_not_there_yet() -> None:
-    result = runner.invoke(bench_app, ["latency", "--mic"])
-    assert result.exit_code == 2
-    assert "hands-free listening" in result.stderr
-
-
 def test_compose_has_every_case() -> None:
     result = runner.invoke(bench_app, ["compose", "--ticks", "3", "--json"])
     assert result.exit_code == 0, result.stderr

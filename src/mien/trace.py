@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 # In the order of the flow; the folder names say where each happens.
-SPOKEN_STAGES = ("speech_end", "turn_end", "asr_final")
+SPOKEN_STAGES = ("speech_end", "asr_final", "turn_end")
 ANSWER_STAGES = ("llm_first_token", "first_clause", "tts_first_pcm", "first_mouth", "first_packet")
 STAGES = SPOKEN_STAGES + ANSWER_STAGES
 

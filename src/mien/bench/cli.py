@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.latency_cli import latency
 from mien.bench.rtmp_cli import rtmp
-from mien.bench.terminal import AsJson, failed, measured, show, show_figures, stderr, text
+from mien.bench.terminal import AsJson, failed, measured, show_figures, stderr, text
 from mien.bench.voice_cli import voice
 
 bench_app = typer.Typer(
@@ -72,59 +73,6 @@ def sync(
             "wire_offset_ms_sd": "arrival on the wire, sd, ms",
         },
     )
-
-
-@bench_app.command()
-def latency(
-    turns: Annotated[int, typer.Option("--turns", min=1, help="Questions asked.")] = 20,
-    voice: Annotated[
-        str | None, typer.Option("--voice", help="Voice by name; no other one stands in for it.")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="Where [voices.…] is read from; else ./mien.toml."),
-    ] = None,
-    mic: Annotated[bool, typer.Option("--mic", help="From the end of spoken questions.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """How long people wait: from text to sound and picture, from interruption to silence.
-
-    Asks the scripted brain, listens for 1.2 s, interrupts, and so on. Times are
-    taken at the viewer, from sending the request to the arrival of the packet
-    (or the decoded picture); a browser adds its own buffer of 50-80 ms. Stages
-    are ms since the text reached the server.
-    """
-    if mic:
-        raise failed("--mic comes with hands-free listening; this version takes typed text only.")
-    from mien.bench.latency import run_latency
-    from mien.config import ConfigError, load_settings
-
-    try:
-        # Of the settings only how voices are set up: figures must compare between machines.
-        tables = load_settings(config).voices if voice is not None else {}
-    except ConfigError as error:
-        raise failed(str(error)) from None
-    result = measured(
-        "latency", lambda progress: run_latency(turns, voice, progress, voices=tables)
-    )
-    if as_json:
-        show_figures(result, True, "", {})
-        return
-    table = Table("", "p50 ms", "p95 ms", "n", title=f"Latency, voice {result['voice']}")
-    labels = {
-        "text_to_packet_ms": "text sent → first speech packet",
-        "text_to_frame_ms": "text sent → its first picture, decoded",
-        "pcm_to_packet_ms": "first PCM → first packet with lips",
-        "interrupt_to_silence_ms": "interrupt sent → last audible sample",
-    }
-    rows = [(label, result[key]) for key, label in labels.items()]
-    rows += [(f"  stage {stage}", value) for stage, value in result["stages"].items()]
-    for label, value in rows:
-        table.add_row(label, *(text(value[key]) for key in ("p50", "p95", "n")))
-    show(table)
-    for key in ("not_idle_after_interrupt", "events_after_interrupt"):
-        if result[key]:
-            stderr().print(f"[bold red]{key}: {result[key]}[/]")
 
 
 @bench_app.command()
@@ -388,5 +336,6 @@ def lipsync(
     stderr().print(f"load average of the machine: {text(result['load_average'])}")
 
 
+bench_app.command()(latency)
 bench_app.command()(voice)
 bench_app.command()(rtmp)

@@ -25,6 +25,7 @@ from mien.config import Settings
 from mien.server.app import create_app
 from mien.server.uvicorn_config import uvicorn_config
 from mien.services import Services, open_services
+from mien.trace import Trace
 from mien.voices import SERVICES, Service
 
 
@@ -58,6 +59,20 @@ def _app(settings: Settings, services: Services) -> FastAPI:
             "children": len(process.children(recursive=True)),
             "sessions": len(app.state.sessions),
         }
+
+    traces: list[Trace] = []
+    metrics = app.state.metrics.trace
+
+    def on_trace(trace: Trace) -> None:
+        traces.append(trace)
+        metrics(trace)
+
+    app.state.metrics.trace = on_trace
+
+    @app.get("/bench/traces")
+    async def all_traces() -> list[dict[str, Any]]:
+        """Of every answer so far; in monotonic seconds, which are one clock on a machine."""
+        return [{"stamps": trace.stamps, "speculated": trace.speculated} for trace in traces]
 
     @app.get("/bench/late")
     async def late() -> dict[str, int]:

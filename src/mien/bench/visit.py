@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from mien.bench.client import Viewer
+from mien.language import Language
 
 # Connecting is ICE + DTLS on loopback: 0.3 s, several seconds on a machine that is busy.
 CONNECT_SEC = 30.0
@@ -50,6 +51,17 @@ class Visit:
     def whep(self) -> str:
         """Where the session is watched: a path of the server."""
         return f"/whep/{self._id}"
+
+    @property
+    def whip(self) -> str:
+        """Where the session takes a microphone: a path of the server."""
+        return f"/whip/{self._id}"
+
+    @property
+    def ears(self) -> dict[str, Any]:
+        """What the session listens with, as it last said; empty before its first word."""
+        said = (m if m["type"] == "ears" else m.get("ears") for _, m in reversed(self.events))
+        return next((ears for ears in said if ears), {})
 
     @property
     def url(self) -> str:
@@ -121,17 +133,21 @@ class Visit:
 
 
 @asynccontextmanager
-async def visiting(url: str, *, decode: bool = True, pictures: int = 5) -> AsyncIterator[Visit]:
+async def visiting(
+    url: str, *, decode: bool = True, pictures: int = 5, language: Language | None = None
+) -> AsyncIterator[Visit]:
     """Open a session at ``url``, watch it, and close it in the end.
 
     decode: see :class:`Viewer`. pictures: so many have arrived before the visit begins; with 0
-        the visitor only talks and listens to events, and others may watch.
+        the visitor only talks and listens to events, and others may watch. language: of the
+        session; None for the server's.
 
     Raises:
         VisitError: when no picture comes; httpx.HTTPError when the server refuses.
     """
     async with httpx.AsyncClient(base_url=url, timeout=CONNECT_SEC, trust_env=False) as http:
-        session = (await http.post("/api/v1/sessions", json={})).raise_for_status().json()
+        order = {} if language is None else {"language": language}
+        session = (await http.post("/api/v1/sessions", json=order)).raise_for_status().json()
         viewer = Viewer(decode)
         visit = Visit(http, session, viewer)
         listening = asyncio.create_task(visit._listen(), name="events")

@@ -4,7 +4,7 @@ import { find, make } from "./dom.js";
 import { language, onLanguage, t } from "./i18n.js";
 import { recall, remember } from "./memory.js";
 
-const SPOKEN = ["speech_end", "turn_end", "asr_final"];
+const SPOKEN = ["speech_end", "asr_final", "turn_end"];
 const ANSWER = ["llm_first_token", "first_clause", "tts_first_pcm", "first_mouth", "first_packet"];
 const KEY = "mien.latency.open";
 

@@ -110,7 +110,9 @@ export class Ears {
   }
 
   get wakeWord() {
-    return this.server.state?.wake_words?.[0] ?? "mien";
+    const words = this.server.state?.wake_words ?? [];
+    const chinese = (/** @type {string} */ word) => /\p{sc=Han}/u.test(word);
+    return words.find((word) => chinese(word) === (language() === "zh")) ?? words[0] ?? "mien";
   }
 
   /** Pressed: on; then muted and not muted. What cannot be muted goes off. */

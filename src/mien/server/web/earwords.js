@@ -20,7 +20,7 @@ export const EAR_WORDS = {
   mic_label_hold: ["Hold to talk, or hold the space bar", "按住说话，也可以按住空格键"],
   mic_label_half: ["Turn the microphone off", "关闭麦克风"],
   placeholder_listening: ["Speak now…", "请说话…"],
-  placeholder_hold: ["Hold the microphone or the space bar to talk…", "按住麦克风按钮或空格键说话…"],
+  placeholder_hold: ["Hold the button or space bar…", "按住按钮或空格键说话…"],
   placeholder_wake: ["Say “{word}”, then speak…", "先说“{word}”，再说话…"],
   held: ["Letting you speak", "您请讲"],
 

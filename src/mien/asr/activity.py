@@ -24,10 +24,10 @@ class ActivitySettings:
     hangover_sec: how long speech goes on after its last window that was.
     """
 
-    glimpse: float = 0.15
+    glimpse: float = 0.1
     begin: float = 0.3
     voiced: float = 0.5
-    keep: float = 0.35
+    keep: float = 0.4
     sure_sec: float = 0.09
     doubt_sec: float = 0.16
     hangover_sec: float = 0.25

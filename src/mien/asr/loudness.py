@@ -35,7 +35,8 @@ class Loudness:
     def push(self, sound: NDArray[np.float32], probability: float) -> None:
         """float32[160], -1…1. probability: of speech, lately; speech is never the floor."""
         self.level_dbfs = dbfs(sound)
-        treble = sound - _PRE_EMPHASIS * np.concatenate([self._last, sound[:-1]])
+        before = np.concatenate([self._last, sound[:-1]])
+        treble = (sound - _PRE_EMPHASIS * before).astype(np.float32)
         self._last = sound[-1:]
         level = max(dbfs(treble), _LOWEST_DBFS)
         if self._floor is None:

@@ -84,7 +84,7 @@ class VadModel:
         from pipecat.audio.vad.silero import SileroOnnxModel
 
         with as_file(files("pipecat.audio.vad.data") / "silero_vad.onnx") as path:
-            return SileroOnnxModel(str(path)).session
+            return SileroOnnxModel(str(path)).session  # type: ignore[no-untyped-call]
 
 
 def blank() -> State:

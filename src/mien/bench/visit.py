@@ -79,6 +79,13 @@ class Visit:
         response.raise_for_status()
         return sent, int(response.json()["turn"])
 
+    async def say(self, text: str) -> tuple[float, int]:
+        """Have ``text`` said word for word. Returns as :meth:`chat`."""
+        sent = time.monotonic()
+        response = await self._http.post(f"{self._path}/say", json={"text": text})
+        response.raise_for_status()
+        return sent, int(response.json()["turn"])
+
     async def ask(self) -> tuple[float, int]:
         """Send the next of :data:`QUESTIONS`."""
         question = QUESTIONS[self._asked % len(QUESTIONS)]

@@ -20,6 +20,7 @@ from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.cast import Cast
 from mien.config import LipSyncSection, Settings
+from mien.hearing import Hearing
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
@@ -51,7 +52,7 @@ class Services:
     """Shared by every session; immutable, thread-safe parts.
 
     warming: is done when what is loaded lazily is loaded. moderator: who may object to what
-    viewers write and to what is answered.
+    viewers write and to what is answered. hearing: what listens to microphones.
     """
 
     settings: Settings
@@ -65,6 +66,7 @@ class Services:
     brain: BrainInfo
     executor: ThreadPoolExecutor
     warming: asyncio.Task[None]
+    hearing: Hearing
     moderator: Moderator | None = None
 
     def player(self, avatar: str, background: Background) -> Player:
@@ -219,6 +221,7 @@ async def open_services(
     words = load_words(settings.live.blocked_words)
     alignment = ForcedAlignment()
     voices = VoicePool(settings.voice, settings.voices, alignment)
+    hearing = Hearing.of(settings.ears, (persona.name.zh, persona.name.en))
     executor = ThreadPoolExecutor(THREADS, "mien")
     try:
         size = picture_size(settings)
@@ -236,7 +239,10 @@ async def open_services(
             persona=persona,
             brain=brain,
             executor=executor,
-            warming=asyncio.create_task(voices.warm_up(), name="warm-up"),
+            warming=asyncio.create_task(
+                _warm_up(voices, hearing, settings.language or persona.language), name="warm-up"
+            ),
+            hearing=hearing,
             moderator=words if len(words) else None,
         )
         try:
@@ -246,6 +252,13 @@ async def open_services(
             services.warming.cancel()
             await asyncio.gather(services.warming, return_exceptions=True)
     finally:
+        await hearing.aclose()
         await voices.aclose()
         await asyncio.to_thread(mouths.close)
         executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _warm_up(voices: VoicePool, hearing: Hearing, language: Language) -> None:
+    """What is wanted first comes first."""
+    await voices.warm_up()
+    await hearing.warm_up(language)

@@ -280,6 +280,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
         },
         "voice": session.conversation.voice,
         **look_of(session, wardrobe),
+        "ears": session.listener.state,
         "outputs": [airing.as_message() for airing in session.outputs.all()],
         "history": session.conversation.history,
     }

@@ -21,11 +21,13 @@ from mien import __version__
 from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
+from mien.listener import Listener
 from mien.media.webrtc import WebRtcSettings
 from mien.problems import Problem
 from mien.server import (
     api,
     drafts_api,
+    listening_api,
     looks_api,
     messages_api,
     microphone_ws,
@@ -114,7 +116,8 @@ def create_app(
         greeting = services.persona.greet(language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
         idle_sec = math.inf if key else settings.sessions.idle_sec
-        return Session(conversation, look, greeting, webrtc, idle_sec, outputs, key)
+        listener = Listener(conversation, services.hearing)
+        return Session(conversation, look, greeting, webrtc, idle_sec, outputs, listener, key)
 
     def watch(airing: Airing) -> None:
         output_metrics.watch(airing)
@@ -157,6 +160,7 @@ def create_app(
         )
     app.add_middleware(WebRtcCors, has_token=settings.token is not None)
     app.include_router(api.router)
+    app.include_router(listening_api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)

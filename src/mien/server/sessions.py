@@ -13,6 +13,7 @@ from loguru import logger
 
 from mien.conversation import Conversation
 from mien.language import Language
+from mien.listener import Listener
 from mien.media.microphone import Microphone
 from mien.media.program import Program
 from mien.media.webrtc import BadOffer, WebRtcPeer, WebRtcSettings
@@ -51,6 +52,7 @@ class Session:
         webrtc: Callable[[], WebRtcSettings],
         idle_sec: float,
         outputs: Outputs,
+        listener: Listener,
         key: str | None = None,
     ) -> None:
         self.id = key or secrets.token_urlsafe(9)
@@ -58,7 +60,10 @@ class Session:
         self.conversation = conversation
         self.look = look
         self.viewers: dict[str, Viewer] = {}
+        self.listener = listener
         self.microphones = Microphones()
+        self.microphones.on_sound = listener.hear
+        self.microphones.on_change = listener.connected
         self.outputs = outputs
         outputs.on_live = self._greet
         self._greeting = greeting
@@ -110,6 +115,7 @@ class Session:
                 self._tasks = tasks
                 owned = [
                     tasks.create_task(self.conversation.run(), name=f"conversation {self.id}"),
+                    tasks.create_task(self.listener.run(), name=f"listener {self.id}"),
                     tasks.create_task(self._leave_when_alone(), name=f"idle watch {self.id}"),
                 ]
                 on_air = tasks.create_task(self.outputs.run(), name=f"outputs {self.id}")

@@ -1,0 +1,400 @@
+"""One microphone of one session, from sound to turns."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from loguru import logger
+
+from mien.asr.activity import SpeechActivity
+from mien.asr.articulation import Articulation
+from mien.asr.barge_in import BargeIn, Evidence
+from mien.asr.choice import Choice
+from mien.asr.contract import AsrError
+from mien.asr.echo import Echo
+from mien.asr.relay import Relay
+from mien.asr.vad import Vad
+from mien.conversation import Conversation
+from mien.ears import AUTO
+from mien.events import Message
+from mien.hearing import Hearing
+from mien.media.microphone import RATE
+from mien.media.resampler import PromptResampler
+from mien.media.tick import SAMPLE_RATE, Pcm
+from mien.problems import Problem
+from mien.trace import Trace
+from mien.utterance import Judgement, PreRoll, Utterance
+
+Mode = Literal["hands_free", "push_to_talk", "wake_word"]
+
+# Heard before it is known to be speech: the VAD's window, and a soft consonant before it.
+PRE_ROLL_SEC = 0.3
+# A pause this long may be the end: what was said is looked at while the silence goes on.
+PAUSE_SEC = 0.1
+# After the button of push-to-talk is let go, its last word is still on the way.
+LAST_WORD_SEC = 0.2
+# An answer is begun ahead where the turn is likely to be over within this.
+PROPOSE_SEC = 0.8
+
+
+class Listener:
+    """Hears what the microphone brings; ``run`` does what follows from it.
+
+    mode: how a visitor begins to speak. engine: the wanted recogniser's name, or "auto".
+    browser: whether the page has a recogniser of its own.
+    """
+
+    def __init__(self, conversation: Conversation, hearing: Hearing) -> None:
+        self.mode: Mode = hearing.settings.mode
+        self.engine = AUTO
+        self.browser = False
+        self._conversation = conversation
+        self._hearing = hearing
+        self._settings = hearing.settings
+        self._language = conversation.language
+        self._choice = Choice(None)
+        self._relay: Relay | None = None
+        self._label: str | None = None
+        self._talking = False
+        self._judging: asyncio.Task[None] | None = None
+        self._steps: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """With another microphone."""
+        self._vad = Vad(self._hearing.vad)
+        self._activity = SpeechActivity()
+        self._echo = Echo() if self._settings.echo else None
+        self._reference = PromptResampler(SAMPLE_RATE, RATE)
+        self._pre_roll = PreRoll(PRE_ROLL_SEC)
+        self._position = 0
+        self._arrived = time.monotonic()
+        self._utterance: Utterance | None = None
+        self._barge_in: BargeIn | None = None
+        self._articulation = Articulation()
+
+    # -- life --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run until cancelled; then nothing it began goes on."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                with self._conversation.program.listening(self._played):
+                    while True:
+                        step = await self._steps.get()
+                        try:
+                            await step()
+                        except Exception:  # one turn that fails ends nothing else
+                            logger.exception("listening failed")
+        finally:
+            self._tasks = None
+            if self._relay is not None:
+                await asyncio.shield(self._relay.aclose())
+
+    def _then(self, step: Callable[[], Awaitable[object]]) -> None:
+        """One thing after the other, off the path of the sound."""
+        self._steps.put_nowait(step)
+
+    # -- what others do ----------------------------------------------------------------
+
+    def connected(self, label: str | None) -> None:
+        """A microphone has come, or with None gone."""
+        self._label = label
+        self._cut()
+        if label is not None:
+            self._begin_anew()
+            self._then(self._choose)
+        else:
+            self._tell()
+
+    def press(self, talking: bool) -> None:
+        """The button of push-to-talk."""
+        if talking == self._talking:
+            return
+        self._talking = talking
+        if talking:
+            self._drop()
+            self._begin(pressed=True)
+        else:
+            asyncio.get_running_loop().call_later(LAST_WORD_SEC, self._cut)
+
+    async def choose(
+        self, mode: Mode | None = None, engine: str | None = None, browser: bool | None = None
+    ) -> Message:
+        """Listen in another way from now on. Returns :attr:`state`."""
+        if mode is not None and mode != self.mode:
+            self._drop()
+            self.mode = mode
+        self.engine = self.engine if engine is None else engine
+        self.browser = self.browser if browser is None else browser
+        await self._choose()
+        return self.state
+
+    @property
+    def state(self) -> Message:
+        """What the page is told of who listens, and how."""
+        recognizer = self._choice.recognizer
+        label = None
+        if recognizer is not None:
+            label = {"en": recognizer.label_en, "zh": recognizer.label_zh}
+        return {
+            "mode": self.mode,
+            "wanted": self.engine,
+            "engine": None if recognizer is None else recognizer.name,
+            "label": label,
+            "why": self._choice.why,
+            "streaming": recognizer is not None and recognizer.streaming,
+            "microphone": self._label is not None,
+            "wake_words": list(self._hearing.wake_words),
+        }
+
+    def _tell(self) -> None:
+        self._publish("ears", **self.state)
+
+    def _publish(self, kind: str, **data: object) -> None:
+        self._conversation.events.publish({"type": kind, **data})
+
+    # -- who listens -------------------------------------------------------------------
+
+    async def _choose(self) -> None:
+        choice = await self._pick()
+        if choice.recognizer is not self._choice.recognizer or self._relay is None:
+            await self._listen_with(choice)
+        self._choice = choice
+        self._tell()
+
+    async def _pick(self) -> Choice:
+        return await self._hearing.ears.choose(self._language, self.engine, self.browser)
+
+    async def _listen_with(self, choice: Choice) -> None:
+        self._drop()
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.aclose()
+        if choice.recognizer is not None:
+            self._relay = Relay(
+                choice,
+                self._language,
+                self._on_partial,
+                choose=self._pick,
+                failed=self._hearing.ears.failed,
+                on_choice=self._on_choice,
+            )
+
+    def _on_choice(self, choice: Choice) -> None:
+        self._choice = choice
+        self._tell()
+
+    def _on_partial(self, text: str) -> None:
+        if self._utterance is not None:
+            self._publish("transcript", text=text, final=False)
+
+    # -- sound -------------------------------------------------------------------------
+
+    def _played(self, pcm: Pcm, at: float) -> None:
+        if self._echo is not None and self._label is not None:
+            self._echo.played(self._reference(pcm), at)
+
+    def hear(self, pcm: Pcm) -> None:
+        """The microphone's next sound, int16[n] mono 16 kHz, as it arrives."""
+        self._arrived = time.monotonic()
+        if self._echo is not None:
+            pcm = self._echo.clean(pcm, self._arrived)
+        self._position += len(pcm)
+        self._articulation.push(pcm)
+        self._activity.push(self._vad.push(pcm))
+        if self._relay is None:
+            return
+        utterance = self._utterance
+        if utterance is None:
+            self._pre_roll.push(pcm)
+            if self._activity.speaking and self._may_begin:
+                self._begin()
+            return
+        utterance.push(pcm)
+        self._relay.push(pcm)
+        if not utterance.pressed:
+            self._follow(utterance)
+
+    @property
+    def _may_begin(self) -> bool:
+        if self.mode == "push_to_talk":
+            return False
+        return self._settings.barge_in or not self._conversation.answering
+
+    def _begin(self, pressed: bool = False) -> None:
+        if self._relay is None:
+            return
+        sound = self._pre_roll.take()
+        self._utterance = Utterance(self._position, pressed)
+        self._utterance.push(sound)
+        self._relay.begin()
+        self._relay.push(sound)
+        if pressed:
+            self._sure(self._utterance)
+            if self._conversation.answering:
+                self._then(self._conversation.interrupt)
+        elif self._conversation.hold():
+            self._barge_in = BargeIn(self._hearing.barge_in)
+            onset = self._activity.onset or self._position
+            self._barge_in.begin(onset)
+            self._articulation.begin(onset)
+
+    def _sure(self, utterance: Utterance) -> None:
+        utterance.sure = True
+        self._publish("hearing", speaking=True)
+        self._conversation.listen(True)
+
+    def _follow(self, utterance: Utterance) -> None:
+        """Somebody speaks, or has paused, or is done."""
+        utterance.spoken(self._activity.speech_sec)
+        if not utterance.sure and self._activity.stage == "sure":
+            self._sure(utterance)
+        if not utterance.sure:
+            if not self._activity.speaking:
+                self._drop()  # a door
+            return
+        pause = self._activity.silence_sec(self._position)
+        if pause < PAUSE_SEC:
+            if utterance.judging:
+                self._goes_on(utterance)
+        elif not utterance.judging:
+            self._judge(utterance)
+        if self._barge_in is not None and not self._decide(self._barge_in, utterance, pause):
+            return
+        judgement = utterance.judgement
+        if judgement is not None and (utterance.cut or pause >= judgement.patience):
+            self._end(utterance, judgement)
+
+    def _decide(self, barge_in: BargeIn, utterance: Utterance, pause: float) -> bool:
+        """Whether what was held is given up."""
+        judgement = utterance.judgement
+        assert self._relay is not None
+        text = self._relay.partial if judgement is None else judgement.text
+        evidence = Evidence(
+            position=self._position,
+            speech_sec=utterance.speech_sec,
+            silence_sec=pause,
+            content=self._articulation.content,
+            text=text,
+            final=judgement is not None,
+            awaiting_words=judgement is None,
+            own_voice=0.0 if self._echo is None else self._echo.share,
+        )
+        decision = barge_in.update(evidence)
+        if decision == "interrupt":
+            self._undecided()
+            self._then(self._conversation.interrupt)
+            self._then(self._listening)
+        elif decision == "resume":
+            self._drop()
+        return decision == "interrupt"
+
+    def _undecided(self) -> None:
+        """There is nothing to decide any more."""
+        self._barge_in = None
+        self._articulation.end()
+
+    async def _listening(self) -> None:
+        self._conversation.listen(self._utterance is not None)
+
+    # -- the end -----------------------------------------------------------------------
+
+    def _goes_on(self, utterance: Utterance) -> None:
+        utterance.goes_on()
+        if self._judging is not None:
+            self._judging.cancel()
+        self._then(self._conversation.withdraw)
+
+    def _cut(self) -> None:
+        """No more will come of what is being said."""
+        utterance = self._utterance
+        if utterance is None:
+            return
+        utterance.cut = True
+        if not utterance.judging:
+            self._judge(utterance)
+
+    def _judge(self, utterance: Utterance) -> None:
+        if self._tasks is not None:
+            utterance.judging = True
+            self._judging = self._tasks.create_task(self._judged(utterance), name="judge a pause")
+
+    async def _judged(self, utterance: Utterance) -> None:
+        """What was said so far, and whether that is all."""
+        assert self._relay is not None
+        try:
+            if utterance.cut:
+                text, probability = await self._relay.transcript(), None
+            else:
+                text, probability = await asyncio.gather(
+                    self._relay.transcript(), self._hearing.smart_turn.complete(utterance.sound())
+                )
+        except AsrError as error:
+            self._fail(error)
+            if utterance is self._utterance:
+                self._drop()
+            return
+        if utterance is not self._utterance:
+            return
+        patience = self._hearing.turn_end.patience(probability, text, self._language)
+        utterance.judgement = Judgement(text, probability, patience, time.monotonic())
+        if self._settings.speculate and text and patience <= PROPOSE_SEC and not utterance.cut:
+            self._then(lambda: self._propose(utterance, text))
+        if utterance.cut:
+            self._end(utterance, utterance.judgement)
+        else:
+            self._follow(utterance)
+
+    async def _propose(self, utterance: Utterance, text: str) -> None:
+        judgement = utterance.judgement
+        if utterance is self._utterance and judgement is not None and judgement.text == text:
+            await self._conversation.propose(text)
+
+    def _end(self, utterance: Utterance, judgement: Judgement) -> None:
+        text = judgement.text.strip()
+        if not text:
+            return self._drop()
+        trace = Trace.spoken(self._arrived - self._activity.silence_sec(self._position))
+        trace.stamp("turn_end")
+        trace.stamp("asr_final", judgement.at)
+        self._utterance = None
+        self._undecided()
+        self._publish("transcript", text=text, final=True)
+        self._publish("hearing", speaking=False)
+        self._then(lambda: self._conversation.chat(text, trace=trace))
+
+    def _drop(self) -> None:
+        """It was nothing: what was being said goes on."""
+        utterance, self._utterance = self._utterance, None
+        self._undecided()
+        if self._judging is not None:
+            self._judging.cancel()
+        if utterance is None:
+            return
+        if utterance.sure:
+            self._publish("transcript", text="", final=True)
+            self._publish("hearing", speaking=False)
+        self._then(self._resume)
+
+    async def _resume(self) -> None:
+        if self._utterance is None:
+            await self._conversation.withdraw()
+            self._conversation.release()
+            self._conversation.listen(False)
+
+    def _fail(self, error: AsrError) -> None:
+        logger.warning(f"nothing was understood: {error}")
+        problem = Problem(
+            "asr_failed",
+            f"What you said could not be understood: {error}",
+            f"未能识别您说的话：{error.zh}",
+            retryable=error.retryable,
+            stage="asr",
+        )
+        self._publish("error", **problem.as_message())

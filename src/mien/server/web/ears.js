@@ -2,13 +2,13 @@
 /** The microphone in the conversation: on, muted, held; what the server is told of it, and what the visitor sees. */
 import { EarChoice } from "./earchoice.js";
 import { EarsPanel } from "./earspanel.js";
+import { forgetTroubles, tellDelay, tellListener, tellSpeech, tellTrouble } from "./eartoasts.js";
 import { HalfDuplex } from "./halfduplex.js";
 import { language, localised, onLanguage, t } from "./i18n.js";
 import { MicButton } from "./micbutton.js";
 import { obstacle, reason } from "./micerrors.js";
 import { Microphone } from "./microphone.js";
 import { ServerEars } from "./serverears.js";
-import { dismiss, toast } from "./toasts.js";
 import { isAlone } from "./webspeech.js";
 
 /** @typedef {import("./serverears.js").EarsState} EarsState */
@@ -44,7 +44,6 @@ export class Ears {
     this.events = events;
     this.choice = new EarChoice();
     this.server = new ServerEars((state, before) => this.#onTold(state, before));
-    const tellLater = (/** @type {number} */ failures) => failures > 1 && toast(t("mic_line"), { code: "mic_line" });
     this.microphone = new Microphone({
       onChange: () => this.#show(),
       onLevel: (level) => {
@@ -52,8 +51,8 @@ export class Ears {
         this.panel.level(level);
       },
       onLost: () => this.#fail("mic_unplugged"),
-      onFailure: tellLater,
-      onTaken: () => this.#fail("mic_taken", {}, "notice"),
+      onFailure: tellDelay,
+      onTaken: () => this.#fail("mic_taken"),
       onGone: () => events.onGone(),
       socketOnly: () => events.socketOnly(),
       session: () => this.server.session,
@@ -124,7 +123,7 @@ export class Ears {
   }
 
   async on() {
-    for (const key of ["mic", "speech", "mic_line", "ears_nobody"]) dismiss(key);
+    forgetTroubles();
     const key = obstacle();
     if (key) return this.#fail(key);
     this.#on = this.#opening = true;
@@ -221,16 +220,14 @@ export class Ears {
   /** @param {string} key why */
   #browserCannot(key) {
     this.choice.browserCannot(key);
-    toast(t(key), { code: "speech" });
+    tellSpeech(key);
     this.#introduce();
   }
 
   /** @param {EarsState | null} state @param {EarsState | null} before */
   #onTold(state, before) {
     if (this.#on && !this.#half && !state) return this.#useHalf();
-    if (this.#introduced && state?.engine && before?.engine && state.engine !== before.engine) {
-      toast(t("ears_changed", { label: localised(state.label), why: localised(state.why) }), { code: "ears", kind: "notice" });
-    }
+    if (this.#introduced && state?.engine && before?.engine && state.engine !== before.engine) tellListener(state);
     this.#insist();
     this.#open();
   }
@@ -248,12 +245,10 @@ export class Ears {
     this.#show();
   }
 
-  /** @param {string} key of the words @param {Record<string, string>} [values] @param {"error" | "notice"} [kind] */
-  #fail(key, values = {}, kind = "error") {
+  /** @param {string} key of the words @param {Record<string, string>} [values] */
+  #fail(key, values) {
     this.off();
-    const local = `http://localhost:${location.port || 80}`;
-    const code = key.replace(/^(mic_denied)_.*/, "$1");
-    toast(t(key, { local, ...values }), { code, kind });
+    tellTrouble(key, values);
   }
 
   #show() {

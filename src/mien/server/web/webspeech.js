@@ -58,7 +58,7 @@ export class WebSpeech {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #breath;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #restart;
 
-  /** @param {SpeechEvents} events @param {{patient?: boolean}} [options] patient: silence is no reason to end */
+  /** @param {SpeechEvents} events @param {{patient?: boolean}} [options] patient: somebody else knows when an utterance ends, so silence is no reason to give up, nor breath to wait for */
   constructor(events, { patient = false } = {}) {
     this.events = events;
     this.patient = patient;
@@ -167,6 +167,7 @@ export class WebSpeech {
       else interim += transcript;
     }
     this.#unsure = interim;
+    if (this.patient && this.#said) this.#utter();
     const text = (this.#said + interim).trim();
     if (text) this.events.onInterim(text);
     if (!interim && text) this.#breath = setTimeout(() => this.#utter(), BREATH_MS);
@@ -174,7 +175,7 @@ export class WebSpeech {
 
   #utter() {
     const text = this.#said.trim();
-    this.#said = this.#unsure = "";
+    this.#said = "";
     if (text) this.events.onFinal(text);
   }
 
@@ -197,6 +198,7 @@ export class WebSpeech {
     if (this.#state === "paused") {
       clearTimeout(this.#breath);
       this.#said += this.#unsure;
+      this.#unsure = "";
       this.#utter();
     }
     if (this.#state !== "listening") return;

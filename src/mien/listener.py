@@ -12,6 +12,7 @@ from loguru import logger
 from mien.asr.activity import SpeechActivity
 from mien.asr.articulation import Articulation
 from mien.asr.barge_in import BargeIn, Evidence
+from mien.asr.browser import BrowserRecognition
 from mien.asr.choice import Choice
 from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
@@ -123,6 +124,14 @@ class Listener:
         else:
             asyncio.get_running_loop().call_later(LAST_WORD_SEC, self._cut)
 
+    def words(self, text: str, final: bool) -> bool:
+        """What the page's own recogniser has understood. False when another one listens."""
+        recognition = None if self._relay is None else self._relay.recognition
+        if not isinstance(recognition, BrowserRecognition):
+            return False
+        recognition.hear(text, final)
+        return True
+
     async def choose(
         self, mode: Mode | None = None, engine: str | None = None, browser: bool | None = None
     ) -> Message:
@@ -134,6 +143,11 @@ class Listener:
         self.browser = self.browser if browser is None else browser
         await self._choose()
         return self.state
+
+    @property
+    def choice(self) -> Choice:
+        """Who listens now, and why."""
+        return self._choice
 
     @property
     def state(self) -> Message:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soxr
 
-from mien.media.intake import MAX_HOLE_SEC, Intake
+from mien.media.intake import AHEAD_SEC, MAX_HOLE_SEC, STALL_SEC, Intake, TooFast
 from mien.media.microphone import RATE
 from mien.media.packet_order import Packet
 from mien.media.rtp_sound import CODECS, SLACK_SEC, RtpSound
@@ -200,6 +200,21 @@ def test_what_cannot_be_decoded_is_silence(opus: list[Packet]) -> None:
     ear = play(timed(broken))
     assert ear.sec == pytest.approx(len(opus) * FRAME, abs=0.002)
     assert heard(ear.pcm, RATE) == spelled(TEXT)
+
+
+def test_who_is_faster_than_real_time_is_no_microphone() -> None:
+    ear = Heard()
+    intake = Intake(RATE, ear.pieces.append, 1.0, ear.clock)
+    second = np.ones(RATE, np.int16)
+    for _ in range(20):  # as its clock is 5 % fast
+        ear.now += 0.95
+        intake.put(second)
+    ear.now += STALL_SEC  # of the network, which delivers it all then
+    for _ in range(int(STALL_SEC)):
+        intake.put(second)
+    with pytest.raises(TooFast):
+        for _ in range(int(AHEAD_SEC) + 1):
+            intake.put(second)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 44_100, 48_000])

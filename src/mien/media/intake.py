@@ -13,8 +13,14 @@ from mien.media.tick import Pcm
 
 # Longer holes and leaps are another beginning: whoever sends has started afresh.
 MAX_HOLE_SEC = 1.0
+# How far sound may run ahead of real time, and a stalled network make up for. Clocks differ a bit.
+AHEAD_SEC, STALL_SEC, DRIFT = 5.0, 15.0, 1.1
 # Below this (-44 dB of full scale) for so long nobody is speaking, and no turn is about to end.
 QUIET_PEAK, QUIET_SEC = 200, 1.0
+
+
+class TooFast(Exception):
+    """Sound comes faster than real time, and goes on doing so: that is no microphone."""
 
 
 class Intake:
@@ -47,21 +53,31 @@ class Intake:
         self._came: float | None = None  # and when it came
         self._length = 0
         self._quiet = 0  # samples of quiet in a row, up to ``_end``
+        self._ahead = 0.0  # seconds by which sound is ahead of real time
 
     def put(self, pcm: Pcm, position: int | None = None) -> None:
         """int16[n], n > 0, that has just come.
 
         position: of its first sample, in samples from any beginning; None: where the last ended.
+
+        Raises:
+            TooFast: when it is no microphone that speaks here.
         """
+        now = self._clock()
         if self._came is None:
             self._given = self._end = position or 0
+            self._came = now
+        self._ahead = max(-STALL_SEC, self._ahead - (now - self._came) * DRIFT)
+        self._ahead += len(pcm) / self._rate
+        if self._ahead > AHEAD_SEC:
+            raise TooFast
         begin = self._end if position is None else position
         hole = begin - self._given
         if abs(hole) > MAX_HOLE_SEC * self._rate:
             self._given, hole = begin, 0
         elif hole > 0:
             self._give(np.zeros(hole, np.int16))
-        self._end, self._length, self._came = begin + len(pcm), len(pcm), self._clock()
+        self._end, self._length, self._came = begin + len(pcm), len(pcm), now
         peak = max(int(pcm.max()), -int(pcm.min()))
         self._quiet = self._quiet + len(pcm) if peak < QUIET_PEAK else 0
         if hole < 0 and self._quiet > QUIET_SEC * self._rate:

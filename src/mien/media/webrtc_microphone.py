@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from aiortc import RTCPeerConnection, RTCRtpReceiver
+from loguru import logger
 
+from mien.media.intake import TooFast
 from mien.media.microphone import Sink
 from mien.media.packet_order import Packet
 from mien.media.rtp_sound import CODECS, RtpSound
@@ -69,6 +71,9 @@ class WebRtcMicrophone(WebRtcPeer):
             return
         try:
             self._sound.take(codec, ssrc, packet)
+        except TooFast:
+            logger.warning("a microphone was closed: its sound came faster than real time")
+            self.close()
         except Exception as error:  # the sink's; aiortc would lose it
             self._failure = error
             self.close()

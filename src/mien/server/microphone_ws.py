@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.media.intake import Intake
+from mien.media.intake import Intake, TooFast
 from mien.media.microphone import RATE, Sink
 from mien.problems import Problem
 from mien.server.sessions import Sessions
@@ -23,8 +22,6 @@ router = APIRouter(prefix="/ws")
 RATES = (8_000, 48_000)
 # TCP delivers late what was lost at first; a page that is busy sends late.
 SLACK_SEC = 0.2
-# How far sound may run ahead of the clock: what a stalled network delivers at once, and no file.
-AHEAD_SEC = 5.0
 PULSE_SEC = 0.02
 # RFC 6455, 7.4.1: data of a kind that cannot be accepted.
 UNSUPPORTED = 1003
@@ -43,8 +40,6 @@ class SocketMicrophone:
         self._socket = socket
         self._rate = rate
         self._odd = b""
-        self._received = 0
-        self._since = 0.0
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -77,16 +72,12 @@ class SocketMicrophone:
             data = self._odd + data
             whole = len(data) // 2 * 2
             self._odd = data[whole:]
-            if self._is_too_fast(whole // 2):
+            pcm = np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False)
+            try:
+                if whole:
+                    intake.put(pcm)
+            except TooFast:
                 return await self._refuse(TOO_FAST, "faster than real time")
-            if whole:
-                intake.put(np.frombuffer(data[:whole], "<i2").astype(np.int16, copy=False))
-
-    def _is_too_fast(self, samples: int) -> bool:
-        now = time.monotonic()
-        self._since = self._since or now
-        self._received += samples
-        return self._received / self._rate > now - self._since + AHEAD_SEC
 
     async def _refuse(self, code: int, reason: str) -> None:
         with suppress(WebSocketDisconnect, RuntimeError):  # they may be leaving as well

@@ -84,12 +84,17 @@ class Ears:
 
         Never raises; takes as long as loading a model, the first time.
         """
-        auto = await asyncio.to_thread(self._automatic, language, browser)
+        auto, known = await asyncio.to_thread(
+            lambda: (self._automatic(language, browser), self.names())
+        )
         names = auto if engine == AUTO else [engine, *(name for name in auto if name != engine)]
         wanted = self._configured if engine == AUTO else engine
         passed_over: list[tuple[str, AsrError | ConfigError]] = []
         for name in names:
-            error = await self._why_not(name, language, browser)
+            if name in known:
+                error = await self._why_not(name, language, browser)
+            else:  # it may cost money: that is for whoever runs the server to decide
+                error = _unknown(name, known)
             if error is None:
                 why = _Why(name, wanted, passed_over, language).words()
                 return Choice(self._members[name].recognizer, why["en"], why["zh"])
@@ -252,6 +257,13 @@ class _Why:
             "en": f"{self.name} listens, on this server",
             "zh": f"由服务器上的 {self.name} 识别",
         }
+
+
+def _unknown(name: str, known: list[str]) -> ConfigError:
+    choices = ", ".join(known)
+    return ConfigError(
+        f"it is not set up here; there are {choices}", f"这里没有配置它；现有：{choices}"
+    )
 
 
 def _advice(language: Language) -> Text:

@@ -26,7 +26,9 @@ from mien.media.webrtc import WebRtcSettings
 from mien.problems import Problem
 from mien.server import (
     api,
+    audio_api,
     drafts_api,
+    ears_api,
     listening_api,
     looks_api,
     messages_api,
@@ -160,7 +162,9 @@ def create_app(
         )
     app.add_middleware(WebRtcCors, has_token=settings.token is not None)
     app.include_router(api.router)
+    app.include_router(ears_api.router)
     app.include_router(listening_api.router)
+    app.include_router(audio_api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)

@@ -1,4 +1,4 @@
-"""What a request's body brings: a picture, held in memory, or a clip, written to a file."""
+"""What a request's body brings: a picture or a sound, held in memory, or a clip, in a file."""
 
 from __future__ import annotations
 
@@ -71,6 +71,24 @@ async def picture_or_clip(request: Request, folder: Path) -> bytes | Path:
     if is_clip(head, request.headers.get("content-type", "")):
         return await _clip(chunks, head, folder)
     return await _picture(chunks, head)
+
+
+async def sound(request: Request, limit: int) -> bytes:
+    """The recording in the body. Raises Problem 413 for more than ``limit`` bytes, 422 for none."""
+    data = bytearray()
+    async for chunk in _chunks(request):
+        if len(data) <= limit:
+            data += chunk
+    if len(data) > limit:
+        raise Problem(
+            "sound_too_large",
+            f"The recording is larger than {limit // 1_000_000} MB; please send less at once.",
+            f"录音超过 {limit // 1_000_000} MB，请分段发送。",
+            status=413,
+        )
+    if not data:
+        raise Problem("no_sound", "The request holds no recording.", "未收到录音。", status=422)
+    return bytes(data)
 
 
 async def drain(request: Request) -> None:

@@ -12,16 +12,13 @@ from loguru import logger
 from mien.asr.activity import SpeechActivity
 from mien.asr.articulation import Articulation
 from mien.asr.barge_in import BargeIn, Evidence
-from mien.asr.browser import BrowserRecognition
-from mien.asr.choice import Choice
 from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
-from mien.asr.relay import Relay
 from mien.asr.vad import Vad
 from mien.conversation import Conversation
-from mien.ears import AUTO
 from mien.events import Message
 from mien.hearing import Hearing
+from mien.interpreter import Interpreter
 from mien.media.microphone import RATE
 from mien.media.resampler import PromptResampler
 from mien.media.tick import SAMPLE_RATE, Pcm
@@ -44,20 +41,18 @@ PROPOSE_SEC = 0.8
 class Listener:
     """Hears what the microphone brings; ``run`` does what follows from it.
 
-    mode: how a visitor begins to speak. engine: the wanted recogniser's name, or "auto".
-    browser: whether the page has a recogniser of its own.
+    mode: how a visitor begins to speak.
     """
 
     def __init__(self, conversation: Conversation, hearing: Hearing) -> None:
         self.mode: Mode = hearing.settings.mode
-        self.engine = AUTO
-        self.browser = False
         self._conversation = conversation
         self._hearing = hearing
         self._settings = hearing.settings
         self._language = conversation.language
-        self._choice = Choice(None)
-        self._relay: Relay | None = None
+        self.interpreter = Interpreter(
+            hearing.ears, conversation.language, self._on_partial, self._tell
+        )
         self._label: str | None = None
         self._talking = False
         self._judging: asyncio.Task[None] | None = None
@@ -94,8 +89,7 @@ class Listener:
                             logger.exception("listening failed")
         finally:
             self._tasks = None
-            if self._relay is not None:
-                await asyncio.shield(self._relay.aclose())
+            await asyncio.shield(self.interpreter.aclose())
 
     def _then(self, step: Callable[[], Awaitable[object]]) -> None:
         """One thing after the other, off the path of the sound."""
@@ -109,7 +103,7 @@ class Listener:
         self._cut()
         if label is not None:
             self._begin_anew()
-            self._then(self._choose)
+            self._then(self.interpreter.choose)
         else:
             self._tell()
 
@@ -124,14 +118,6 @@ class Listener:
         else:
             asyncio.get_running_loop().call_later(LAST_WORD_SEC, self._cut)
 
-    def words(self, text: str, final: bool) -> bool:
-        """What the page's own recogniser has understood. False when another one listens."""
-        recognition = None if self._relay is None else self._relay.recognition
-        if not isinstance(recognition, BrowserRecognition):
-            return False
-        recognition.hear(text, final)
-        return True
-
     async def choose(
         self, mode: Mode | None = None, engine: str | None = None, browser: bool | None = None
     ) -> Message:
@@ -139,30 +125,19 @@ class Listener:
         if mode is not None and mode != self.mode:
             self._drop()
             self.mode = mode
-        self.engine = self.engine if engine is None else engine
-        self.browser = self.browser if browser is None else browser
-        await self._choose()
+        interpreter = self.interpreter
+        interpreter.engine = interpreter.engine if engine is None else engine
+        interpreter.browser = interpreter.browser if browser is None else browser
+        self._drop()
+        await interpreter.choose()
         return self.state
-
-    @property
-    def choice(self) -> Choice:
-        """Who listens now, and why."""
-        return self._choice
 
     @property
     def state(self) -> Message:
         """What the page is told of who listens, and how."""
-        recognizer = self._choice.recognizer
-        label = None
-        if recognizer is not None:
-            label = {"en": recognizer.label_en, "zh": recognizer.label_zh}
         return {
+            **self.interpreter.state,
             "mode": self.mode,
-            "wanted": self.engine,
-            "engine": None if recognizer is None else recognizer.name,
-            "label": label,
-            "why": self._choice.why,
-            "streaming": recognizer is not None and recognizer.streaming,
             "microphone": self._label is not None,
             "wake_words": list(self._hearing.wake_words),
         }
@@ -172,37 +147,6 @@ class Listener:
 
     def _publish(self, kind: str, **data: object) -> None:
         self._conversation.events.publish({"type": kind, **data})
-
-    # -- who listens -------------------------------------------------------------------
-
-    async def _choose(self) -> None:
-        choice = await self._pick()
-        if choice.recognizer is not self._choice.recognizer or self._relay is None:
-            await self._listen_with(choice)
-        self._choice = choice
-        self._tell()
-
-    async def _pick(self) -> Choice:
-        return await self._hearing.ears.choose(self._language, self.engine, self.browser)
-
-    async def _listen_with(self, choice: Choice) -> None:
-        self._drop()
-        relay, self._relay = self._relay, None
-        if relay is not None:
-            await relay.aclose()
-        if choice.recognizer is not None:
-            self._relay = Relay(
-                choice,
-                self._language,
-                self._on_partial,
-                choose=self._pick,
-                failed=self._hearing.ears.failed,
-                on_choice=self._on_choice,
-            )
-
-    def _on_choice(self, choice: Choice) -> None:
-        self._choice = choice
-        self._tell()
 
     def _on_partial(self, text: str) -> None:
         if self._utterance is not None:
@@ -222,7 +166,7 @@ class Listener:
         self._position += len(pcm)
         self._articulation.push(pcm)
         self._activity.push(self._vad.push(pcm))
-        if self._relay is None:
+        if not self.interpreter.listens:
             return
         utterance = self._utterance
         if utterance is None:
@@ -231,7 +175,7 @@ class Listener:
                 self._begin()
             return
         utterance.push(pcm)
-        self._relay.push(pcm)
+        self.interpreter.push(pcm)
         if not utterance.pressed:
             self._follow(utterance)
 
@@ -242,13 +186,12 @@ class Listener:
         return self._settings.barge_in or not self._conversation.answering
 
     def _begin(self, pressed: bool = False) -> None:
-        if self._relay is None:
+        if not self.interpreter.listens:
             return
         sound = self._pre_roll.take()
         self._utterance = Utterance(self._position, pressed)
         self._utterance.push(sound)
-        self._relay.begin()
-        self._relay.push(sound)
+        self.interpreter.begin(sound)
         if pressed:
             self._sure(self._utterance)
             if self._conversation.answering:
@@ -288,8 +231,7 @@ class Listener:
     def _decide(self, barge_in: BargeIn, utterance: Utterance, pause: float) -> bool:
         """Whether what was held is given up."""
         judgement = utterance.judgement
-        assert self._relay is not None
-        text = self._relay.partial if judgement is None else judgement.text
+        text = self.interpreter.partial if judgement is None else judgement.text
         evidence = Evidence(
             position=self._position,
             speech_sec=utterance.speech_sec,
@@ -341,13 +283,13 @@ class Listener:
 
     async def _judged(self, utterance: Utterance) -> None:
         """What was said so far, and whether that is all."""
-        assert self._relay is not None
         try:
             if utterance.cut:
-                text, probability = await self._relay.transcript(), None
+                text, probability = await self.interpreter.transcript(), None
             else:
                 text, probability = await asyncio.gather(
-                    self._relay.transcript(), self._hearing.smart_turn.complete(utterance.sound())
+                    self.interpreter.transcript(),
+                    self._hearing.smart_turn.complete(utterance.sound()),
                 )
         except AsrError as error:
             self._fail(error)

@@ -1,0 +1,119 @@
+"""Who turns what is said in one session into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mien.asr.browser import BrowserRecognition
+from mien.asr.choice import Choice
+from mien.asr.relay import Relay
+from mien.ears import AUTO, Ears
+from mien.events import Message
+from mien.language import Language
+from mien.media.tick import Pcm
+
+
+class Interpreter:
+    """One recogniser after the other, as they are chosen, fail and come back.
+
+    engine: the wanted one's name, or "auto". browser: whether the page has one of its own.
+    on_partial: called with the words so far. on_change: called when another one listens.
+    """
+
+    def __init__(
+        self,
+        ears: Ears,
+        language: Language,
+        on_partial: Callable[[str], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        self.engine = AUTO
+        self.browser = False
+        self.choice = Choice(None)
+        self._ears = ears
+        self._language = language
+        self._on_partial = on_partial
+        self._on_change = on_change
+        self._relay: Relay | None = None
+
+    @property
+    def listens(self) -> bool:
+        """Whether there is anybody who could understand."""
+        return self._relay is not None
+
+    async def choose(self) -> None:
+        """Have the one listen that should by now. Loading it may take seconds, the first time."""
+        choice = await self._pick()
+        if choice.recognizer is not self.choice.recognizer or self._relay is None:
+            await self._listen_with(choice)
+        self.choice = choice
+        self._on_change()
+
+    async def _pick(self) -> Choice:
+        return await self._ears.choose(self._language, self.engine, self.browser)
+
+    async def _listen_with(self, choice: Choice) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.aclose()
+        if choice.recognizer is not None:
+            self._relay = Relay(
+                choice,
+                self._language,
+                self._on_partial,
+                choose=self._pick,
+                failed=self._ears.failed,
+                on_choice=self._replaced,
+            )
+
+    def _replaced(self, choice: Choice) -> None:
+        self.choice = choice
+        self._on_change()
+
+    def begin(self, pcm: Pcm) -> None:
+        """A new utterance begins with this sound."""
+        if self._relay is not None:
+            self._relay.begin()
+            self.push(pcm)
+
+    def push(self, pcm: Pcm) -> None:
+        """int16[n] mono 16 kHz that follows."""
+        if self._relay is not None and len(pcm):
+            self._relay.push(pcm)
+
+    @property
+    def partial(self) -> str:
+        """The words so far."""
+        return "" if self._relay is None else self._relay.partial
+
+    async def transcript(self) -> str:
+        """The words of the utterance. Raises AsrError when nobody has any, for a reason."""
+        return "" if self._relay is None else await self._relay.transcript()
+
+    def words(self, text: str, final: bool) -> bool:
+        """What the page's own recogniser has understood. False when another one listens."""
+        recognition = None if self._relay is None else self._relay.recognition
+        if not isinstance(recognition, BrowserRecognition):
+            return False
+        recognition.hear(text, final)
+        return True
+
+    @property
+    def state(self) -> Message:
+        """What the page is told."""
+        recognizer = self.choice.recognizer
+        label = None
+        if recognizer is not None:
+            label = {"en": recognizer.label_en, "zh": recognizer.label_zh}
+        return {
+            "wanted": self.engine,
+            "engine": None if recognizer is None else recognizer.name,
+            "label": label,
+            "why": self.choice.why,
+            "streaming": recognizer is not None and recognizer.streaming,
+        }
+
+    async def aclose(self) -> None:
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            await relay.aclose()

@@ -29,7 +29,6 @@ from mien.server import (
     audio_api,
     drafts_api,
     ears_api,
-    listening_api,
     looks_api,
     messages_api,
     microphone_ws,
@@ -163,7 +162,6 @@ def create_app(
     app.add_middleware(WebRtcCors, has_token=settings.token is not None)
     app.include_router(api.router)
     app.include_router(ears_api.router)
-    app.include_router(listening_api.router)
     app.include_router(audio_api.router)
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)

@@ -61,7 +61,7 @@ async def hear_recording(
             status=422,
             stage="asr",
         )
-    wanted = session.listener.engine
+    wanted = session.listener.interpreter.engine
     engine = AUTO if wanted == BROWSER else wanted
     text = await _words(pcm, language or session.conversation.language, engine, services)
     if not text:

@@ -1,4 +1,4 @@
-"""The part of the API about recognisers: which there are, and the words of the browser's own."""
+"""The part of the API about listening: recognisers, modes, and the words of the browser's own."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ class Words(BaseModel):
     final: bool = False
 
 
+class NewEars(BaseModel):
+    """What is to change. engine: "auto" or a name of GET /ears; where it cannot listen another
+    one does, and the answer says why. browser: whether the page has a recogniser of its own.
+    talking: whether the button of push-to-talk is held.
+    """
+
+    mode: Mode | None = None
+    engine: str | None = None
+    browser: bool | None = None
+    talking: bool | None = None
+
+
 @router.get("/ears")
 async def list_ears(services: AnyServices) -> dict[str, Any]:
     """Recognisers a session can choose, what is configured first; each is asked whether it could
@@ -36,10 +48,20 @@ async def list_ears(services: AnyServices) -> dict[str, Any]:
     }
 
 
+@router.patch("/sessions/{session}/ears")
+async def change_ears(session: AnySession, body: NewEars) -> dict[str, Any]:
+    """Listen in another way. Takes as long as loading a recogniser, the first time."""
+    listener = session.listener
+    if body.talking is not None:
+        listener.press(body.talking)
+    changes = body.model_dump(include={"mode", "engine", "browser"}, exclude_none=True)
+    return await listener.choose(**changes) if changes else listener.state
+
+
 @router.post("/sessions/{session}/words", status_code=204)
 async def words(session: AnySession, body: Words) -> None:
     """For a session that the browser's own recogniser listens to (Web Speech)."""
-    if not session.listener.words(body.text, body.final):
+    if not session.listener.interpreter.words(body.text, body.final):
         raise Problem(
             "not_the_browser",
             "Another recogniser listens to this session, not the browser's.",

@@ -117,9 +117,8 @@ class Timeline:
         self._closed = False
         self._resamplers = None
         self._fed = 0.0
-        data: dict[str, object] = {"clause": clause.clause, "text": clause.text}
-        if clause.aside:
-            data["aside"] = True
+        aside: dict[str, object] = {"aside": True} if clause.aside else {}
+        data = {"clause": clause.clause, "text": clause.text, **aside}
         self._marks.append((clause.begin, Event("clause", data)))
         return clause
 
@@ -164,9 +163,11 @@ class Timeline:
     def interrupt(self, fade: bool = True) -> Heard:
         """Forget everything not yet emitted; later speech must carry the new generation.
 
-        fade: whether the next tick lets the sound fade out; False when whoever sends the
-        current tick's sound still can.
+        fade: whether the next tick lets the sound fade out; else the second half of the last
+        one does, at the hands of whoever sends it.
         """
+        if not fade and self._last_spoken is not None:
+            self._emitted = min(self._emitted, self._last_spoken.tape_begin + HALF_TICK)
         heard = self.heard()
         if not self.held:
             rest = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
@@ -387,10 +388,9 @@ class Timeline:
             plan.index += 1
         self.planned[0].held += 1
         self._last_spoken = None
-        index = self.next_index
         self.next_index += 1
         silence = np.zeros(SAMPLES_PER_TICK, np.int16)
-        return self._faded(TickPlan(index, self.generation, silence, None, []))
+        return self._faded(TickPlan(self.next_index - 1, self.generation, silence, None, []))
 
     def skip(self, ticks: int) -> None:
         """The clock jumped (a suspended machine): leave out ticks, not speech."""

@@ -37,6 +37,7 @@ export class Ears {
   #talking = false;
   #speaking = false;
   /** Whether the server knows what is wanted here. */ #introduced = false;
+  /** Whether it has heard this microphone. */ #reached = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #release;
 
   /** @param {EarEvents} events */
@@ -45,7 +46,10 @@ export class Ears {
     this.choice = new EarChoice();
     this.server = new ServerEars((state, before) => this.#onTold(state, before));
     this.microphone = new Microphone({
-      onChange: () => this.#show(),
+      onChange: () => {
+        this.#reached ||= this.microphone.up;
+        this.#show();
+      },
       onLevel: (level) => {
         this.button.level(level);
         this.panel.level(level);
@@ -145,7 +149,7 @@ export class Ears {
 
   off() {
     if (this.#talking) this.server.ask({ talking: false });
-    this.#on = this.#opening = this.#half = this.#speaking = this.#talking = this.#introduced = false;
+    this.#on = this.#opening = this.#half = this.#speaking = this.#talking = this.#introduced = this.#reached = false;
     this.button.letGo();
     this.half.off();
     this.microphone.close();
@@ -208,6 +212,7 @@ export class Ears {
     await this.server.ask({ mode, engine, browser, language: language(), talking: this.#talking });
     this.#introduced = true;
     this.#insist();
+    this.#show();
   }
 
   /** Nobody to listen is no reason to leave the microphone open. */
@@ -269,7 +274,9 @@ export class Ears {
     if (this.#opening) return "opening";
     if (this.#muted) return "muted";
     if (this.microphone.silenced) return "silenced";
-    if (!this.microphone.up) return "down";
+    // A recogniser that is being loaded hears nothing yet.
+    if (!this.#introduced) return "opening";
+    if (!this.microphone.up) return this.#reached ? "down" : "opening";
     if (this.#isPush) return this.#talking ? "talking" : "hold";
     if (this.#speaking) return "speaking";
     return this.choice.mode === "wake_word" ? "wake" : "on";

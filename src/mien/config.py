@@ -207,9 +207,9 @@ class EarsSection(Section):
     up, see ``mien.recognizers``. mode: how a visitor begins. wake_words: what wakes the presenter
     in that mode; none = the persona's names. awake_sec: how long it stays awake after an answer.
     barge_in: whether it can be talked over. confirm_sec: of speech that make an interruption.
-    min_silence_sec, max_silence_sec: after which a turn is over, when everything sounds finished
-    and when nothing does. speculate: whether an answer is begun before that is known. echo:
-    whether its own voice is taken out of what the microphone hears.
+    patience: how long pauses may be before a turn is over, 1 = as usual; 2 for people who speak
+    slowly. speculate: whether an answer is begun before that is known. echo: whether its own voice
+    is taken out of what the microphone hears.
     """
 
     asr: str = "auto"
@@ -219,8 +219,7 @@ class EarsSection(Section):
     awake_sec: float = Field(default=8, ge=1, le=120)
     barge_in: bool = True
     confirm_sec: float = Field(default=0.3, ge=0.1, le=2)
-    min_silence_sec: float = Field(default=0.25, ge=0.1, le=2)
-    max_silence_sec: float = Field(default=1.6, ge=0.3, le=5)
+    patience: float = Field(default=1, ge=0.5, le=4)
     speculate: bool = True
     echo: bool = True
 

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from mien.asr.barge_in import BargeInSettings
 from mien.asr.smart_turn import SmartTurn
-from mien.asr.turn_end import TurnEnd, TurnEndSettings
+from mien.asr.turn_end import TurnEnd
 from mien.asr.vad import VadModel
+from mien.asr.wake_word import WakeWords
 from mien.config import EarsSection
-from mien.ears import Ears
+from mien.ears import AUTO, Ears
 from mien.language import Language
+from mien.recognizers import pulled_models
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """wake_words: what wakes the presenter, where it sleeps."""
+    """Loaded when the first microphone comes, or by :meth:`warm_up`."""
 
     settings: EarsSection
     ears: Ears
@@ -23,7 +25,7 @@ class Hearing:
     smart_turn: SmartTurn
     turn_end: TurnEnd
     barge_in: BargeInSettings
-    wake_words: tuple[str, ...]
+    wake_words: WakeWords
 
     @classmethod
     def of(cls, settings: EarsSection, names: tuple[str, ...]) -> Hearing:
@@ -37,17 +39,19 @@ class Hearing:
             Ears(settings.asr, settings.recognizers),
             VadModel(),
             SmartTurn(),
-            TurnEnd(TurnEndSettings(settings.min_silence_sec, settings.max_silence_sec)),
+            TurnEnd(),
             BargeInSettings(confirm_sec=settings.confirm_sec),
-            tuple(settings.wake_words) or names,
+            WakeWords(settings.wake_words or names),
         )
 
     async def warm_up(self, language: Language) -> None:
         """Load what every microphone needs."""
         await self.vad.warm_up()
         await self.smart_turn.warm_up()
-        await self.ears.warm_up(language)
+        if self.settings.asr != AUTO or pulled_models():
+            await self.ears.warm_up(language)
 
     async def aclose(self) -> None:
         await self.ears.aclose()
+        await self.wake_words.aclose()
         await self.smart_turn.aclose()

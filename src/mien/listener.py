@@ -25,6 +25,7 @@ from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.problems import Problem
 from mien.trace import Trace
 from mien.utterance import Judgement, PreRoll, Utterance
+from mien.wakefulness import Wakefulness
 
 Mode = Literal["hands_free", "push_to_talk", "wake_word"]
 
@@ -53,6 +54,7 @@ class Listener:
         self.interpreter = Interpreter(
             hearing.ears, conversation.language, self._on_partial, self._tell
         )
+        self._wakefulness = Wakefulness(hearing.wake_words, hearing.settings.awake_sec, self._woken)
         self._label: str | None = None
         self._talking = False
         self._judging: asyncio.Task[None] | None = None
@@ -90,6 +92,7 @@ class Listener:
         finally:
             self._tasks = None
             await asyncio.shield(self.interpreter.aclose())
+            await asyncio.shield(self._wakefulness.aclose())
 
     def _then(self, step: Callable[[], Awaitable[object]]) -> None:
         """One thing after the other, off the path of the sound."""
@@ -104,6 +107,7 @@ class Listener:
         if label is not None:
             self._begin_anew()
             self._then(self.interpreter.choose)
+            self._then(self._attend)
         else:
             self._tell()
 
@@ -125,6 +129,7 @@ class Listener:
         if mode is not None and mode != self.mode:
             self._drop()
             self.mode = mode
+            await self._attend()
         interpreter = self.interpreter
         interpreter.engine = interpreter.engine if engine is None else engine
         interpreter.browser = interpreter.browser if browser is None else browser
@@ -139,7 +144,8 @@ class Listener:
             **self.interpreter.state,
             "mode": self.mode,
             "microphone": self._label is not None,
-            "wake_words": list(self._hearing.wake_words),
+            "wake_words": list(self._hearing.wake_words.phrases),
+            "awake": self.mode != "wake_word" or self._wakefulness.awake,
         }
 
     def _tell(self) -> None:
@@ -149,7 +155,12 @@ class Listener:
         self._conversation.events.publish({"type": kind, **data})
 
     def _on_partial(self, text: str) -> None:
-        if self._utterance is not None:
+        utterance = self._utterance
+        if utterance is None:
+            return
+        if utterance.asleep and self._wakefulness.called_in(text) is not None:
+            self._wakefulness.stay_awake()
+        if not utterance.asleep:
             self._publish("transcript", text=text, final=False)
 
     # -- sound -------------------------------------------------------------------------
@@ -164,6 +175,10 @@ class Listener:
         if self._echo is not None:
             pcm = self._echo.clean(pcm, self._arrived)
         self._position += len(pcm)
+        if self.mode == "wake_word":
+            self._wakefulness.push(pcm)
+            if self._conversation.answering:
+                self._wakefulness.stay_awake()
         self._articulation.push(pcm)
         self._activity.push(self._vad.push(pcm))
         if not self.interpreter.listens:
@@ -189,14 +204,15 @@ class Listener:
         if not self.interpreter.listens:
             return
         sound = self._pre_roll.take()
-        self._utterance = Utterance(self._position, pressed)
+        asleep = self.mode == "wake_word" and not self._wakefulness.awake
+        self._utterance = Utterance(self._position, pressed, asleep)
         self._utterance.push(sound)
         self.interpreter.begin(sound)
         if pressed:
             self._sure(self._utterance)
             if self._conversation.answering:
                 self._then(self._conversation.interrupt)
-        elif self._conversation.hold():
+        elif not asleep and self._conversation.hold():
             self._barge_in = BargeIn(self._hearing.barge_in)
             onset = self._activity.onset or self._position
             self._barge_in.begin(onset)
@@ -204,8 +220,25 @@ class Listener:
 
     def _sure(self, utterance: Utterance) -> None:
         utterance.sure = True
-        self._publish("hearing", speaking=True)
-        self._conversation.listen(True)
+        if not utterance.asleep:
+            self._publish("hearing", speaking=True)
+            self._conversation.listen(True)
+
+    async def _attend(self) -> None:
+        """Wait for the name, if that is what begins."""
+        if self.mode == "wake_word" and self._label is not None:
+            await self._wakefulness.open()
+        else:
+            await self._wakefulness.aclose()
+
+    def _woken(self) -> None:
+        """It was called, or has not been for a while."""
+        utterance = self._utterance
+        if self._wakefulness.awake and utterance is not None and utterance.asleep:
+            utterance.asleep = False
+            if utterance.sure:
+                self._sure(utterance)
+        self._tell()
 
     def _follow(self, utterance: Utterance) -> None:
         """Somebody speaks, or has paused, or is done."""
@@ -299,22 +332,25 @@ class Listener:
         if utterance is not self._utterance:
             return
         patience = self._hearing.turn_end.patience(probability, text, self._language)
+        patience *= self._settings.patience
         utterance.judgement = Judgement(text, probability, patience, time.monotonic())
-        if self._settings.speculate and text and patience <= PROPOSE_SEC and not utterance.cut:
-            self._then(lambda: self._propose(utterance, text))
+        ahead = self._settings.speculate and not utterance.cut and not utterance.asleep
+        if ahead and patience <= PROPOSE_SEC and (said := self._said(text)):
+            self._then(lambda: self._propose(utterance, said))
         if utterance.cut:
             self._end(utterance, utterance.judgement)
         else:
             self._follow(utterance)
 
     async def _propose(self, utterance: Utterance, text: str) -> None:
-        judgement = utterance.judgement
-        if utterance is self._utterance and judgement is not None and judgement.text == text:
+        if utterance is self._utterance and utterance.judgement is not None:
             await self._conversation.propose(text)
 
     def _end(self, utterance: Utterance, judgement: Judgement) -> None:
-        text = judgement.text.strip()
-        if not text:
+        if utterance.asleep and self._wakefulness.called_in(judgement.text) is not None:
+            self._wakefulness.stay_awake()
+        text = self._said(judgement.text)
+        if not text or utterance.asleep:
             return self._drop()
         trace = Trace.spoken(self._arrived - self._activity.silence_sec(self._position))
         trace.stamp("turn_end")
@@ -325,6 +361,11 @@ class Listener:
         self._publish("hearing", speaking=False)
         self._then(lambda: self._conversation.chat(text, trace=trace))
 
+    def _said(self, text: str) -> str:
+        """Without the name that the presenter was called by."""
+        said = self._wakefulness.called_in(text) if self.mode == "wake_word" else None
+        return (text if said is None else said).strip()
+
     def _drop(self) -> None:
         """It was nothing: what was being said goes on."""
         utterance, self._utterance = self._utterance, None
@@ -333,7 +374,7 @@ class Listener:
             self._judging.cancel()
         if utterance is None:
             return
-        if utterance.sure:
+        if utterance.sure and not utterance.asleep:
             self._publish("transcript", text="", final=True)
             self._publish("hearing", speaking=False)
         self._then(self._resume)

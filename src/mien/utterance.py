@@ -31,12 +31,14 @@ class Judgement:
 class Utterance:
     """begin: position of its first sample. pressed: by push-to-talk; its end is not for us to find.
 
+    asleep: said to nobody yet, where the presenter is to be called by its name first.
     sure: whether it is speech for certain. cut: whether no more will come of it. judging: whether
     the present pause is being looked at. judgement: what came of that. speech_sec: voiced in all.
     """
 
     begin: int
     pressed: bool = False
+    asleep: bool = False
     sure: bool = False
     cut: bool = False
     judgement: Judgement | None = None

@@ -43,6 +43,12 @@ just|for|a|mien|right|well|so|thank you|thanks
 请|你|先|快|哎|诶|欸|嗯|哦|喂|不好意思|抱歉|对不起|好|好的|麻烦|一下|吧|啊|了|谢谢
 """
 
+# What recognisers make of a cough or of laughter. Nobody says nothing but these.
+_FRAGMENTS = """
+the|a|an|i|if|of|and|that|to|in|it|is|at|on|or|as|out|have|had|he|her|his|be|by|about|up|my|we
+的|了|我|是|一|在|那|这|他|她|它|个|呀|地|得
+"""
+
 Phrase = tuple[str, ...]
 
 _TOKEN = re.compile(r"[㐀-鿿]|[a-z0-9]+")
@@ -66,9 +72,13 @@ def is_backchannel(text: str) -> bool:
 
 
 def words_beyond(text: str) -> int:
-    """How many words (Chinese characters) there are after the backchannels it begins with."""
+    """How many words (Chinese characters) there are after the backchannels it begins with.
+
+    0 when these are fragments only, such as "the".
+    """
     found = tokens(text)
-    return len(found) - _length(found, _phrases(_BACKCHANNELS))
+    beyond = found[_length(found, _phrases(_BACKCHANNELS)) :]
+    return 0 if all((word,) in _phrases(_FRAGMENTS) for word in beyond) else len(beyond)
 
 
 def is_stop(text: str) -> bool:

@@ -25,7 +25,8 @@ class BargeInSettings:
         ``confirm_sec`` and is articulated like words (not a cough) interrupts.
     clear: content that no short backchannel has. Less interrupts sooner and takes more of them
         for more than they are: with 0.75, every tenth.
-    some: content that a word has at least and coughs, hums and laughter hardly ever reach.
+    some: content that two words have at least; hums and laughter never reach it.
+    word: content that makes a single word credible; nine coughs in ten stay below.
     long_sec: of voiced sound, articulated somewhat, that interrupts whatever it is.
     settle_sec: of silence that end a doubtful sound. Less cuts between "no" and "wait a minute".
     words_sec: to wait beyond that for the recogniser, when there is one.
@@ -36,6 +37,7 @@ class BargeInSettings:
     backchannels: bool = True
     clear: float = 1.0
     some: float = 0.4
+    word: float = 0.55
     long_sec: float = 1.0
     settle_sec: float = 0.3
     words_sec: float = 0.6
@@ -119,7 +121,9 @@ class BargeIn:
     def _clear_by_words(self, evidence: Evidence, content: float) -> bool:
         """Recognisers make words of coughs, too; a half-heard "right" is "write" for a moment."""
         words = words_beyond(evidence.text)
-        return content >= self._settings.some and (words > 1 or (words == 1 and evidence.final))
+        if words == 1:
+            return evidence.final and content >= self._settings.word
+        return words > 1 and content >= self._settings.some
 
     def _clear_by_sound(self, evidence: Evidence, speech_sec: float, content: float) -> bool:
         settings = self._settings

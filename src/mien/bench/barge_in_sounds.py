@@ -49,10 +49,10 @@ INTERRUPTIONS: dict[Language, tuple[str, ...]] = {
     ),
 }
 
-# As espeak-ng writes "mm-hm"; spelled, it reads the letters.
+# "mm-hm" is among the hums: espeak-ng reads its letters.
 _WORDS: dict[Language, tuple[str, ...]] = {
-    "en": ("uh-huh", "right", "yeah", "okay", "mhm", "yes", "oh"),
-    "zh": ("嗯", "哦", "对", "好", "嗯嗯", "对对", "是的"),
+    "en": ("uh-huh", "right", "yeah", "okay", "yes", "oh"),
+    "zh": ("嗯", "哦", "对", "好", "嗯嗯", "对对"),
 }
 # Timbres of espeak-ng; "" is the plain voice.
 _TIMBRES = ("+f3", "", "+m3", "+f5")

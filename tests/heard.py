@@ -11,25 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.config import Settings
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.media.lanes import SoundLane
-from mien.media.tick import Pcm
+from mien.media.tick import SAMPLES_PER_TICK, Pcm
 from mien.services import Services, open_services
 from mien.tts.pace import paced_words
-from scripted_voice import ScriptedVoice, tone
+from scripted_voice import ScriptedVoice, performance, tone
 
+# A voice in a hurry: tests wait for it.
+PACE = 0.6
 # Question → answer, of a script that has nothing to say but this.
 ANSWERS: dict[Language, dict[str, str]] = {
     "en": {
-        "Where is the lighthouse?": "Over there, behind seven green hills, stands our lighthouse. "
-        "Nobody has ever counted its steps, but they are many.",
+        "Where is the lighthouse?": "Over there, behind seven hills, stands our lighthouse. "
+        "Few people know its age.",
         "What do whales eat?": "Krill, mostly, and small fish.",
     },
     "zh": {
-        "灯塔在哪里？": "就在那边，七座山的后面，立着旧灯塔。没人数过台阶有几级。",
+        "灯塔在哪里？": "就在那边，七座山的后面，立着旧灯塔。没人数过。",
         "鲸鱼吃什么？": "主要吃磷虾。",
     },
 }
@@ -76,6 +79,7 @@ class Talk:
     """A conversation that is listened to. messages: all events so far."""
 
     conversation: Conversation
+    voice: ScriptedVoice
     wire: Wire
     messages: list[dict[str, Any]] = field(default_factory=list)
 
@@ -98,6 +102,11 @@ class Talk:
         return self.of(kind, **fields)[0]
 
     @property
+    def said(self) -> Pcm:
+        """int16[n] mono 48 kHz: all the voice was told to say."""
+        return np.concatenate([performance(runs, PACE)[0] for runs in self.voice.heard])
+
+    @property
     def context(self) -> list[tuple[str, str]]:
         """(role, text) of what the brain is told at the next question."""
         messages = self.conversation._context.get_messages()
@@ -111,18 +120,15 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(services: Services, language: Language, pace: float = 1.0) -> AsyncIterator[Talk]:
-    """A conversation whose voice says each word as a tone of its own. Nobody watches."""
-    cast = services.cast(language)
-    cast = replace(cast, voice=ScriptedVoice("tones", pace=pace))
-    async with running(Conversation(cast)) as talk:
-        yield talk
+async def talking(services: Services, language: Language, **others: Any) -> AsyncIterator[Talk]:
+    """A conversation whose voice says each word as a tone of its own. Nobody watches.
 
-
-@asynccontextmanager
-async def running(conversation: Conversation) -> AsyncIterator[Talk]:
-    """Run it while the block lasts, with somebody who listens."""
-    talk = Talk(conversation, Wire())
+    others: who else takes part, see ``Cast``.
+    """
+    voice = ScriptedVoice("tones", pace=PACE)
+    cast = replace(services.cast(language), voice=voice, **others)
+    conversation = Conversation(cast)
+    talk = Talk(conversation, voice, Wire())
 
     async def note() -> None:
         with conversation.events.listen() as events:
@@ -154,3 +160,25 @@ def heard_words(sound: Pcm, text: str) -> list[tuple[str, int]]:
     assert len(set(words_of(text))) == len(words_of(text)), "words that sound alike"
     counts = [(word, int(np.count_nonzero(sound == tone(word)))) for word in words_of(text)]
     return [(word, count) for word, count in counts if count]
+
+
+def missing(said: Pcm, sound: Pcm) -> NDArray[np.int32]:
+    """int32[n]: what is left of ``said`` when ``sound`` is taken from it, whatever silences are in
+    that: nothing, if each sample was sent once and in its order.
+
+    What fades out is sent twice, and both times together have its loudness.
+    """
+    left = said.astype(np.int32)
+    for part in _apart(sound):
+        place = int(np.flatnonzero(left)[0])
+        assert place + len(part) <= len(left), "more was heard than was said"
+        left[place : place + len(part)] -= part
+    return left
+
+
+def _apart(sound: Pcm) -> list[Pcm]:
+    """The pieces of ``sound`` between silences: pauses, waits for the voice, holds."""
+    loud = np.flatnonzero(sound)
+    breaks = np.flatnonzero(np.diff(loud) > SAMPLES_PER_TICK // 2)
+    begins, ends = loud[np.r_[0, breaks + 1]], loud[np.r_[breaks, len(loud) - 1]] + 1
+    return [sound[begin:end] for begin, end in zip(begins, ends, strict=True)]

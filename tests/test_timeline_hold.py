@@ -126,6 +126,16 @@ def test_interrupted_while_held_only_what_sounded_was_heard(ticks: int, half_lef
     assert not any(plan.audio.any() for plan in emit(timeline, 5))
 
 
+@pytest.mark.parametrize("half_left", [True, False])
+def test_half_a_tick_that_an_interruption_keeps_from_sounding_was_not_heard(
+    half_left: bool,
+) -> None:
+    timeline = telling(words=(Word(0, 1, 0.0, 0.03), Word(1, 2, 0.03, 0.1)))
+    emit(timeline, 1)
+    assert timeline.interrupt(half_left=half_left).text == TEXT[: 1 if half_left else 2]
+    assert emit(timeline, 1)[0].audio.any() != half_left
+
+
 def test_an_interruption_right_after_a_hold_leaves_its_fade_alone() -> None:
     timeline = telling()
     emit(timeline, 2)

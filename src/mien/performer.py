@@ -140,7 +140,7 @@ class Performer:
     def interrupt(self) -> Heard:
         """Fall silent within a tick; what was said but not heard is forgotten."""
         # What is left of the newest tick is faded out by whoever sends it.
-        heard = self._timeline.interrupt(fade=self._half_sent)
+        heard = self._timeline.interrupt(half_left=not self._half_sent)
         self._wake.set()
         return heard
 

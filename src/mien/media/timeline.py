@@ -160,16 +160,16 @@ class Timeline:
         self._marks.append((self._tape.end, event))
         self._take_back_silence()
 
-    def interrupt(self, fade: bool = True) -> Heard:
+    def interrupt(self, half_left: bool = False, fade: bool = True) -> Heard:
         """Forget everything not yet emitted; later speech must carry the new generation.
 
-        fade: whether the next tick lets the sound fade out; else the second half of the last
-        one does, at the hands of whoever sends it.
+        half_left: as for :meth:`hold`; whoever sends that half lets it fade out.
+        fade: whether the next tick lets the sound fade out if need be.
         """
-        if not fade and self._last_spoken is not None:
+        if half_left and self._last_spoken is not None:
             self._emitted = min(self._emitted, self._last_spoken.tape_begin + HALF_TICK)
         heard = self.heard()
-        if not self.held:
+        if not self.held and not half_left:
             rest = self._tape.read(self._emitted, self._emitted + FADE_SAMPLES)
             self._fade = faded_out(rest) if fade and self._emitted and rest.any() else None
         self.held = False

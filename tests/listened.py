@@ -1,4 +1,4 @@
-"""The application in this process, on a port of its own, and what its sessions hear."""
+"""What is heard: by a sink of its own, or by sessions of the application in this process."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ async def until(condition: Callable[[], object], what: str) -> None:
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not within a minute: {what}") from None
+
+
+@dataclass
+class Heard:
+    """A sink, and the clock of what hands sound to it."""
+
+    now: float = 100.0
+    pieces: list[Pcm] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    @property
+    def pcm(self) -> Pcm:
+        return np.concatenate([np.zeros(0, np.int16), *self.pieces])
+
+    @property
+    def sec(self) -> float:
+        return len(self.pcm) / RATE
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
 import av
@@ -10,7 +9,8 @@ import numpy as np
 import pytest
 import soxr
 
-from mien.media.intake import AHEAD_SEC, MAX_HOLE_SEC, STALL_SEC, Intake, TooFast
+from listened import Heard
+from mien.media.intake import MAX_HOLE_SEC
 from mien.media.microphone import RATE
 from mien.media.packet_order import Packet
 from mien.media.rtp_sound import CODECS, SLACK_SEC, RtpSound
@@ -19,25 +19,6 @@ from tones import heard, spelled, tones
 
 FRAME = 0.02
 TEXT = "the quick brown fox"
-
-
-@dataclass
-class Heard:
-    """A sink, and the clock of whoever it belongs to."""
-
-    now: float = 100.0
-    pieces: list[Pcm] = field(default_factory=list)
-
-    def clock(self) -> float:
-        return self.now
-
-    @property
-    def pcm(self) -> Pcm:
-        return np.concatenate([np.zeros(0, np.int16), *self.pieces])
-
-    @property
-    def sec(self) -> float:
-        return len(self.pcm) / RATE
 
 
 def packets(pcm: Pcm, codec: str = "opus") -> list[Packet]:
@@ -200,40 +181,3 @@ def test_what_cannot_be_decoded_is_silence(opus: list[Packet]) -> None:
     ear = play(timed(broken))
     assert ear.sec == pytest.approx(len(opus) * FRAME, abs=0.002)
     assert heard(ear.pcm, RATE) == spelled(TEXT)
-
-
-def test_who_is_faster_than_real_time_is_no_microphone() -> None:
-    ear = Heard()
-    intake = Intake(RATE, ear.pieces.append, 1.0, ear.clock)
-    second = np.ones(RATE, np.int16)
-    for _ in range(20):  # as its clock is 5 % fast
-        ear.now += 0.95
-        intake.put(second)
-    ear.now += STALL_SEC  # of the network, which delivers it all then
-    for _ in range(int(STALL_SEC)):
-        intake.put(second)
-    with pytest.raises(TooFast):
-        for _ in range(int(AHEAD_SEC) + 1):
-            intake.put(second)
-
-
-@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 44_100, 48_000])
-def test_any_rate_becomes_ours_without_clicks_whatever_the_pieces(rate: int) -> None:
-    at = np.arange(rate) / rate
-    pcm = (10_000 * np.sin(2 * np.pi * 1_000 * at)).astype(np.int16)
-    ear = Heard()
-    intake = Intake(rate, ear.pieces.append, 0.1, ear.clock)
-    chance = np.random.default_rng(rate)
-    position = 0
-    while position < rate:
-        step = int(chance.integers(1, rate // 20))
-        intake.put(pcm[position : position + step])
-        position += step
-    assert 1 - 0.002 <= ear.sec <= 1
-    # One tone and nothing else: what is left beside it is 50 dB below.
-    middle = ear.pcm[400:-400].astype(float)
-    at = np.arange(400, 400 + len(middle)) / RATE
-    wave = 2 * np.pi * 1_000 * at
-    basis = np.stack([np.sin(wave), np.cos(wave)])
-    rest = middle - basis.T @ np.linalg.lstsq(basis.T, middle, rcond=None)[0]
-    assert rest.std() < middle.std() / 300

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
@@ -162,7 +163,8 @@ class WhipSpeaker:
     async def aclose(self) -> None:
         """End the connection, and tell the server."""
         if self._http is not None and self.connection.connectionState == "connected":
-            await self._http.delete(self.location)
+            with suppress(httpx.HTTPError):  # it may have ended before
+                await self._http.delete(self.location)
         await self.connection.close()
 
 

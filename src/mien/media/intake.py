@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
 
 import av
 import numpy as np
@@ -11,6 +14,10 @@ import numpy as np
 from mien.media.microphone import RATE, Sink
 from mien.media.tick import Pcm
 
+# How often it is seen to it that what does not come is silence.
+PULSE_SEC = 0.02
+# Turns of the event loop that a packet may take from the socket to here; three were seen.
+TURNS = 8
 # Longer holes and leaps are another beginning: whoever sends has started afresh.
 MAX_HOLE_SEC = 1.0
 # How far sound may run ahead of real time, and a stalled network make up for. Clocks differ a bit.
@@ -93,7 +100,7 @@ class Intake:
         return max(0, self._end + round(waited * self._rate) - self._length - self._given)
 
     def catch_up(self) -> None:
-        """Silence in place of what is missed; to be called every 20 ms or so."""
+        """Silence in place of what is missed; see :func:`keep_up`."""
         if missed := self.missed:
             self._give(np.zeros(missed, np.int16))
 
@@ -106,3 +113,26 @@ class Intake:
             pcm = np.concatenate(parts) if parts else pcm[:0]
         if len(pcm):
             self._sink(pcm)
+
+
+class Incoming(Protocol):
+    """What sound comes through. missed: what should have come by now, 0 if nothing."""
+
+    @property
+    def missed(self) -> int: ...
+
+    def catch_up(self) -> None: ...
+
+
+async def keep_up(incoming: Incoming, closed: asyncio.Event) -> None:
+    """Have silence made of what does not come, until ``closed`` is set."""
+    while not closed.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PULSE_SEC):
+                await closed.wait()
+        for _ in range(TURNS):
+            if not incoming.missed:
+                break
+            # When it was the event loop that stood still, sound is waiting to come through it.
+            await asyncio.sleep(0)
+        incoming.catch_up()

@@ -43,14 +43,18 @@ class RtpSound:
         for next_ in self._stream.order.add(packet):
             self._decode(self._stream, next_)
 
+    @property
+    def missed(self) -> int:
+        """Samples of the sender's that should have come by now and have not."""
+        return self._stream.intake.missed if self._stream is not None else 0
+
     def catch_up(self) -> None:
-        """Silence in place of what should have come by now; to be called every 20 ms or so."""
-        stream = self._stream
-        if stream is None or not stream.intake.missed:
+        """Silence in place of what is missed; see :func:`mien.media.intake.keep_up`."""
+        if self._stream is None or not self.missed:
             return
-        for packet in stream.order.flush():
-            self._decode(stream, packet)
-        stream.intake.catch_up()
+        for packet in self._stream.order.flush():
+            self._decode(self._stream, packet)
+        self._stream.intake.catch_up()
 
     def _decode(self, stream: _Stream, packet: Packet) -> None:
         position = stream.position(packet.timestamp)

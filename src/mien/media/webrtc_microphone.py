@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 
 from aiortc import RTCPeerConnection, RTCRtpReceiver
 from loguru import logger
 
-from mien.media.intake import TooFast
+from mien.media.intake import TooFast, keep_up
 from mien.media.microphone import Sink
 from mien.media.packet_order import Packet
 from mien.media.rtp_sound import CODECS, RtpSound
 from mien.media.track_receiver import bind
 from mien.media.webrtc import BadOffer, WebRtcPeer
-
-# How often it is seen to it that what does not come is silence.
-PULSE_SEC = 0.02
 
 
 @dataclass(eq=False)
@@ -79,8 +74,4 @@ class WebRtcMicrophone(WebRtcPeer):
             self.close()
 
     async def _stay(self) -> None:
-        while not self._closed.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PULSE_SEC):
-                    await self._closed.wait()
-            self._sound.catch_up()
+        await keep_up(self._sound, self._closed)

@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from mien.media.intake import Intake, TooFast
+from mien.media.intake import Intake, TooFast, keep_up
 from mien.media.microphone import RATE, Sink
 from mien.problems import Problem
 from mien.server.sessions import Sessions
@@ -22,7 +22,6 @@ router = APIRouter(prefix="/ws")
 RATES = (8_000, 48_000)
 # TCP delivers late what was lost at first; a page that is busy sends late.
 SLACK_SEC = 0.2
-PULSE_SEC = 0.02
 # RFC 6455, 7.4.1: data of a kind that cannot be accepted.
 UNSUPPORTED = 1003
 
@@ -53,11 +52,7 @@ class SocketMicrophone:
         receiving = asyncio.create_task(self._receive(intake), name="microphone")
         receiving.add_done_callback(lambda done: self.close())
         try:
-            while not self._closed.is_set():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(PULSE_SEC):
-                        await self._closed.wait()
-                intake.catch_up()
+            await keep_up(intake, self._closed)
         finally:
             receiving.cancel()
             await asyncio.wait([receiving])

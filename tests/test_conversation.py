@@ -244,6 +244,25 @@ async def test_a_hanging_model_is_interruptible(
         assert fake.requests[0].disconnected
 
 
+async def test_a_slow_model_is_bridged_by_a_word_that_nobody_remembers(
+    client: httpx.AsyncClient, fake: FakeOpenAI
+) -> None:
+    session = await new_session(client, language="en")
+    async with listening(client, session) as events, watching(client, session):
+        fake.enqueue(Scenario("text", text="It is blue.", first_delay_s=3.5))
+        turn = await ask(client, session, "What colour is the sky?")
+        assert (await events.first("turn", turn=turn))["text"] == "It is blue."
+        clauses = events.of("clause")
+        assert [clause.get("aside", False) for clause in clauses] == [True, False]
+        assert clauses[0]["text"] in ("Let me think.", "One moment.")
+        stages = (await events.first("latency", turn=turn))["stages"]
+        assert stages["first_packet"] > 3000, "what counts is the answer"
+        await ask(client, session, "And the sea?")
+        await until(lambda: len(fake.requests) == 2, "the next request")
+    told = [message["content"] for message in fake.requests[1].messages]
+    assert told[-3:] == ["What colour is the sky?", "It is blue.", "And the sea?"]
+
+
 def voice_workers(server: Server) -> list[psutil.Process]:
     children = psutil.Process(server.process.pid).children(recursive=True)
     return [child for child in children if "espeak_worker" in " ".join(child.cmdline())]

@@ -5,7 +5,9 @@
         ...
         server.faults = ["503"]          # how the next request goes wrong
 
-``POST /v1/audio/transcriptions`` as OpenAI has it. What it hears is compared with each sentence as
+``POST /v1/audio/transcriptions`` as OpenAI has it, and Cartesia's WebSocket, ``/stt/websocket``
+(https://docs.cartesia.ai/api-reference/stt/stt): words so far, and settled ones when it is told
+"finalize". What it hears is compared with each sentence as
 mien's own voice says it: dynamic time warping of log-mel spectra (Sakoe and Chiba 1978, with the
 slopes 0, 1 and 2). Sound that is like none of them is "".
 """
@@ -24,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import soxr
-from aiohttp import web
+from aiohttp import WSMsgType, web
 from numpy.typing import NDArray
 
 from mien.language import detect_language
@@ -69,6 +71,7 @@ class ListeningServer:
             await voice.aclose()
         app = web.Application(client_max_size=8 << 20)
         app.add_routes([web.post("/v1/audio/transcriptions", self._transcribe)])
+        app.add_routes([web.get("/stt/websocket", self._stream)])
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -117,6 +120,38 @@ class ListeningServer:
             return web.Response(text="<html><p>Log in first</p></html>", content_type="text/html")
         return web.json_response({"said": text} if fault == "wordless" else {"text": text})
 
+    async def _stream(self, http: web.Request) -> web.StreamResponse:
+        if self.faults and self.faults[0] == "401":
+            return web.Response(status=401, text="no such key")
+        socket = web.WebSocketResponse()
+        await socket.prepare(http)
+        heard, told = bytearray(), 0
+        async for message in socket:
+            if message.type is WSMsgType.BINARY:
+                heard += message.data
+                if len(heard) >= told + 2 * RATE:
+                    told = len(heard)
+                    await self._say(socket, "So far", final=False)
+            elif message.data == "finalize":
+                fault = self.faults.pop(0) if self.faults else ""
+                if fault == "cut":
+                    assert http.transport is not None
+                    http.transport.abort()
+                    break
+                pcm = np.frombuffer(bytes(heard), np.int16)
+                text = await asyncio.to_thread(self.understand, pcm)
+                self.asked.append(
+                    Asked(dict(http.query), dict(http.headers), len(pcm) / RATE, text)
+                )
+                heard.clear()
+                told = 0
+                if fault != "mute":
+                    await self._say(socket, text, final=True)
+        return socket
+
+    async def _say(self, socket: web.WebSocketResponse, text: str, final: bool) -> None:
+        await socket.send_json({"type": "transcript", "text": text, "is_final": final})
+
 
 async def rendition(voice: EspeakVoice, text: str) -> Pcm:
     """int16[n] mono 16 kHz, as mien's own voice says it."""
@@ -124,6 +159,19 @@ async def rendition(voice: EspeakVoice, text: str) -> Pcm:
     runs = [Run(run.language, run.text) for run in prepared.runs]
     pieces = [chunk.pcm async for chunk in voice.speak(runs)]
     return np.asarray(soxr.resample(np.concatenate(pieces), SAMPLE_RATE, RATE), np.int16)
+
+
+def renditions(*texts: str) -> dict[str, Pcm]:
+    """Each text as ``rendition`` says it, for tests without an event loop."""
+
+    async def say() -> dict[str, Pcm]:
+        voice = EspeakVoice()
+        try:
+            return {text: await rendition(voice, text) for text in texts}
+        finally:
+            await voice.aclose()
+
+    return asyncio.run(say())
 
 
 def spectrum(pcm: Pcm) -> Frames:

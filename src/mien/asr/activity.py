@@ -28,7 +28,7 @@ class ActivitySettings:
     begin: float = 0.3
     voiced: float = 0.5
     keep: float = 0.4
-    sure_sec: float = 0.09
+    sure_sec: float = 0.12
     doubt_sec: float = 0.16
     hangover_sec: float = 0.25
 

@@ -24,7 +24,7 @@ _CONTEXT = 64
 # Whatever is not speech leaves the network half deaf to the speech that follows. As pipecat does
 # (pipecat.audio.vad.silero has the measurements): forget every 2 s, but only when the last 160 ms
 # were clearly none, so that the soft beginning of a word is not what is forgotten.
-_FORGET_AFTER = 2 * RATE // WINDOW
+_FORGET_AFTER = -(-2 * RATE // WINDOW)
 _CLEARLY_NOT_SPEECH, _CLEARLY_NOT_WINDOWS = 0.1, 5
 
 # A glimpse costs as much as a window (0.2 ms of CPU): only where something begins to sound.

@@ -115,7 +115,7 @@ async def test_what_nobody_asked_about_is_no_part_of_the_next(
     [
         ("openai", "401", "fault 401"),
         ("openai", "hang", "no words within"),
-        ("cartesia", "cut", ""),
+        ("cartesia", "cut", None),
     ],
 )
 async def test_failures(

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.bench.asr_cli import asr
 from mien.bench.barge_in_cli import barge_in
 from mien.bench.latency_cli import latency
 from mien.bench.rtmp_cli import rtmp
@@ -337,6 +338,7 @@ def lipsync(
     stderr().print(f"load average of the machine: {text(result['load_average'])}")
 
 
+bench_app.command()(asr)
 bench_app.command("barge-in")(barge_in)
 bench_app.command()(latency)
 bench_app.command()(voice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,7 @@ class SmartTurn:
 
     def __init__(self, threads: int = 2) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="smart-turn")
+        self._loading = threading.Lock()
 
     async def warm_up(self) -> None:
         """Load it (about 0.2 s), for the first turn not to wait for that."""
@@ -49,7 +51,9 @@ class SmartTurn:
 
     def _judge(self, pcm: Pcm) -> float:
         mel = whisper_mel(_last_seconds(pcm))
-        (logits,) = self._session.run(None, {"input_features": mel[None]})
+        with self._loading:  # held for a moment only, once it is loaded
+            session = self._session
+        (logits,) = session.run(None, {"input_features": mel[None]})
         return float(logits[0, 0])  # a probability, whatever its name
 
     @cached_property

@@ -10,8 +10,6 @@ from typing import Literal
 from loguru import logger
 
 from mien.asr.activity import SpeechActivity
-from mien.asr.articulation import Articulation
-from mien.asr.barge_in import BargeIn, Evidence
 from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
 from mien.asr.vad import Vad
@@ -22,6 +20,7 @@ from mien.interpreter import Interpreter
 from mien.media.microphone import RATE
 from mien.media.resampler import PromptResampler
 from mien.media.tick import SAMPLE_RATE, Pcm
+from mien.overlap import Overlap
 from mien.problems import Problem
 from mien.trace import Trace
 from mien.utterance import Judgement, PreRoll, Utterance
@@ -56,7 +55,7 @@ class Listener:
         )
         self._wakefulness = Wakefulness(hearing.wake_words, hearing.settings.awake_sec, self._woken)
         self._label: str | None = None
-        self._talking = False
+        self._released: asyncio.TimerHandle | None = None
         self._judging: asyncio.Task[None] | None = None
         self._steps: asyncio.Queue[Callable[[], Awaitable[object]]] = asyncio.Queue()
         self._tasks: asyncio.TaskGroup | None = None
@@ -72,8 +71,7 @@ class Listener:
         self._position = 0
         self._arrived = time.monotonic()
         self._utterance: Utterance | None = None
-        self._barge_in: BargeIn | None = None
-        self._articulation = Articulation()
+        self._overlap = Overlap(self._hearing.barge_in)
 
     # -- life --------------------------------------------------------------------------
 
@@ -113,14 +111,15 @@ class Listener:
 
     def press(self, talking: bool) -> None:
         """The button of push-to-talk."""
-        if talking == self._talking:
-            return
-        self._talking = talking
-        if talking:
+        if self._released is not None:
+            self._released.cancel()
+        pressed = self._utterance is not None and self._utterance.pressed
+        if not talking:
+            loop = asyncio.get_running_loop()
+            self._released = loop.call_later(LAST_WORD_SEC, self._cut) if pressed else None
+        elif not pressed:
             self._drop()
             self._begin(pressed=True)
-        else:
-            asyncio.get_running_loop().call_later(LAST_WORD_SEC, self._cut)
 
     async def choose(
         self, mode: Mode | None = None, engine: str | None = None, browser: bool | None = None
@@ -179,7 +178,7 @@ class Listener:
             self._wakefulness.push(pcm)
             if self._conversation.answering:
                 self._wakefulness.stay_awake()
-        self._articulation.push(pcm)
+        self._overlap.push(pcm)
         self._activity.push(self._vad.push(pcm))
         if not self.interpreter.listens:
             return
@@ -212,11 +211,13 @@ class Listener:
             self._sure(self._utterance)
             if self._conversation.answering:
                 self._then(self._conversation.interrupt)
-        elif not asleep and self._conversation.hold():
-            self._barge_in = BargeIn(self._hearing.barge_in)
-            onset = self._activity.onset or self._position
-            self._barge_in.begin(onset)
-            self._articulation.begin(onset)
+        elif not asleep:
+            self._hold()
+
+    def _hold(self) -> None:
+        """If something is being said, fall silent until it is known what this means."""
+        if self._conversation.hold():
+            self._overlap.begin(self._activity.onset or self._position)
 
     def _sure(self, utterance: Utterance) -> None:
         utterance.sure = True
@@ -253,41 +254,30 @@ class Listener:
         if pause < PAUSE_SEC:
             if utterance.judging:
                 self._goes_on(utterance)
+            undecided = not utterance.interrupts and not utterance.asleep
+            if undecided and not self._overlap.deciding:
+                self._hold()  # an answer has begun meanwhile, to what was said before
         elif not utterance.judging:
             self._judge(utterance)
-        if self._barge_in is not None and not self._decide(self._barge_in, utterance, pause):
+        if self._overlap.deciding and not self._decide(utterance, pause):
             return
         judgement = utterance.judgement
         if judgement is not None and (utterance.cut or pause >= judgement.patience):
             self._end(utterance, judgement)
 
-    def _decide(self, barge_in: BargeIn, utterance: Utterance, pause: float) -> bool:
+    def _decide(self, utterance: Utterance, pause: float) -> bool:
         """Whether what was held is given up."""
-        judgement = utterance.judgement
-        text = self.interpreter.partial if judgement is None else judgement.text
-        evidence = Evidence(
-            position=self._position,
-            speech_sec=utterance.speech_sec,
-            silence_sec=pause,
-            content=self._articulation.content,
-            text=text,
-            final=judgement is not None,
-            awaiting_words=judgement is None,
-            own_voice=0.0 if self._echo is None else self._echo.share,
+        own_voice = 0.0 if self._echo is None else self._echo.share
+        decision = self._overlap.decide(
+            utterance, self._position, pause, self.interpreter.partial, own_voice
         )
-        decision = barge_in.update(evidence)
         if decision == "interrupt":
-            self._undecided()
+            utterance.interrupts = True
             self._then(self._conversation.interrupt)
             self._then(self._listening)
         elif decision == "resume":
             self._drop()
         return decision == "interrupt"
-
-    def _undecided(self) -> None:
-        """There is nothing to decide any more."""
-        self._barge_in = None
-        self._articulation.end()
 
     async def _listening(self) -> None:
         self._conversation.listen(self._utterance is not None)
@@ -324,7 +314,7 @@ class Listener:
                     self.interpreter.transcript(),
                     self._hearing.smart_turn.complete(utterance.sound()),
                 )
-        except AsrError as error:
+        except Exception as error:
             self._fail(error)
             if utterance is self._utterance:
                 self._drop()
@@ -356,7 +346,7 @@ class Listener:
         trace.stamp("turn_end")
         trace.stamp("asr_final", judgement.at)
         self._utterance = None
-        self._undecided()
+        self._overlap.end()
         self._publish("transcript", text=text, final=True)
         self._publish("hearing", speaking=False)
         self._then(lambda: self._conversation.chat(text, trace=trace))
@@ -369,7 +359,7 @@ class Listener:
     def _drop(self) -> None:
         """It was nothing: what was being said goes on."""
         utterance, self._utterance = self._utterance, None
-        self._undecided()
+        self._overlap.end()
         if self._judging is not None:
             self._judging.cancel()
         if utterance is None:
@@ -385,7 +375,10 @@ class Listener:
             self._conversation.release()
             self._conversation.listen(False)
 
-    def _fail(self, error: AsrError) -> None:
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, AsrError):  # a fault of ours: the log has the traceback
+            logger.opt(exception=error).error("a pause could not be judged")
+            error = AsrError(type(error).__name__)
         logger.warning(f"nothing was understood: {error}")
         problem = Problem(
             "asr_failed",

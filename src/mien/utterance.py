@@ -30,15 +30,16 @@ class Judgement:
 @dataclass(slots=True, eq=False)
 class Utterance:
     """begin: position of its first sample. pressed: by push-to-talk; its end is not for us to find.
-
     asleep: said to nobody yet, where the presenter is to be called by its name first.
-    sure: whether it is speech for certain. cut: whether no more will come of it. judging: whether
-    the present pause is being looked at. judgement: what came of that. speech_sec: voiced in all.
+    interrupts: whether an answer was given up for it. sure: whether it is speech for certain. cut:
+    whether no more will come of it. judging: whether the present pause is being looked at.
+    judgement: what came of that. speech_sec: voiced in all.
     """
 
     begin: int
     pressed: bool = False
     asleep: bool = False
+    interrupts: bool = False
     sure: bool = False
     cut: bool = False
     judgement: Judgement | None = None

@@ -95,17 +95,6 @@ async def test_a_voice_killed_in_the_middle_of_an_answer_is_not_noticed(
         assert await visitor.page.locator(".toast").count() == 0
 
 
-@pytest.mark.parametrize(("locale", "word"), [("en-US", "microphone"), ("zh-CN", "麦克风")])
-async def test_a_denied_microphone_is_explained(
-    browser: Browser, site: Server, locale: str, word: str
-) -> None:
-    async with visiting(browser, locale=locale, permissions=[]) as visitor:
-        await visitor.arrives(site.url)
-        await visitor.part("mic").click()
-        assert word in await visitor.toast("mic_denied")
-        assert await visitor.part("mic").get_attribute("aria-pressed") == "false"
-
-
 async def test_a_text_that_is_too_long_cannot_be_sent(
     browser: Browser, site: Server, fake: FakeOpenAI
 ) -> None:

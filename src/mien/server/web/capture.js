@@ -53,17 +53,7 @@ export class Capture {
   /** Rejects as getUserMedia does. Resolves to null when it was closed meanwhile. @returns {Promise<MediaStream | null>} */
   async open() {
     const generation = ++this.#generation;
-    const wanted = recall(KEY);
-    const stream = await navigator.mediaDevices.getUserMedia({
-      audio: {
-        // Not "exact": where the chosen one is not plugged in, another is better than none.
-        ...(wanted && { deviceId: { ideal: wanted } }),
-        echoCancellation: true,
-        noiseSuppression: true,
-        autoGainControl: true,
-        channelCount: 1,
-      },
-    });
+    const stream = await opened(recall(KEY));
     if (generation !== this.#generation) {
       stop(stream);
       return null;
@@ -115,6 +105,19 @@ export class Capture {
     // The chosen one is back.
     if ((await this.devices()).some(({ deviceId }) => deviceId === wanted)) await this.#reopen();
   }
+}
+
+/** @param {string | null} device the chosen one; where it is not plugged in, another is better than none @returns {Promise<MediaStream>} */
+async function opened(device) {
+  const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+  if (device) {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ audio: { ...audio, deviceId: { exact: device } } });
+    } catch (error) {
+      if (!["OverconstrainedError", "NotFoundError"].includes(/** @type {Error} */ (error).name)) throw error;
+    }
+  }
+  return navigator.mediaDevices.getUserMedia({ audio });
 }
 
 /** @param {MediaStream | null} stream */

@@ -72,7 +72,6 @@ export class Ears {
     onLanguage(() => {
       this.half.renew();
       this.microphone.dictation.renew();
-      if (this.#introduced) this.server.ask({ language: language(), browser: this.choice.browser });
       this.#show();
     });
     this.#show();
@@ -209,8 +208,10 @@ export class Ears {
   /** Tell the server what is wanted; it answers with who listens. */
   async #introduce() {
     const { mode, engine, browser } = this.choice;
-    await this.server.ask({ mode, engine, browser, language: language(), talking: this.#talking });
+    await this.server.ask({ mode, engine, browser });
     this.#introduced = true;
+    // Held since before there was anybody to hear it.
+    if (this.#talking) this.server.ask({ talking: true });
     this.#insist();
     this.#show();
   }

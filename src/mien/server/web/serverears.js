@@ -6,7 +6,7 @@ import { toast } from "./toasts.js";
 /** @typedef {import("./i18n.js").Text} Text */
 /** @typedef {"hands_free" | "push_to_talk" | "wake_word"} Mode */
 /** Who listens to a session, and how; engine: null where nobody can. @typedef {{mode: Mode, engine: string | null, label: Text | null, why: Text | null, streaming: boolean, microphone: boolean, wake_words?: string[]}} EarsState */
-/** browser: whether this browser has a recogniser of its own; talking: the button is held. @typedef {{mode?: Mode, engine?: string, language?: string, browser?: boolean, talking?: boolean}} EarsChange */
+/** browser: whether this browser has a recogniser of its own; talking: the button is held. @typedef {{mode?: Mode, engine?: string, browser?: boolean, talking?: boolean}} EarsChange */
 
 export class ServerEars {
   /** @type {string | null} */ session = null;

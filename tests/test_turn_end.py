@@ -77,6 +77,10 @@ READ: list[tuple[Language, str, str]] = [
     ("zh", "一三八零零", "digits"),
     ("zh", "13800138000", "plain"),
     ("zh", "我住在三", "plain"),
+    ("zh", "what do you think of the", "open"),
+    ("en", "我想问一下", "open"),
+    ("zh", "我想问一下 OBS 怎么用", "finished"),
+    ("zh", "我想用 OBS", "plain"),
 ]
 
 

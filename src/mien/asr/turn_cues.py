@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from mien.language import Language
+from mien.language import Language, detect_language
 
 Reading = Literal["nothing", "open", "digits", "plain", "finished"]
 """nothing: no words yet. open: more must come. digits: a number is being dictated, in groups.
@@ -17,7 +17,10 @@ plain: may be all. finished: reads as a whole question, request or answer."""
 
 
 def reading(text: str, language: Language) -> Reading:
-    """How the words read that were said so far, as a recogniser gives them."""
+    """How the words read that were said so far, as a recogniser gives them.
+
+    language: of the conversation. Words that end in the other one are read in that.
+    """
     trailing_off = re.search(r"[,，、:：;；—–-]\s*$|(?:…|\.{2,}|。{2,})\s*$", text)
     words = _words(text)
     if not words:
@@ -25,6 +28,7 @@ def reading(text: str, language: Language) -> Reading:
     digits = _trailing_digits(text)
     if digits:
         return "plain" if digits in _WHOLE_NUMBERS else "digits"
+    language = detect_language(words[-1], language)
     read = _chinese("".join(words)) if language == "zh" else _english(words)
     if trailing_off and read != "finished":
         return "open"

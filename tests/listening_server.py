@@ -61,6 +61,8 @@ class ListeningServer:
     faults: list[str] = field(default_factory=list)
     """Of the next requests: an HTTP status, "hang", "cut", "page", "wordless"."""
     asked: list[Asked] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set with the first request."""
     url: str = ""
 
     async def __aenter__(self) -> ListeningServer:
@@ -108,6 +110,7 @@ class ListeningServer:
         text = "" if fault else await asyncio.to_thread(self.understand, pcm)
         plain = {name: str(value) for name, value in form.items()}
         self.asked.append(Asked(plain, dict(http.headers), len(pcm) / RATE, text))
+        self.heard.set()
         if fault.isdigit():
             message = {"error": {"message": f"fault {fault}"}}
             return web.json_response(message, status=int(fault))

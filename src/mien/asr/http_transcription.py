@@ -21,6 +21,7 @@ from pydantic import Field
 
 from mien.asr.contract import AsrError
 from mien.asr.settings import RecognizerSettings
+from mien.asr.stretch import Stretch
 from mien.connections import Connections
 from mien.language import Language
 from mien.media.microphone import RATE
@@ -201,37 +202,43 @@ class Transcription:
         self._of = words
         self._on_partial = on_partial
         self._pieces: list[Pcm] = []
-        self._samples = self._told_samples = 0
+        self._samples = 0
+        self._stretch = Stretch()
+        self._unheard = False
         self._closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def begin(self) -> None:
-        self._pieces, self._samples, self._told_samples = [], 0, 0
+        self._pieces, self._samples = [], 0
+        self._stretch, self._unheard = Stretch(), False
         self.partial = ""
 
     def push(self, pcm: Pcm) -> None:
+        self._unheard = self._stretch.is_speech(pcm) or self._unheard
         if self._samples < _LONGEST_SEC * RATE:
             self._pieces.append(pcm)
             self._samples += len(pcm)
 
     async def transcript(self) -> str:
-        pieces, samples = self._pieces, self._samples
-        if samples == self._told_samples or samples < _SHORTEST_SEC * RATE:
-            return self.partial
+        pieces = self._pieces
+        if not self._unheard or self._samples < _SHORTEST_SEC * RATE:
+            return self.partial  # a pause that grows longer is not worth a request
+        self._unheard = False
         asking = asyncio.ensure_future(self._of(np.concatenate(pieces)))
         try:
             await asyncio.wait({asking, self._closing}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise AsrError("the recogniser was closed", zh="语音识别已关闭", retryable=False)
+            words: str = asking.result()
+        except BaseException:
+            self._unheard = self._unheard or pieces is self._pieces
+            raise
         finally:
             if not asking.done():
                 asking.cancel()
                 await asyncio.wait({asking})
-        if asking.cancelled():
-            raise AsrError("the recogniser was closed", zh="语音识别已关闭", retryable=False)
-        words: str = asking.result()
-        if pieces is self._pieces and samples > self._told_samples:
-            self._told_samples = samples
-            if words != self.partial:
-                self.partial = words
-                self._on_partial(words)
+        if pieces is self._pieces and words != self.partial:
+            self.partial = words
+            self._on_partial(words)
         return words
 
     async def aclose(self) -> None:

@@ -74,7 +74,8 @@ def read_sound(data: bytes) -> Pcm:
     except (FFmpegError, ValueError, MemoryError) as error:
         # What came before the damage of a recording that broke off is still worth hearing.
         if samples < RATE // 4:
-            raise _broken(str(error) or type(error).__name__, str(error)) from error
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise _broken(why, why) from error
     if not pieces:
         raise _without_sound()
     return np.concatenate(pieces)

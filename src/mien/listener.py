@@ -101,12 +101,16 @@ class Listener:
     def connected(self, label: str | None) -> None:
         """A microphone has come, or with None gone."""
         self._label = label
-        self._cut()
+        pressed = self._utterance is not None and self._utterance.pressed
         if label is not None:
+            self._drop()
             self._begin_anew()
+            if pressed:  # the button is held since before this microphone came
+                self._begin(pressed=True)
             self._then(self.interpreter.choose)
             self._then(self._attend)
         else:
+            self._cut()
             self._tell()
 
     def press(self, talking: bool) -> None:

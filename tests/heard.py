@@ -30,10 +30,13 @@ ANSWERS: dict[Language, dict[str, str]] = {
         "Where is the lighthouse?": "Over there, behind seven hills, stands our lighthouse. "
         "Few people know its age.",
         "What do whales eat?": "Krill, mostly, and small fish.",
+        "Can I use my own photo?": "Parrots would.",
+        "What is a digital human?": "Somebody made from numbers.",
     },
     "zh": {
         "灯塔在哪里？": "就在那边，七座山的后面，立着旧灯塔。没人数过。",
         "鲸鱼吃什么？": "主要吃磷虾。",
+        "怎么换声音？": "先喝口茶。",
     },
 }
 

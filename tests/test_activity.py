@@ -31,17 +31,16 @@ def window(number: int, probability: float, glimpse: bool = False) -> VadFrame:
     return VadFrame(number * WINDOW, probability, -20.0, 20.0, glimpse)
 
 
-ROOMS = [
-    {},
-    {"snr_db": 10, "kind": "fan"},
-    {"snr_db": 5},
-    {"dbfs": -35, "snr_db": 30},
-    {"snr_db": 30, "phone": True},
+ROOMS: list[tuple[str, dict[str, object]]] = [
+    ("en-lips-in-sync", {}),
+    ("en-lips-in-sync", {"snr_db": 5}),
+    ("zh-shuziren", {"snr_db": 10, "kind": "fan"}),
+    ("zh-shuziren", {"dbfs": -35, "snr_db": 30}),
+    ("zh-shuziren", {"snr_db": 30, "phone": True}),
 ]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=["quiet", "fan", "noisy", "far away", "phone"])
-@pytest.mark.parametrize("name", ["en-lips-in-sync", "zh-shuziren"])
+@pytest.mark.parametrize(("name", "room"), ROOMS, ids=["quiet", "noisy", "fan", "far", "phone"])
 def test_speech_is_noticed_and_its_end(name: str, room: dict[str, object]) -> None:
     take = spoken_in(spoken_question(name).pcm, **room)  # type: ignore[arg-type]
     found = changes(take.pcm)
@@ -64,8 +63,8 @@ def test_what_is_nobody_never_makes_sure(kind: str) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", [*STEADY, *SUDDEN])
 @pytest.mark.parametrize("dbfs", [-15, -40])
-def test_minutes_of_what_is_nobody_never_make_sure(kind: str, dbfs: float) -> None:
-    found = changes(noise(kind, 120, dbfs, seed=4))
+def test_what_is_nobody_never_makes_sure_near_and_far(kind: str, dbfs: float) -> None:
+    found = changes(noise(kind, 30, dbfs, seed=4))
     assert "sure" not in {stage for _, stage, _ in found}
 
 

@@ -33,7 +33,7 @@ async def site() -> AsyncIterator[Site]:
     with pytest.MonkeyPatch.context() as patch:
         # Client and server stop together on a busy machine: that is no silence of the speaker.
         patch.setattr(microphone_ws, "SLACK_SEC", 30.0)
-        settings = load_settings(None, greet=False, sessions={"max": 50})
+        settings = load_settings(None, greet=False, sessions={"max": 50, "idle_sec": 600})
         async with open_services(settings) as services, listening_site(services, TOKEN) as one:
             yield one
 

@@ -32,7 +32,9 @@ ELSEWHERE = {"Origin": "https://client.example"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def services() -> AsyncIterator[Services]:
-    async with open_services(load_settings(None, greet=False, sessions={"max": 50})) as opened:
+    async with open_services(
+        load_settings(None, greet=False, sessions={"max": 50, "idle_sec": 600})
+    ) as opened:
         yield opened
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice, pairwise
 from typing import Any
 
 import httpx
@@ -21,18 +22,21 @@ import numpy as np
 from mien.bench.barge_in_ear import Ear, beeps_in
 from mien.bench.barge_in_sounds import Sound, speaking
 from mien.bench.figures import quantiles
+from mien.bench.markers import BEEP_EVERY_SEC, STAGGER_SEC, STAGGERS
 from mien.bench.server import Running, running_server
 from mien.bench.speaker import FRAME_SEC, SpeakerError, WhipSpeaker
 from mien.bench.visit import Visit, VisitError, visiting, wait_for_reports
 from mien.media.microphone import RATE
 
-# Some 40 s of hum with words; no marks, so that there is no pause.
-LONG = " ".join(
-    "the tide comes in and the tide goes out while the lamp of the old lighthouse turns above "
-    "the bay and nobody counts the ships that pass by in the night on their way to the north "
-    "where the ice begins and the whales sing to each other all winter long until the sun comes "
-    "back and the ships return with the wind behind them and stories nobody believes".split()
-)
+# No marks, so that there is no pause in it.
+STORY = (
+    "the tide comes in and the tide goes out while the lamp of the old lighthouse turns above the "
+    "bay and nobody counts the ships that pass by in the night on their way to the north where the "
+    "ice begins and the whales sing to each other all winter long until the sun comes back and the "
+    "ships return with the wind behind them and stories nobody believes"
+).split()
+# As the measuring voice says it.
+WORDS_PER_SEC = 2.6
 # The answer is under way, and its loudness known, when somebody speaks.
 BEFORE_SEC = 1.2
 # A decision comes at the latest so long after the sound has ended, on a slow machine.
@@ -127,38 +131,40 @@ class Scene:
             await asyncio.sleep(0.01)
         return True
 
-    async def begin_answer(self) -> tuple[float, int]:
+    async def begin_answer(self, text: str) -> tuple[float, int]:
         """Returns when it began to sound, and its turn."""
         self.ear.forget()
-        sent, turn = await self.visit.say(LONG)
+        sent, turn = await self.visit.say(text)
         if not await self.until(lambda: self.ear.loudness(sent, np.inf) > 0, ANSWER_SEC):
             raise VisitError("the avatar does not speak")
         return time.monotonic(), turn
 
     async def end_turns(self) -> None:
         """Whatever is being said or listened to is over."""
-        await asyncio.sleep(0.3)
-        await self.visit.interrupt()
-        if not await self.until_idle():
-            raise VisitError("the session does not become idle")
-
-    async def until_idle(self) -> bool:
-        deadline = time.monotonic() + DECIDE_SEC
-        while await self.visit.state() != "idle":
+        deadline = time.monotonic() + ANSWER_SEC
+        while not (self._unheard and await self.visit.state() == "idle"):
+            if not self.visit.ears.get("microphone"):
+                raise VisitError("the session has lost its microphone; is the machine too busy?")
             if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(0.05)
-        return True
+                raise VisitError(f"the session remains {await self.visit.state()}")
+            await asyncio.sleep(0.3)
+            await self.visit.interrupt()
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether the session is done with all that it has heard."""
+        told = [message for _, message in self.visit.events if message["type"] == "hearing"]
+        return not told or not told[-1]["speaking"]
 
 
 @asynccontextmanager
-async def scene(server: Running, language: str = "en") -> AsyncIterator[Scene]:
-    """A session that is watched and spoken to.
+async def scene(server: Running) -> AsyncIterator[Scene]:
+    """A session that is watched and spoken to; English, which is heard without a download.
 
     Raises:
         VisitError: when one of them does not come about.
     """
-    async with visiting(server.url, language="zh" if language == "zh" else "en") as visit:
+    async with visiting(server.url, language="en") as visit:
         await wait_for_reports(visit.viewer)
         speaker, ear = WhipSpeaker(), Ear()
         visit.viewer.on_sound = ear.take
@@ -178,7 +184,7 @@ async def scene(server: Running, language: str = "en") -> AsyncIterator[Scene]:
 
 async def interrupt_with(stage: Scene, sound: Sound, found: Interruptions) -> None:
     """One interruption, from the avatar's speech to silence in the session."""
-    await stage.begin_answer()
+    await stage.begin_answer(story(30))
     await asyncio.sleep(BEFORE_SEC)
     begun = await stage.speaker.play(sound.pcm)
     onset, end = (begun + at / RATE for at in (sound.onset, sound.end))
@@ -202,14 +208,13 @@ async def interrupt_with(stage: Scene, sound: Sound, found: Interruptions) -> No
         found.interrupt.append(1000 * (at - onset))
         found.packet.append(1000 * (FRAME_SEC - sound.onset / RATE % FRAME_SEC))
     await asyncio.sleep(max(0.0, end - time.monotonic()))
-    # Their words are answered; the next one interrupts an answer of ours.
-    await stage.until(lambda: bool(stage.since(end, "hearing", speaking=False)), DECIDE_SEC)
     await stage.end_turns()
 
 
 async def react_with(stage: Scene, sounds: list[Sound], found: Reactions) -> None:
     """Some coughs and backchannels over one answer, which then comes to its end."""
-    begun, turn = await stage.begin_answer()
+    text = story(BEFORE_SEC + len(sounds) * (BETWEEN_SEC + 1))
+    begun, turn = await stage.begin_answer(text)
     await asyncio.sleep(BEFORE_SEC)
     loudness = stage.ear.loudness(begun, np.inf)
     for sound in sounds:
@@ -232,13 +237,18 @@ async def react_with(stage: Scene, sounds: list[Sound], found: Reactions) -> Non
     if ended is None:
         raise VisitError("an answer that was coughed at does not come to its end")
     await asyncio.sleep(0.3)  # its last sound is on the wire
-    found.texts_wrong += not told_once(stage.visit, turn)
+    found.texts_wrong += not told_once(stage.visit, turn, text)
     _check_beeps(stage.ear, loudness, found)
     await stage.end_turns()
 
 
-def told_once(visit: Visit, turn: int) -> bool:
-    """Whether the words of a turn came in order, each once, to the end of its text."""
+def story(seconds: float) -> str:
+    """Something to say for about as long, and a second more."""
+    return " ".join(islice(cycle(STORY), round((seconds + 1) * WORDS_PER_SEC)))
+
+
+def told_once(visit: Visit, turn: int, whole: str) -> bool:
+    """Whether the words of a turn came in order, each once, to the end of the whole text."""
     text, told, at = "", "", 0
     complete = False
     for _, message in visit.events:
@@ -253,17 +263,15 @@ def told_once(visit: Visit, turn: int) -> bool:
                 return False
             at = stop
         elif message["type"] == "turn":
-            complete = bool(message["complete"]) and str(message["text"]).strip() == LONG
-    return complete and "".join((told + text[:at]).split()) == "".join(LONG.split())
+            complete = bool(message["complete"]) and str(message["text"]).strip() == whole
+    return complete and "".join((told + text[:at]).split()) == "".join(whole.split())
 
 
 def _check_beeps(ear: Ear, loudness: float, found: Reactions) -> None:
     """Nothing is repeated, nothing is skipped, to the fades of a hold."""
-    from mien.bench.markers import BEEP_EVERY_SEC, STAGGER_SEC, STAGGERS
-
     beeps = beeps_in(ear.sound(), loudness)
     found.beeps += len(beeps.numbers)
-    for number, following in zip(beeps.numbers, beeps.numbers[1:], strict=False):
+    for number, following in pairwise(beeps.numbers):
         if number is not None and following is not None:
             found.beeps_wrong += (following - number) % 256 != 1
     for gap in beeps.gaps:

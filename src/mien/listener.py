@@ -10,6 +10,7 @@ from typing import Literal
 from loguru import logger
 
 from mien.asr.activity import SpeechActivity
+from mien.asr.backchannel import is_stop
 from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
 from mien.asr.vad import Vad
@@ -353,6 +354,8 @@ class Listener:
         self._overlap.end()
         self._publish("transcript", text=text, final=True)
         self._publish("hearing", speaking=False)
+        if utterance.interrupts and is_stop(text):
+            return self._then(self._resume)  # silence is all the answer they wanted
         self._then(lambda: self._conversation.chat(text, trace=trace))
 
     def _said(self, text: str) -> str:

@@ -46,6 +46,7 @@ just|for|a|mien|right|well|so|thank you|thanks
 # What recognisers make of a cough or of laughter. Nobody says nothing but these.
 _FRAGMENTS = """
 the|a|an|i|if|of|and|that|to|in|it|is|at|on|or|as|out|have|had|he|her|his|be|by|about|up|my|we
+are|was|were|him|she|they|them|for|from|with|but|our|us|than|then|this|these|am|been
 的|了|我|是|一|在|那|这|他|她|它|个|呀|地|得
 """
 

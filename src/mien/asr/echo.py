@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from mien.asr.echo_delay import LAGS, EchoDelay
 from mien.asr.echo_filter import PARTITIONS, EchoFilter
@@ -12,6 +13,7 @@ from mien.media.microphone import RATE
 from mien.media.tick import Pcm
 
 _BEFORE = 2  # partitions of the filter before the delay that was found
+_TOGETHER = 2  # blocks of 10 ms, for speed
 _QUIET = 90  # frames after which nothing of it can come back
 
 
@@ -34,12 +36,13 @@ class Echo:
         self._filter = EchoFilter()
         self._suppressor = EchoSuppressor()
         self._lag: int | None = None
-        self._agreed = 0
+        self._agreed = self._ours = 0
+        self._power = self._kept = 0.0  # of the last second's sound, and what was kept of it
         self._frame: int | None = None  # of the block that comes next
         self._waiting = np.zeros(0, np.float32)
         self._done = np.zeros(0, np.int16)
-        self._heard = np.zeros(WINDOW, np.float32)
-        self._left = np.zeros(WINDOW, np.float32)
+        self._heard = np.zeros(HOP, np.float32)
+        self._left = np.zeros(HOP, np.float32)
 
     def played(self, pcm: Pcm, at: float) -> None:
         """Sound left for the audience: int16[n] mono 16 kHz.
@@ -57,67 +60,85 @@ class Echo:
         n = len(pcm)
         if self._frame is None:
             self._frame = self._reference.frame_at(at - n / RATE)
-        if not len(self._waiting) + len(self._done) + n % HOP:
-            self._reference.prepare(self._frame)
-            if self._quiet(self._frame):
-                self._frame += n // HOP
-                self.share = 0.0
-                return pcm
+        if not len(self._waiting) + len(self._done) + n % HOP and self._quiet(self._frame):
+            self._frame += n // HOP
+            self.share = 0.0
+            return pcm
         self._waiting = np.concatenate((self._waiting, pcm * np.float32(1 / 32768)))
-        blocks = len(self._waiting) // HOP
-        self._reference.prepare(self._frame + blocks + 3)
+        blocks = self._waiting[: len(self._waiting) // HOP * HOP].reshape(-1, HOP)
+        self._waiting = self._waiting[blocks.size :]
         out = [self._done]
-        for block in self._waiting[: blocks * HOP].reshape(blocks, HOP):
-            out.append(self._clean(block, self._frame))
-            self._frame += 1
-        self._waiting = self._waiting[blocks * HOP :]
+        for begin in range(0, len(blocks), _TOGETHER):
+            out.append(self._clean(blocks[begin : begin + _TOGETHER]))
         ready = np.concatenate(out)
         if len(ready) < n:
             ready = np.concatenate((np.zeros(n - len(ready), np.int16), ready))
         self._done = ready[n:]
         return ready[:n]
 
-    def _clean(self, block: Levels, frame: int) -> Pcm:
+    def _clean(self, blocks: Levels) -> Pcm:
+        """float32[k, 160] → int16[160 k]."""
+        frame, count = self._frame or 0, len(blocks)
+        self._frame = frame + count
         if self._quiet(frame):
             self.share = 0.0
-            return (block * 32768).astype(np.int16)
-        self._heard = np.concatenate((self._heard[HOP:], block))
-        heard = levels(tapered(np.fft.rfft(self._heard).astype(np.complex64)))
+            return (blocks.ravel() * 32768).astype(np.int16)
+        left = np.stack([self._filtered(block, frame + i) for i, block in enumerate(blocks)])
+        self._heard = np.concatenate((self._heard[-HOP:], blocks.ravel()))
+        self._left = np.concatenate((self._left[-HOP:], left.ravel()))
+        both = np.stack((self._heard, self._left))
+        windows = sliding_window_view(both, WINDOW, axis=1)[:, ::HOP]
+        heard, rest = levels(tapered(np.fft.rfft(windows).astype(np.complex64)))
         self._delays.update(heard, self._reference, frame)
-        ours = self._follow_delay()
-        left, played = self._filtered(block, frame)
-        self._left = np.concatenate((self._left[HOP:], left))
-        rest = levels(tapered(np.fft.rfft(self._left).astype(np.complex64)))
-        gains = self._suppressor.update(rest, played, ours)
-        out = np.zeros(HOP, np.float32) if gains is None else left
-        power = float(block @ block)
-        self.share += 0.01 * (1 - min(1.0, float(out @ out) / max(power, 1e-9)) - self.share)
-        return np.clip(out * 32768, -32768, 32767).astype(np.int16)
+        ours = self._follow_delay(count)
+        for i in range(count):
+            if not self._passes(heard[i], rest[i], frame + i, ours):
+                left[i] = 0
+        power = float(np.sum(blocks * blocks)) + 1e-9
+        share = 1 - min(1.0, float(np.sum(left * left)) / power)
+        self.share += 0.01 * count * (share - self.share)
+        return np.clip(left.ravel() * 32768, -32768, 32767).astype(np.int16)
+
+    def _passes(self, heard: Levels, left: Levels, frame: int, ours: bool) -> bool:
+        tails = self._reference.tails[self._reference.rows(frame, 0, LAGS)]
+        lag = self._lag
+        played = tails if lag is None else tails[max(lag - 1, 0) : lag + 2]
+        return self._suppressor.passes(heard, left, played.max(axis=0), tails, ours)
+
+    def _filtered(self, block: Levels, frame: int) -> Levels:
+        """float32[160] without what the filter explains."""
+        if self._lag is None:
+            return block
+        rows = self._reference.rows(frame, max(self._lag - _BEFORE, 0), PARTITIONS)
+        left = self._filter.residual(block, self._reference.spectra[rows])
+        return block if left @ left > block @ block else left
 
     def _quiet(self, frame: int) -> bool:
+        """Whether nothing of what was played can come back yet, or any more."""
+        self._reference.prepare(frame + _TOGETHER)
         return frame - self._reference.last_sound > _QUIET
 
-    def _filtered(self, block: Levels, frame: int) -> tuple[Levels, Levels]:
-        """The block without what the filter explains; how loud each band was played."""
-        reference = self._reference
-        if self._lag is None:
-            return block, reference.tails[reference.rows(frame, 0, LAGS)].max(axis=0)
-        rows = reference.rows(frame, self._lag - _BEFORE, PARTITIONS)
-        left = self._filter.residual(block, reference.spectra[rows])
-        if left @ left > block @ block:
-            left = block
-        return left, reference.tails[reference.rows(frame, self._lag - 1, 3)].max(axis=0)
-
-    def _follow_delay(self) -> bool:
+    def _follow_delay(self, count: int) -> bool:
         """Whether this is surely our own voice, though not where it was expected."""
         slow, fast = self._delays.slow, self._delays.fast
+        now = int(fast.argmax())
+        ours = fast[now] > 0.6 and (self._lag is None or abs(now - self._lag) > 2)
+        self._ours = self._ours + count if ours else 0
         best = int(slow.argmax())
         known = slow[self._lag] if self._lag is not None else 0
         elsewhere = self._lag is None or abs(best - self._lag) > 1
-        self._agreed = self._agreed + 1 if elsewhere and slow[best] > max(0.45, known + 0.15) else 0
-        if self._agreed > 5:
-            self._lag = best
-            self.delay = (best + 0.5) * HOP / RATE
-            self._filter.reset()
-        now = int(fast.argmax())
-        return bool(fast[now] > 0.6 and (self._lag is None or abs(now - self._lag) > 2))
+        self._agreed = (
+            self._agreed + count if elsewhere and slow[best] > max(0.45, known + 0.15) else 0
+        )
+        if self._ours > 15:
+            self._move(now)
+        elif self._agreed > 5:
+            self._move(best)
+        return bool(ours)
+
+    def _move(self, lag: int) -> None:
+        if self._lag is not None:
+            self._suppressor.moved()
+        self._filter.reset()
+        self._lag = lag
+        self.delay = (lag + 0.5) * HOP / RATE

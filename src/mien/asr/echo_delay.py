@@ -8,7 +8,10 @@ from mien.asr.echo_reference import BANDS, RISE, STEEPEST_DB, Levels, Reference
 
 # Frames of 10 ms, of 0…700 ms. Offers of jitter buffers and slow loudspeakers go to 500 ms.
 LAGS = 72
-_SLOW, _FAST = np.float32(np.exp(-1 / 150)), np.float32(np.exp(-1 / 25))
+# Of 1.5 s and 0.25 s; a shorter memory finds echoes where there are none.
+_KEEP = np.exp(-1 / np.array([150, 25], np.float32))[:, None, None]
+# dB⁴; keeps the noise of a silent microphone from correlating with anything.
+_UNHEARD = np.float32(2000)
 
 
 class EchoDelay:
@@ -23,20 +26,22 @@ class EchoDelay:
         self.fast = np.zeros(LAGS, np.float32)
         # Rows: sum of products, power of the reference, power of the microphone.
         self._sums = np.zeros((2, 3, LAGS), np.float32)
-        self._keep = np.array([_SLOW, _FAST])[:, None, None]
         self._before = np.zeros((RISE, BANDS), np.float32)
-        self._new = np.zeros((3, LAGS), np.float32)
 
     def update(self, heard: Levels, reference: Reference, frame: int) -> None:
-        """heard: float32[20] dB of the microphone at ``frame``."""
-        at = frame % RISE
-        rise = np.clip(heard - self._before[at], -STEEPEST_DB, STEEPEST_DB)
-        self._before[at] = heard
-        rises = reference.rises[reference.rows(frame, 0, LAGS)]
-        np.matmul(rises, rise, out=self._new[0])
-        np.einsum("ij,ij->i", rises, rises, out=self._new[1])
-        self._new[2] = rise @ rise
-        self._sums *= self._keep
-        self._sums += self._new
-        found = self._sums[:, 0] / np.sqrt(self._sums[:, 1] * self._sums[:, 2] + 2000)
-        self.slow, self.fast = found
+        """heard: float32[k, 20], dB of the microphone from ``frame`` on."""
+        count = len(heard)
+        known = np.concatenate((self._before, heard))
+        self._before = known[count:]
+        rise = np.clip(heard - known[:count], -STEEPEST_DB, STEEPEST_DB)
+        new = np.zeros((3, LAGS), np.float32)
+        for i in range(count):
+            rows = reference.rows(frame + i, 0, LAGS)
+            new[0] += reference.rises[rows] @ rise[i]
+            new[1] += reference.steepness[rows]
+        new[2] = np.sum(rise * rise)
+        self._sums *= _KEEP**count
+        self._sums += new
+        self.slow, self.fast = self._sums[:, 0] / np.sqrt(
+            self._sums[:, 1] * self._sums[:, 2] + _UNHEARD
+        )

@@ -66,6 +66,7 @@ class Reference:
         self.spectra = np.zeros((_KEPT, BINS), np.complex64)
         self.levels = np.full((_KEPT, BANDS), SILENCE_DB, np.float32)
         self.rises = np.zeros((_KEPT, BANDS), np.float32)
+        self.steepness = np.zeros(_KEPT, np.float32)
         self.tails = np.full((_KEPT, BANDS), SILENCE_DB, np.float32)
         self.last_sound = -_KEPT
         """The last frame that is not silent."""
@@ -107,12 +108,12 @@ class Reference:
 
     def prepare(self, frame: int) -> None:
         """Make ``spectra[f % 128]`` and ``levels[f % 128]`` true for all f up to ``frame``."""
+        if frame < self._ready:
+            return
         self._blank((frame + 1) * HOP)
         first = max(self._ready, frame - _KEPT + 4)
         frames = np.arange(first, frame + 1)
-        self._ready = max(self._ready, frame + 1)
-        if not len(frames):
-            return
+        self._ready = frame + 1
         samples = (frames[:, None] - 1) * HOP + np.arange(WINDOW)
         found = np.fft.rfft(self._sound[samples % _SIZE]).astype(np.complex64)
         places = frames % _KEPT
@@ -123,7 +124,9 @@ class Reference:
         for f, level in zip(frames, spilt, strict=True):
             self.tails[f % _KEPT] = np.maximum(level, self.tails[(f - 1) % _KEPT] - TAIL_DB)
         rises = self.levels[places] - self.levels[(frames - RISE) % _KEPT]
-        self.rises[places] = np.clip(rises, -STEEPEST_DB, STEEPEST_DB)
+        rises = np.clip(rises, -STEEPEST_DB, STEEPEST_DB)
+        self.rises[places] = rises
+        self.steepness[places] = np.sum(rises * rises, axis=1)
         heard = frames[self.levels[places].max(axis=1) > SILENCE_DB + 20]
         if len(heard):
             self.last_sound = max(self.last_sound, int(heard[-1]))

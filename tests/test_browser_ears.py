@@ -149,15 +149,20 @@ async def says(visitor: Visitor, mouth: Mouth, name: str, most: int = 3) -> None
     for _ in range(most):
         before = len(await asked(visitor))
         await speaks(visitor, mouth, name)
-        await eventually(lambda: more(visitor, before), "a question", describe=visitor.describe)
-        understood = (await asked(visitor))[-1]
+        understood = (await asks(visitor, before + 1))[-1]
         if SequenceMatcher(None, wanted, understood).ratio() > 0.7:
             return
     raise AssertionError(f"{wanted} became {await asked(visitor)}")
 
 
-async def more(visitor: Visitor, before: int) -> bool:
-    return len(await asked(visitor)) > before
+async def asks(visitor: Visitor, count: int) -> list[str]:
+    """Wait until the history has so many questions of the visitor. Returns them."""
+
+    async def enough() -> bool:
+        return len(await asked(visitor)) >= count
+
+    await eventually(enough, f"{count} questions", describe=visitor.describe)
+    return await asked(visitor)
 
 
 async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
@@ -217,7 +222,7 @@ async def test_the_space_bar_is_held_while_one_talks(
         await visitor.page.keyboard.up("Space")
         await mic(visitor, "hold")
         await eventually(lambda: silent(visitor), "silence after letting go")
-        await eventually(lambda: more(visitor, 0), "a question", describe=visitor.describe)
+        await asks(visitor, 1)
 
         # By mouse, let go elsewhere.
         button = await visitor.part("mic").bounding_box()

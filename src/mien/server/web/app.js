@@ -175,7 +175,7 @@ const handlers = {
 /** @param {import("./status.js").Activity} activity */
 function act(activity) {
   status.act(activity);
-  if (activity !== "speaking") status.hold(false);
+  if (activity === "idle" || activity === "thinking") status.hold(false);
   ears.follow(activity);
   chat.thinking(activity === "thinking");
   stopButton.disabled = activity !== "thinking" && activity !== "speaking";

@@ -37,7 +37,8 @@ export class Ears {
   #talking = false;
   #speaking = false;
   /** Whether the server knows what is wanted here. */ #introduced = false;
-  /** Whether it has heard this microphone. */ #reached = false;
+  /** Whether it hears this microphone, and whether it ever has. */ #up = false;
+  #reached = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #release;
 
   /** @param {EarEvents} events */
@@ -47,7 +48,7 @@ export class Ears {
     this.server = new ServerEars((state, before) => this.#onTold(state, before));
     this.microphone = new Microphone({
       onChange: () => {
-        this.#reached ||= this.microphone.up;
+        this.#onLine();
         this.#show();
       },
       onLevel: (level) => {
@@ -198,6 +199,14 @@ export class Ears {
     this.#release = setTimeout(() => this.#open(), RELEASE_MS);
   }
 
+  #onLine() {
+    const { up } = this.microphone;
+    // What was held while nothing was heard is held still.
+    if (up && !this.#up && this.#talking && this.#introduced) this.server.ask({ talking: true });
+    this.#up = up;
+    this.#reached ||= up;
+  }
+
   /** Speak to the session, once there are both. */
   #join() {
     this.microphone.send();
@@ -277,7 +286,7 @@ export class Ears {
     if (this.microphone.silenced) return "silenced";
     // A recogniser that is being loaded hears nothing yet.
     if (!this.#introduced) return "opening";
-    if (!this.microphone.up) return this.#reached ? "down" : "opening";
+    if (!this.#up) return this.#reached ? "down" : "opening";
     if (this.#isPush) return this.#talking ? "talking" : "hold";
     if (this.#speaking) return "speaking";
     return this.choice.mode === "wake_word" ? "wake" : "on";

@@ -16,12 +16,18 @@ Stage = Literal["quiet", "likely", "sure"]
 class ActivitySettings:
     """Probabilities are Silero's, 0…1.
 
-    glimpse: from when on a glimpse is a likely beginning. Lower is faster and hears more knocks.
+    glimpse: from when on a glimpse is a likely beginning. At 0.1 speech in a quiet room is noticed
+        30 ms after it can be heard, 50 to 80 at most; at 0.25 35 and 130, for half as many knocks
+        and breaths that are taken for one.
     begin: the same of a whole window.
-    voiced: from when on a window counts as speech; ``sure_sec`` of them make sure.
-    keep: until when a window still is speech, once it is sure.
-    doubt_sec: how long something likely may go without a voiced window.
-    hangover_sec: how long speech goes on after its last window that was.
+    voiced: from when on a window counts as speech; ``sure_sec`` of them make sure. With 0.09 s
+        twice as many beeps do.
+    keep: until when a window still is speech, once it is sure. Each 0.15 less ends it 10 to 30 ms
+        later.
+    doubt_sec: how long something likely may go without a voiced window. A soft consonant takes
+        0.13 s to the vowel it begins.
+    hangover_sec: how long speech goes on after its last window that was. With 0.2 s softly spoken
+        sentences fall apart.
     """
 
     glimpse: float = 0.1

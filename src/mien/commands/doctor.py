@@ -19,6 +19,7 @@ from rich.table import Table
 from mien import __version__
 from mien.avatar.library import list_avatars, load_avatar
 from mien.config import ConfigError, Settings
+from mien.ears import BROWSER, Ears, ListedRecognizer
 from mien.lipsync.wav2lip.backends import Found, available
 from mien.llm import create_brain
 from mien.llm.presets import PRESETS
@@ -35,7 +36,8 @@ CODECS = (("libx264", "H.264 pictures"), ("libopus", "Opus sound"), ("aac", "AAC
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """kind: "system", "library", "codec", "network", "voice", "avatar", "lip-sync" or "brain".
+    """kind: "system", "library", "codec", "network", "voice", "ears", "avatar", "lip-sync" or
+    "brain".
 
     why_not: what is wrong and what fixes it; None when ready. needed: whether ``mien run``
     cannot do without it.
@@ -54,6 +56,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), *map(_library, LIBRARIES), *(_codec(*codec) for codec in CODECS)]
     findings += [_port(settings), _udp()]
     findings += _voices(settings)
+    findings += _ears(settings)
     findings += [_attempt(a.name, "avatar", partial(_look, a.name)) for a in list_avatars()]
     findings.append(_attempt("text normaliser", "library", _normalise))
     findings += [_wav2lip_weights(settings), *map(_wav2lip_library, available())]
@@ -159,6 +162,31 @@ def _speak(name: str, settings: VoiceSettings) -> str:
     if seconds < 0.2:
         raise RuntimeError("it says nothing")
     return f"speaks zh, en ({seconds:.1f} s test)"
+
+
+def _ears(settings: Settings) -> list[Finding]:
+    """Which recognisers could listen. None has to: people can type, or let their browser listen."""
+    try:
+        ears = Ears(settings.ears.asr, settings.ears.recognizers)
+    except ConfigError as error:
+        return [Finding("ears", "ears", False, why_not=str(error))]
+
+    async def listed() -> list[ListedRecognizer]:
+        try:
+            return await ears.listed()
+        finally:
+            await ears.aclose()
+
+    return [_listener(each, settings.ears.asr) for each in asyncio.run(listed())]
+
+
+def _listener(found: ListedRecognizer, wanted: str) -> Finding:
+    detail = f"understands {', '.join(found.languages)}"
+    if found.name == BROWSER:
+        detail += "; if the visitor's browser can"
+    why_not = None if found.why is None else found.why["en"]
+    needed = found.name == wanted
+    return Finding(found.name, "ears", found.available, detail, why_not, needed)
 
 
 def _look(name: str) -> str:

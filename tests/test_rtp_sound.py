@@ -146,7 +146,7 @@ def test_who_sends_nothing_is_silent_as_long_as_the_clock_says(spoken: Pcm, stam
     assert muted.sec == pytest.approx(10.5 - SLACK_SEC, abs=0.03)
     assert not muted.pcm[int(0.7 * RATE) :].any()
     ear = play(arriving)
-    assert ear.sec == pytest.approx(len(sent) * FRAME + 10, abs=0.07)
+    assert ear.sec == pytest.approx(len(sent) * FRAME + 10, abs=SLACK_SEC + 0.03)
     assert heard(ear.pcm[5 * RATE :], RATE)[1:] == spelled(TEXT)[2:]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from mien.asr.echo_comfort import ComfortNoise
 from mien.asr.echo_delay import LAGS, EchoDelay
 from mien.asr.echo_filter import PARTITIONS, EchoFilter
 from mien.asr.echo_reference import HOP, WINDOW, Levels, Reference, levels, tapered
@@ -13,6 +14,7 @@ from mien.media.microphone import RATE
 from mien.media.tick import Pcm
 
 _BEFORE = 2  # partitions of the filter before the delay that was found
+_EARLY, _LATE = 2, 15  # frames
 _TOGETHER = 2  # blocks of 10 ms, for speed
 _QUIET = 90  # frames after which nothing of it can come back
 
@@ -35,10 +37,13 @@ class Echo:
         self._delays = EchoDelay()
         self._filter = EchoFilter()
         self._suppressor = EchoSuppressor()
+        self._comfort = ComfortNoise()
         self._lag: int | None = None
         self._agreed = self._ours = 0
         self._power = self._kept = 0.0  # of the last second's sound, and what was kept of it
-        self._frame: int | None = None  # of the block that comes next
+        self._frame = 0  # of the block that comes next
+        self._counting = False
+        self._behind = 0.0
         self._waiting = np.zeros(0, np.float32)
         self._done = np.zeros(0, np.int16)
         self._heard = np.zeros(HOP, np.float32)
@@ -58,8 +63,7 @@ class Echo:
         once, others up to 10 ms later.
         """
         n = len(pcm)
-        if self._frame is None:
-            self._frame = self._reference.frame_at(at - n / RATE)
+        self._keep_time(self._reference.frame_at(at - (n + len(self._waiting)) / RATE))
         if not len(self._waiting) + len(self._done) + n % HOP and self._quiet(self._frame):
             self._frame += n // HOP
             self.share = 0.0
@@ -76,9 +80,24 @@ class Echo:
         self._done = ready[n:]
         return ready[:n]
 
+    def _keep_time(self, frame: int) -> None:
+        """Which frame comes next is counted by samples, whose clock is not ours.
+
+        Sound cannot arrive before it was made, so a count that is ahead is wrong (the first packets
+        came together); one that is behind is so because of a packet's delay, or slowly drifted.
+        """
+        if not self._counting:
+            self._frame, self._counting = frame, True
+        behind = frame - self._frame
+        self._behind += 0.005 * (behind - self._behind)
+        if behind < -_EARLY or self._behind > _LATE:
+            self._frame, self._behind = frame, 0.0
+            if self._lag is not None:
+                self._lag = self._lag + behind if 0 <= self._lag + behind < LAGS else None
+
     def _clean(self, blocks: Levels) -> Pcm:
         """float32[k, 160] → int16[160 k]."""
-        frame, count = self._frame or 0, len(blocks)
+        frame, count = self._frame, len(blocks)
         self._frame = frame + count
         if self._quiet(frame):
             self.share = 0.0
@@ -91,11 +110,13 @@ class Echo:
         heard, rest = levels(tapered(np.fft.rfft(windows).astype(np.complex64)))
         self._delays.update(heard, self._reference, frame)
         ours = self._follow_delay(count)
+        came, stays = float(np.sum(blocks * blocks)), 0.0
         for i in range(count):
-            if not self._passes(heard[i], rest[i], frame + i, ours):
-                left[i] = 0
-        power = float(np.sum(blocks * blocks)) + 1e-9
-        share = 1 - min(1.0, float(np.sum(left * left)) / power)
+            if self._passes(heard[i], rest[i], frame + i, ours):
+                stays += float(left[i] @ left[i])
+            else:
+                left[i] = self._comfort.block(self._suppressor.noise)
+        share = 1 - min(1.0, stays / (came + 1e-9))
         self.share += 0.01 * count * (share - self.share)
         return np.clip(left.ravel() * 32768, -32768, 32767).astype(np.int16)
 

@@ -28,7 +28,7 @@ _SIZE = _KEPT * HOP
 _CONTIGUOUS = RATE // 50
 _AHEAD = _SIZE // 2
 # Above 100 Hz, each about as wide as the ear's critical bands (Zwicker 1961), in bins of 50 Hz.
-_EDGES = (2, 4, 6, 8, 10, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 67, 80, 95, 112, 132, 155)
+BAND_EDGES = (2, 4, 6, 8, 10, 13, 16, 19, 22, 26, 30, 35, 41, 48, 57, 67, 80, 95, 112, 132, 155)
 
 Spectrum = NDArray[np.complex64]
 Levels = NDArray[np.float32]
@@ -49,7 +49,7 @@ _SCALE = np.float32(1 / (np.sum(np.hanning(WINDOW + 1)[:-1] ** 2) * WINDOW / 2))
 def levels(spectrum: Spectrum) -> Levels:
     """Tapered spectra [..., 161] → dB against full scale in each band, float32[..., 20]."""
     power = spectrum.real**2 + spectrum.imag**2
-    sums = np.add.reduceat(power, _EDGES, axis=-1)[..., :BANDS]
+    sums = np.add.reduceat(power, BAND_EDGES, axis=-1)[..., :BANDS]
     found: Levels = 10 * np.log10(sums * _SCALE + np.float32(10 ** (SILENCE_DB / 10)))
     return found
 
@@ -80,20 +80,20 @@ class Reference:
         begin = self._samples(at)
         if begin < self._end + _CONTIGUOUS:
             begin = self._end
-        for cut in range(0, len(pcm), HOP):
-            self._write(begin + cut, pcm[cut : cut + HOP])
+        sound = pcm * np.float32(1 / 32768) if pcm.any() else None
+        self._write(begin, begin + len(pcm), sound)
 
-    def _write(self, begin: int, pcm: Pcm) -> None:
-        self._blank(begin)
-        places = np.arange(begin, begin + len(pcm)) % _SIZE
-        self._sound[places] = pcm * np.float32(1 / 32768)
-        self._end = begin + len(pcm)
-        self._known = max(self._known, self._end)
-        self._ready = min(self._ready, begin // HOP)
+    def _write(self, begin: int, end: int, sound: Levels | None) -> None:
+        self._blank(end)
+        if sound is not None:
+            self._sound[np.arange(begin, end) % _SIZE] = sound
+            self._ready = min(self._ready, begin // HOP)
+        self._end = end
 
     def _blank(self, until: int) -> None:
-        if until > self._known:
-            begin = max(self._known, until - _SIZE)
+        """Forget what was where ``until`` and what is before it will be."""
+        begin = max(self._known, until - _SIZE)
+        if begin < until:
             self._sound[np.arange(begin, until) % _SIZE] = 0
             self._known = until
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from mien.bench.asr_cli import asr
 from mien.bench.barge_in_cli import barge_in
+from mien.bench.echo_cli import echo
 from mien.bench.latency_cli import latency
 from mien.bench.rtmp_cli import rtmp
 from mien.bench.terminal import AsJson, failed, measured, show_figures, stderr, text
@@ -340,6 +341,7 @@ def lipsync(
 
 bench_app.command()(asr)
 bench_app.command("barge-in")(barge_in)
+bench_app.command()(echo)
 bench_app.command()(latency)
 bench_app.command()(voice)
 bench_app.command()(rtmp)

@@ -87,7 +87,7 @@ export class Ears {
   /** It has ended; the next one is spoken to by the same microphone. */
   end() {
     this.server.follow(null);
-    this.#speaking = false;
+    this.#speaking = this.#introduced = false;
     this.microphone.rest();
     this.#show();
   }
@@ -289,6 +289,6 @@ export class Ears {
     if (!this.#up) return this.#reached ? "down" : "opening";
     if (this.#isPush) return this.#talking ? "talking" : "hold";
     if (this.#speaking) return "speaking";
-    return this.choice.mode === "wake_word" ? "wake" : "on";
+    return this.choice.mode === "wake_word" && this.server.state?.awake === false ? "wake" : "on";
   }
 }

@@ -25,10 +25,11 @@ export function tellDelay(failures) {
 
 /** The browser's recogniser cannot; another one may. @param {string} key */
 export function tellSpeech(key) {
-  toast(t(key), { code: "speech" });
+  toast(t(key), { code: "speech", kind: "notice" });
 }
 
-/** Another one listens than before. @param {import("./serverears.js").EarsState} state */
+/** Another one listens than before; the reason may be told already. @param {import("./serverears.js").EarsState} state */
 export function tellListener({ label, why }) {
-  toast(t("ears_changed", { label: localised(label), why: localised(why) }), { code: "ears", kind: "notice" });
+  const told = Boolean(document.querySelector(".toast[data-code=speech]"));
+  toast(t("ears_changed", { label: localised(label), why: told ? "" : localised(why) }), { code: "ears", kind: "notice" });
 }

@@ -42,7 +42,7 @@ export const EAR_WORDS = {
   ears_auto_is: ["Automatic: {label}", "自动选择：{label}"],
   ears_now: ["{label} hears you.", "正在由 {label} 识别。"],
   ears_changed: ["{label} hears you now. {why}", "改由 {label} 识别。{why}"],
-  ears_nobody: ["Nothing here can turn speech into text: {why} Please type.", "目前无法识别语音：{why} 请打字。"],
+  ears_nobody: ["Nothing here can turn speech into text. {why}. Please type.", "目前无法识别语音：{why}。请打字。"],
   ears_absent: ["not available", "不可用"],
   ears_off: ["Turn the microphone off", "关闭麦克风"],
   ears_on: ["Turn the microphone on", "打开麦克风"],

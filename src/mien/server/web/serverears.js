@@ -5,7 +5,7 @@ import { toast } from "./toasts.js";
 
 /** @typedef {import("./i18n.js").Text} Text */
 /** @typedef {"hands_free" | "push_to_talk" | "wake_word"} Mode */
-/** Who listens to a session, and how; engine: null where nobody can. @typedef {{mode: Mode, engine: string | null, label: Text | null, why: Text | null, streaming: boolean, microphone: boolean, wake_words?: string[]}} EarsState */
+/** Who listens to a session, and how; engine: null where nobody can; awake: false until it is called by its name. @typedef {{mode: Mode, engine: string | null, label: Text | null, why: Text | null, streaming: boolean, microphone: boolean, wake_words?: string[], awake?: boolean}} EarsState */
 /** browser: whether this browser has a recogniser of its own; talking: the button is held. @typedef {{mode?: Mode, engine?: string, browser?: boolean, talking?: boolean}} EarsChange */
 
 export class ServerEars {

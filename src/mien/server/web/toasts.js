@@ -31,6 +31,8 @@ export function toast(text, { code = "", kind = "error" } = {}) {
   row.addEventListener("pointerenter", () => clearTimeout(timer));
   box.append(row);
   while (box.childElementCount > MOST) box.firstElementChild?.remove();
+  // Where there is no room for all of them, the newest is read first.
+  box.scrollTop = box.scrollHeight;
 }
 
 /** @param {string} code */

@@ -65,15 +65,14 @@ async def closing(socket: ClientConnection) -> tuple[int | None, str | None]:
     return socket.close_code, socket.close_reason
 
 
-@pytest.mark.parametrize("rate", [8_000, 48_000])
-async def test_what_is_spoken_is_heard_where_it_was(site: Site, rate: int) -> None:
+async def test_what_is_spoken_is_heard_where_it_was(site: Site) -> None:
     ear = await site.ear()
-    async with speaking(site, ear, rate) as speaker:
+    async with speaking(site, ear, 8_000) as speaker:
         begun = await speaker.play(tones("hello", RATE))
         await speaker.play(np.zeros(RATE // 2, np.int16))
         begun = await speaker.play(tones("world", RATE)) - begun
         await until(lambda: len(ear.words()) == 2 and len(ear.words()[1]) == 5, "two words")
-        assert ear.labels == [f"WebSocket {rate} Hz"]
+        assert ear.labels == ["WebSocket 8000 Hz"]
     await until(lambda: not ear.session.microphones, "the microphone's end")
     assert ear.words() == [spelled("hello"), spelled("world")]
     first, second = ear.onsets()
@@ -102,7 +101,7 @@ async def test_three_at_once_never_cross(site: Site) -> None:
     ears = [await site.ear() for _ in words]
     async with (
         speaking(site, ears[0], 8_000) as first,
-        speaking(site, ears[1], 16_000) as second,
+        speaking(site, ears[1], 48_000) as second,
         speaking(site, ears[2], 44_100) as third,
     ):
         for word, speaker in zip(words, (first, second, third), strict=True):

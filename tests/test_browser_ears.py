@@ -165,6 +165,12 @@ async def asks(visitor: Visitor, count: int) -> list[str]:
     return await asked(visitor)
 
 
+async def shown(visitor: Visitor, selector: str, name: str, folder: Path) -> None:
+    """Wait for what may be gone soon, and take a picture of the page then."""
+    await visitor.page.wait_for_selector(selector, timeout=PATIENCE * 1000)
+    await visitor.picture_of(name, folder)
+
+
 async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
     browser: Browser, site: Server, mouth: Mouth, tmp_path: Path
 ) -> None:
@@ -174,13 +180,13 @@ async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
         await mic(visitor, "on")
         await visitor.part("ears").click()
         since = await visitor.now()
-        growing = visitor.page.wait_for_selector(".message.hearing", timeout=PATIENCE * 1000)
+        growing = shown(visitor, ".message.hearing", "ears-hearing", tmp_path)
         await asyncio.gather(growing, says(visitor, mouth, "en-what-can-you-do"))
         await visitor.hears(since)
 
         # Over the answer: it waits, then it is interrupted.
         await visitor.state("speaking")
-        waits = visitor.page.wait_for_selector("html[data-held]", timeout=PATIENCE * 1000)
+        waits = shown(visitor, "html[data-held]", "ears-held", tmp_path)
         await asyncio.gather(waits, says(visitor, mouth, "en-change-the-voice"))
         await visitor.page.locator(".message.assistant .cut").first.wait_for()
         await visitor.state("speaking")

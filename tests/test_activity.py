@@ -28,7 +28,7 @@ def changes(pcm: Pcm, settings: ActivitySettings | None = None) -> list[tuple[in
 
 
 def window(number: int, probability: float, glimpse: bool = False) -> VadFrame:
-    return VadFrame(number * WINDOW, probability, -20.0, 20.0, glimpse)
+    return VadFrame(number * WINDOW, probability, -20.0, 20.0, glimpse=glimpse)
 
 
 ROOMS: list[tuple[str, dict[str, object]]] = [
@@ -86,6 +86,15 @@ def test_a_likely_sound_that_comes_to_nothing() -> None:
     activity.push([window(15, 0.1)])
     assert (activity.stage, activity.onset, activity.told) == ("quiet", None, None)
     assert activity.last_voice == 0
+
+
+def test_a_beep_is_no_beginning_unless_it_is_one_beyond_doubt() -> None:
+    activity = SpeechActivity()
+    beep = {"level_dbfs": -20.0, "rise_db": 20.0, "tonal": True}
+    activity.push([VadFrame(160, 0.6, glimpse=True, **beep), VadFrame(512, 0.7, **beep)])
+    assert activity.stage == "quiet"
+    activity.push([VadFrame(1024, 0.85, **beep)])
+    assert activity.stage == "likely"
 
 
 def test_speech_goes_on_over_a_short_gap_and_counts_only_voice() -> None:

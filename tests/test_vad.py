@@ -67,8 +67,10 @@ def test_levels_are_of_full_scale(model: VadModel) -> None:
     sine = 16_384 * np.sin(2 * np.pi * 500 * np.arange(16_000) / 16_000)
     (first, *_) = frames(Vad(model), sine.astype(np.int16))
     assert first.level_dbfs == pytest.approx(-9.03, abs=0.05)
+    assert first.tonal
     (quiet, *_) = frames(Vad(model), silence(1))
-    assert (quiet.level_dbfs, quiet.probability < 0.1) == (-100, True)
+    assert (quiet.level_dbfs, quiet.probability < 0.1, quiet.tonal) == (-100, True, False)
+    assert not any(frame.tonal for frame in frames(Vad(model), noise("pink", 2, -30)))
 
 
 def test_glimpses_are_taken_where_a_sound_begins(model: VadModel) -> None:

@@ -20,6 +20,7 @@ class ActivitySettings:
         30 ms after it can be heard, 50 to 80 at most; at 0.25 35 and 130, for half as many knocks
         and breaths that are taken for one.
     begin: the same of a whole window.
+    tonal: the same of a frame that is one tone, as beeps are.
     voiced: from when on a window counts as speech; ``sure_sec`` of them make sure. With 0.09 s
         twice as many beeps do.
     keep: until when a window still is speech, once it is sure. Each 0.15 less ends it 10 to 30 ms
@@ -32,6 +33,7 @@ class ActivitySettings:
 
     glimpse: float = 0.1
     begin: float = 0.3
+    tonal: float = 0.8
     voiced: float = 0.5
     keep: float = 0.4
     sure_sec: float = 0.12
@@ -80,6 +82,8 @@ class SpeechActivity:
     def _listen(self, frame: VadFrame) -> None:
         settings = self._settings
         if frame.probability < (settings.glimpse if frame.glimpse else settings.begin):
+            return
+        if frame.tonal and frame.probability < settings.tonal:
             return
         self.stage, self.told = "likely", frame.position
         self.onset = max(self.last_voice, frame.position - WINDOW)

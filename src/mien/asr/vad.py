@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.asr.loudness import STEP, Loudness, dbfs
+from mien.asr.loudness import STEP, Loudness, dbfs, is_tonal
 from mien.media.microphone import RATE
 from mien.media.tick import Pcm
 
@@ -44,6 +44,7 @@ class VadFrame:
     level_dbfs: RMS of what is new since the last frame of its kind (512 samples; of a glimpse 160);
         a sine of full scale is -3.
     rise_db: how much louder that is than what is usually heard while nobody speaks.
+    tonal: what sounds in its last 20 ms is one tone: a beep or a knock, hardly ever a voice.
     glimpse: a look ahead between two windows, made where the sound grows louder. It is blind to
         the 10 to 32 ms before its own; good to notice a beginning early, not to follow speech.
     """
@@ -52,6 +53,7 @@ class VadFrame:
     probability: float
     level_dbfs: float
     rise_db: float
+    tonal: bool = False
     glimpse: bool = False
 
 
@@ -146,8 +148,8 @@ class Vad:
         if self._windows_since_blank >= _FORGET_AFTER and self._not_speech >= _CLEARLY_NOT_WINDOWS:
             state, self._windows_since_blank = blank(), 0
         self._states.append((self._position, state))
-        level = dbfs(self._last(WINDOW))
-        return VadFrame(self._position, self._probability, level, self._loudness.rise_db)
+        level, rise = dbfs(self._last(WINDOW)), self._loudness.rise_db
+        return VadFrame(self._position, self._probability, level, rise, self._tonal())
 
     def _worth_a_glimpse(self) -> bool:
         return (
@@ -162,7 +164,10 @@ class Vad:
         unheard = [state for at, state in self._states if at <= begins]
         probability, _ = self._model.hear(self._last(_CONTEXT + WINDOW), unheard[-1])
         level, rise = self._loudness.level_dbfs, self._loudness.rise_db
-        return VadFrame(self._position, probability, level, rise, glimpse=True)
+        return VadFrame(self._position, probability, level, rise, self._tonal(), glimpse=True)
+
+    def _tonal(self) -> bool:
+        return is_tonal(self._last(2 * STEP))
 
     def _last(self, samples: int) -> Sound:
         """float32[samples] that end at the present position."""

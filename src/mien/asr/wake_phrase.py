@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mien.asr.syllables import syllable
-from mien.tts.bert_vits2.text.cmudict import pronunciation
 
 _HAN = r"[\u3400-\u9fff]"
 _UNIT = re.compile(rf"{_HAN}|[a-z0-9]+(?:['’][a-z]+)*", re.I)
@@ -30,6 +29,7 @@ class WakePhrases:
     """phrases: as they are written in the settings, e.g. "小眉" or "hey Mei"."""
 
     def __init__(self, phrases: Sequence[str]) -> None:
+        _sound("reads the dictionary")
         self._phrases = [[unit.sound for unit in _units(phrase)] for phrase in phrases]
         # The longest first: of "小眉" and "小眉小眉" the second leaves less of the text.
         self._phrases = sorted(filter(None, self._phrases), key=len, reverse=True)
@@ -61,5 +61,8 @@ def _units(text: str) -> list[_Unit]:
 def _sound(unit: str) -> str:
     if re.match(_HAN, unit):
         return (syllable(unit) or unit).rstrip("12345")
+    # Imported when a phrase is made, not with the server: its package takes a moment.
+    from mien.tts.bert_vits2.text.cmudict import pronunciation
+
     phones = pronunciation(unit)
     return unit if phones is None else " ".join(phone.rstrip("012") for phone in phones)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -130,27 +130,39 @@ class WakeWord:
 def keyword_lines(phrases: Sequence[str], folder: Path) -> list[str] | None:
     """The lines of sherpa-onnx's keywords file: tokens, and "@" with the phrase without spaces.
 
+    A character or word that is a token itself stands for itself; otherwise a character is its
+    initial and final ("ppinyin" of sherpa-onnx's text2token) and a word its phones in en.phone.
     None when one of them cannot be spelled with the model's tokens.
     """
     tokens = {row.split()[0] for row in _rows(folder / "tokens.txt")}
     words = {word for phrase in phrases for word in _words(phrase)}
     rows = _rows(folder / "en.phone", words)
-    said = {row.split()[0].lower(): row.split()[1:] for row in rows}
+    phones = {row.split()[0].lower(): row.split()[1:] for row in rows}
     lines = []
     for phrase in phrases:
-        spelled: list[str] = []
-        for unit in _UNITS.findall(phrase):
-            reading = syllable(unit) if not unit.isascii() else None
-            spelled += parts(reading) if reading else said.get(unit.lower(), [f"?{unit}"])
+        spelled = [token for unit in _units(phrase) for token in _spelled(unit, tokens, phones)]
         if missing := [token for token in spelled if token not in tokens]:
-            logger.warning("the keyword model cannot spell %r (%s)", phrase, missing[0].strip("?"))
+            logger.warning("the keyword model cannot spell %r (%s)", phrase, missing[0])
             return None
         lines.append(f"{' '.join(spelled)} @{'_'.join(phrase.split())}")
     return lines
 
 
+def _spelled(unit: str, tokens: set[str], phones: Mapping[str, list[str]]) -> list[str]:
+    whole = f"▁{unit}" if unit.isascii() else unit
+    for one in (whole, whole.upper()):
+        if one in tokens:
+            return [one]
+    reading = None if unit.isascii() else syllable(unit)
+    return parts(reading) if reading else phones.get(unit, [unit])
+
+
+def _units(phrase: str) -> list[str]:
+    return [unit.lower() for unit in _UNITS.findall(phrase)]
+
+
 def _words(phrase: str) -> list[str]:
-    return [unit.lower() for unit in _UNITS.findall(phrase) if unit.isascii()]
+    return [unit for unit in _units(phrase) if unit.isascii()]
 
 
 def _rows(path: Path, first: set[str] | None = None) -> list[str]:
@@ -166,8 +178,5 @@ def _rows(path: Path, first: set[str] | None = None) -> list[str]:
 
 
 def _network(folder: Path, role: str) -> Path | None:
-    for kind in _NETWORKS:
-        for suffix in (".int8.onnx", ".onnx"):
-            if found := sorted(folder.glob(f"{role}*{kind}*{suffix}")):
-                return found[0]
-    return None
+    found = sorted(folder.glob(f"{role}*.onnx"), key=lambda path: ("int8" not in path.name, path))
+    return next((path for kind in _NETWORKS for path in found if kind in path.name), None)

@@ -42,7 +42,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 # Besides those that run a server or a browser: what they watch is the clock.
-REAL_TIME = {"test_performer", "test_conversation", "test_stage", "test_leaks", "test_bench_cli"}
+REAL_TIME = {
+    "test_bench_cli",
+    "test_conversation",
+    "test_leaks",
+    "test_listener",
+    "test_microphone_ws",
+    "test_performer",
+    "test_stage",
+    "test_whip_in",
+}
 RUNS_A_SERVER = re.compile(r"^(?:from|import) (?:harness|browser)\b", re.MULTILINE)
 
 

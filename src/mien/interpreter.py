@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from mien.asr.browser import BrowserRecognition
 from mien.asr.choice import Choice
+from mien.asr.contract import AsrError
 from mien.asr.relay import Relay
 from mien.ears import AUTO, Ears
 from mien.events import Message
@@ -35,6 +37,7 @@ class Interpreter:
         self._on_partial = on_partial
         self._on_change = on_change
         self._relay: Relay | None = None
+        self._choosing = asyncio.Lock()
 
     @property
     def listens(self) -> bool:
@@ -43,10 +46,14 @@ class Interpreter:
 
     async def choose(self) -> None:
         """Have the one listen that should by now. Loading it may take seconds, the first time."""
-        choice = await self._pick()
-        if choice.recognizer is not self.choice.recognizer or self._relay is None:
-            await self._listen_with(choice)
-        self.choice = choice
+        async with self._choosing:  # the page asks while a microphone connects
+            choice = await self._pick()
+            if choice.recognizer is not self.choice.recognizer or self._relay is None:
+                try:
+                    await self._listen_with(choice)
+                except AsrError as error:
+                    choice = Choice(None, str(error), error.zh)
+            self.choice = choice
         self._on_change()
 
     async def _pick(self) -> Choice:

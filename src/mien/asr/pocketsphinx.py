@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from typing import ClassVar, Literal
 
@@ -25,13 +26,15 @@ from mien.tts.worker_process import WorkerProcess
 
 # 1 s on an idle machine.
 _LOAD_SEC = 60.0
+# Its process ends when nobody has spoken for so long; the next word waits a second for a new one.
+_IDLE_SEC = 60.0
 # An utterance takes a third of its length, and most of it is done when it ends.
 _HANG_SEC = 30.0
 
 
 class PocketSphinxSettings(RecognizerSettings):
-    """listeners: microphones at once; each has a process of 200 MB to itself, and while somebody
-    speaks a third of a core. None: as many as there are cores, two at least."""
+    """listeners: people who speak at once; each has a process of 200 MB, which takes a third of a
+    core. None: as many as there are cores, four at least."""
 
     service: Literal["pocketsphinx"] = "pocketsphinx"
     listeners: int | None = Field(default=None, ge=1, le=64)
@@ -51,8 +54,9 @@ class PocketSphinxRecognizer:
 
     def __init__(self, name: str, settings: PocketSphinxSettings) -> None:
         self.name = name
-        self._limit = settings.listeners or max(2, os.cpu_count() or 2)
+        self._limit = settings.listeners or max(4, os.cpu_count() or 4)
         self._open: set[PocketSphinxRecognition] = set()
+        self._running = 0
         self._ready: WorkerProcess | None = None
         self._loading = asyncio.Lock()
         self._closed = False
@@ -83,11 +87,6 @@ class PocketSphinxRecognizer:
                 zh="PocketSphinx 只能识别英语",
                 retryable=False,
             )
-        if len(self._open) >= self._limit:
-            raise AsrError(
-                f"PocketSphinx listens to {self._limit} microphones already",
-                zh=f"PocketSphinx 已在听 {self._limit} 个麦克风",
-            )
         opened = PocketSphinxRecognition(self._process, self._open.discard, on_partial)
         self._open.add(opened)
         return opened
@@ -100,7 +99,25 @@ class PocketSphinxRecognizer:
             if ready is not None:
                 await ready.stop()
 
-    async def _process(self) -> WorkerProcess:
+    @asynccontextmanager
+    async def _process(self) -> AsyncIterator[WorkerProcess]:
+        """One to listen with; it ends on leaving. Raises AsrError for one too many."""
+        if self._running >= self._limit:
+            raise AsrError(
+                f"PocketSphinx listens to {self._limit} people already",
+                zh=f"PocketSphinx 已在同时听 {self._limit} 个人",
+            )
+        self._running += 1
+        try:
+            process = await self._started()
+            try:
+                yield process
+            finally:
+                await process.stop()
+        finally:
+            self._running -= 1
+
+    async def _started(self) -> WorkerProcess:
         async with self._loading:
             if self._closed:
                 raise _closed()
@@ -115,7 +132,7 @@ class PocketSphinxRecognition:
 
     def __init__(
         self,
-        process: Callable[[], Awaitable[WorkerProcess]],
+        process: Callable[[], AbstractAsyncContextManager[WorkerProcess]],
         on_closed: Callable[[PocketSphinxRecognition], None],
         on_partial: Callable[[str], None],
     ) -> None:
@@ -130,12 +147,13 @@ class PocketSphinxRecognition:
         self._asked: dict[int, asyncio.Future[str]] = {}
         self._words = ""
         self._unheard = False
+        self._failure = _died("")
         self._closed = False
-        self._running = self._start()
+        self._running: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        if self._running.done() and not self._closed:
-            self._running = self._start()
+        if not self._listening and not self._closed:
+            self._running = asyncio.create_task(self._run(), name="pocketsphinx")
         self._utterance = next(self._ids)
         self._words, self._unheard = "", False
         self.partial = ""
@@ -148,8 +166,8 @@ class PocketSphinxRecognition:
     async def transcript(self) -> str:
         if not self._unheard:
             return self._words
-        if self._running.done():
-            raise _died("")
+        if not self._listening:
+            raise self._failure
         utterance, request = self._utterance, next(self._ids)
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._asked[request] = answer
@@ -159,7 +177,8 @@ class PocketSphinxRecognition:
             async with asyncio.timeout(_HANG_SEC):
                 words = await answer
         except TimeoutError:
-            self._running.cancel()
+            if self._running is not None:
+                self._running.cancel()
             raise _died(f"no answer within {_HANG_SEC:g} s") from None
         except BaseException:
             self._unheard = self._unheard or utterance == self._utterance
@@ -173,37 +192,38 @@ class PocketSphinxRecognition:
 
     async def aclose(self) -> None:
         self._closed = True
-        self._running.cancel()
-        await asyncio.wait([self._running])
+        self._failure = _closed()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
         self._on_closed(self)
 
-    def _start(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self._run(), name="pocketsphinx")
+    @property
+    def _listening(self) -> bool:
+        return self._running is not None and not self._running.done()
 
     async def _run(self) -> None:
         """Hand out what the process says until it ends; then tell everyone who waits."""
-        failure = _died("")
+        self._failure = _died("")
         try:
-            process = await self._make()
-            try:
+            async with self._make() as process:
                 for message in self._unsent:
                     process.send(*message)
                 self._unsent, self._process = [], process
                 while True:
-                    kind, request, payload = await process.receive()
+                    async with asyncio.timeout(_IDLE_SEC):
+                        kind, request, payload = await process.receive()
                     self._hear(kind, request, sentence(payload.decode()))
-            finally:
-                self._process = None
-                await process.stop()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             pass
         except AsrError as error:
-            failure = error
+            self._failure = error
         finally:
+            self._process = None
             self._unsent = []
             for answer in self._asked.values():
                 if not answer.done():
-                    answer.set_exception(_closed() if self._closed else failure)
+                    answer.set_exception(_closed() if self._closed else self._failure)
 
     def _hear(self, kind: int, request: int, words: str) -> None:
         if kind == worker.PARTIAL and request == self._utterance:
@@ -220,7 +240,7 @@ class PocketSphinxRecognition:
     def _send(self, kind: int, request: int, payload: bytes = b"") -> None:
         if self._process is not None:
             self._process.send(kind, request, payload)
-        elif not self._running.done():
+        elif self._listening:
             self._unsent.append((kind, request, payload))
 
 

@@ -156,6 +156,8 @@ def _pull(
         )
     if wanted.kind == "tts":
         console.print(f"Hear it: mien say --voice {wanted.name} -o hello.mp4 你好")
+    if wanted.kind == "asr":
+        console.print("mien run listens with it, unless mien.toml names another; see docs/ears.md")
     for file in kept.files:
         if not file.known and wanted.engine == "wav2lip":
             console.print(

@@ -148,7 +148,7 @@ async def test_talked_over_it_stops_and_knows_what_was_heard(services: Services)
             await talk.until(lambda: len(talk.of("word")) >= 2, "two words")
             speaker.say(spoken.pcm)
             told = (await talk.first("turn", turn=first))["text"]
-            assert [m["what"] for m in talk.of("barge_in")] == ["hold", "interrupt"]
+            assert [m["what"] for m in talk.of("barge_in")][-2:] == ["hold", "interrupt"]
             sounded = heard_words(talk.wire.sound, answer)
             await talk.until(lambda: len(talk.of("user")) == 2, "the second question")
             second = talk.of("user")[-1]["turn"]

@@ -14,7 +14,7 @@ from mien.trace import Trace
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-(FIRST, FIRST_ANSWER), (SECOND, SECOND_ANSWER) = ANSWERS["en"].items()
+(FIRST, FIRST_ANSWER), (SECOND, SECOND_ANSWER), *_ = ANSWERS["en"].items()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -19,9 +19,9 @@ _TYPED = {
     "interrupt_to_silence_ms": "interrupt sent → last audible sample",
 }
 _SPOKEN = {
-    "speech_end_to_packet_ms": "speech ends (VAD) → first answer packet, without the brain",
-    "acoustic_end_to_packet_ms": "last audible sample spoken → the same",
-    "brain_ms": "taken off: the brain's first token",
+    "speech_end_to_packet_ms": "speech ends (VAD) → first answer packet",
+    "acoustic_end_to_packet_ms": "last audible sample said → the same",
+    "brain_ms": "the brain's first token, taken off",
 }
 
 

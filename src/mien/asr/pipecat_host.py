@@ -14,36 +14,18 @@ from pipecat.frames.frames import (
     STTMetadataFrame,
     TranscriptionFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.stt_service import STTService
-from pipecat.utils.errors import ErrorCategory, classify_http_exception
 from pipecat.workers.runner import WorkerRunner
 
 from mien.asr.contract import AsrError
 from mien.media.microphone import RATE
+from mien.pipecat_alone import may_pass, pipeline_of
 from mien.pipecat_catalog import Recipe
-
-# A service that does not take note of its end is left to its fate.
-_END_SEC = 2.0
 
 OnWords = Callable[[str, bool, bool], None]
 """Of one stretch of speech: its words, whether they are settled, and whether they are the last that
 the service has for what it heard."""
-
-
-class _Tap(FrameProcessor):
-    """Sees what passes, at once (direct mode) and so in the order in which it was pushed."""
-
-    def __init__(self, see: Callable[[Frame], None]) -> None:
-        super().__init__(enable_direct_mode=True)
-        self._see = see
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        self._see(frame)
-        await self.push_frame(frame, direction)
 
 
 class Host:
@@ -91,20 +73,12 @@ class Host:
             if self._recipe.wants_session:
                 self._session = aiohttp.ClientSession()
             service = await self._make()
-            pipeline = Pipeline([_Tap(self._see_upstream), service, _Tap(self._see)])
-            worker = PipelineWorker(
-                pipeline,
-                params=PipelineParams(audio_in_sample_rate=RATE),
-                cancel_timeout_secs=_END_SEC,
-                enable_rtvi=False,
-                enable_turn_tracking=False,
-                idle_timeout_secs=None,
-                check_dangling_tasks=False,
+            worker, runner = await pipeline_of(
+                service,
+                self._see_upstream,
+                self._see,
+                PipelineParams(audio_in_sample_rate=RATE),
             )
-            runner = WorkerRunner(
-                handle_sigint=False, handle_sigterm=False, check_dangling_tasks=False
-            )
-            await runner.add_workers(worker)
             running = asyncio.create_task(runner.run(), name=f"pipeline of {self._name}")
             forwarding = asyncio.create_task(self._forward(worker), name=f"sound to {self._name}")
             try:
@@ -141,12 +115,8 @@ class Host:
 
     def _see_upstream(self, frame: Frame) -> None:
         if isinstance(frame, ErrorFrame):
-            category = frame.category
-            if category in (None, ErrorCategory.UNKNOWN) and frame.exception is not None:
-                category = classify_http_exception(frame.exception)
-            retryable = category is None or not category.is_permanent
             self._fail(
-                f"{self._name}: {frame.error}", f"{self._name} 出错：{frame.error}", retryable
+                f"{self._name}: {frame.error}", f"{self._name} 出错：{frame.error}", may_pass(frame)
             )
 
     def _see(self, frame: Frame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -21,14 +21,12 @@ from pipecat.frames.frames import (
     TTSStoppedFrame,
     TTSTextFrame,
 )
-from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineParams, PipelineWorker
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.tts_service import TTSService, WebsocketTTSService
-from pipecat.utils.errors import ErrorCategory, classify_http_exception
 from pipecat.workers.runner import WorkerRunner
 
 from mien.media.tick import Pcm
+from mien.pipecat_alone import may_pass, pipeline_of
 from mien.tts.http import failure
 from mien.tts.pipecat_catalog import Recipe
 from mien.tts.voice import VoiceError
@@ -36,8 +34,8 @@ from mien.tts.voice import VoiceError
 # What pipecat itself uses if nobody says otherwise, and thus what every service is tried with.
 # Some label their sound with the pipeline's rate whatever it really is.
 _RATE = 24_000
-# A service that does not take note of an interruption or of its end is left to its fate.
-_HUSH_SEC, _END_SEC = 1.0, 2.0
+# A service that does not take note of an interruption is left to its fate.
+_HUSH_SEC = 1.0
 _NANOSECONDS = 1_000_000_000
 
 
@@ -101,19 +99,6 @@ class _ClauseClock(BaseClock):
         return self.now
 
 
-class _Tap(FrameProcessor):
-    """Sees what passes, at once (direct mode) and so in the order in which it was pushed."""
-
-    def __init__(self, see: Callable[[Frame], None]) -> None:
-        super().__init__(enable_direct_mode=True)
-        self._see = see
-
-    async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        await super().process_frame(frame, direction)
-        self._see(frame)
-        await self.push_frame(frame, direction)
-
-
 class Host:
     """One service, saying one clause at a time. Belongs to the event loop it starts in."""
 
@@ -153,21 +138,13 @@ class Host:
         if self._ending:
             raise VoiceError("the voice was closed", retryable=False, zh="这个声音已经关闭")
         self._service.add_event_handler("on_connected", self._on_connected)
-        pipeline = Pipeline([_Tap(self._see_upstream), self._service, _Tap(self._see)])
-        self._worker = PipelineWorker(
-            pipeline,
-            params=PipelineParams(audio_out_sample_rate=_RATE),
+        self._worker, self._runner = await pipeline_of(
+            self._service,
+            self._see_upstream,
+            self._see,
+            PipelineParams(audio_out_sample_rate=_RATE),
             clock=self._clock,
-            cancel_timeout_secs=_END_SEC,
-            enable_rtvi=False,
-            enable_turn_tracking=False,
-            idle_timeout_secs=None,
-            check_dangling_tasks=False,
         )
-        self._runner = WorkerRunner(
-            handle_sigint=False, handle_sigterm=False, check_dangling_tasks=False
-        )
-        await self._runner.add_workers(self._worker)
         self._running = asyncio.create_task(self._run(self._runner), name=f"pipecat {self._name}")
         await self._started.wait()
         if self._fault is not None:
@@ -255,13 +232,10 @@ class Host:
 
     def _see_upstream(self, frame: Frame) -> None:
         if isinstance(frame, ErrorFrame):
-            category = frame.category
-            if category in (None, ErrorCategory.UNKNOWN) and frame.exception is not None:
-                category = classify_http_exception(frame.exception)
             self.fail(
                 VoiceError(
                     f"{self._name}: {frame.error}",
-                    retryable=category is None or not category.is_permanent,
+                    retryable=may_pass(frame),
                     zh=f"{self._name} 出错：{frame.error}",
                 )
             )

@@ -192,6 +192,13 @@ async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
         await visitor.state("speaking")
         assert not await visitor.page.locator("html[data-held]").count()
 
+        # Unplugged: the same one, or another, takes its place.
+        opened = await visitor.page.evaluate("__microphones.length")
+        unplug = "__microphones.at(-1).dispatchEvent(new Event('ended'))"
+        await visitor.page.evaluate(unplug)
+        await visitor.page.wait_for_function(f"__microphones.length > {opened}")
+        await mic(visitor, "on", "speaking")
+
         # Mute is silence, at once.
         await visitor.part("mic").click()
         assert not await sound_leaves(visitor)

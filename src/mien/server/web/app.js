@@ -160,6 +160,7 @@ const handlers = {
   transcript: ({ text, final }) => chat.hearing(text, final),
   barge_in({ what }) {
     status.hold(what === "hold");
+    stopButton.disabled &&= what !== "hold";
     if (what === "interrupt") captions.end(false);
   },
   latency: ({ turn, stages }) => latency.add(turn, stages),
@@ -178,7 +179,7 @@ function act(activity) {
   if (activity === "idle" || activity === "thinking") status.hold(false);
   ears.follow(activity);
   chat.thinking(activity === "thinking");
-  stopButton.disabled = activity !== "thinking" && activity !== "speaking";
+  stopButton.disabled = activity !== "thinking" && activity !== "speaking" && !status.held;
 }
 
 /** @param {string} text */

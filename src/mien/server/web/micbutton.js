@@ -33,6 +33,8 @@ export class MicButton {
     if (button.dataset.mic !== look) setIcon(button, SILENT.includes(look) ? "mic-off" : "mic");
     button.dataset.mic = look;
     const pressed = push ? look === "talking" : look !== "off" && look !== "muted";
+    if (push) button.setAttribute("aria-keyshortcuts", "Space");
+    else button.removeAttribute("aria-keyshortcuts");
     button.setAttribute("aria-pressed", String(pressed));
     const words = t(look === "off" ? (push ? "mic_hold" : "mic") : `mic_${look}`, { word });
     const label = push ? "hold" : look === "off" ? "off" : look === "muted" ? "muted" : look === "paused" ? "half" : "live";

@@ -52,6 +52,10 @@ export class Status {
     this.#paint();
   }
 
+  get held() {
+    return this.#held;
+  }
+
   get activity() {
     return this.#activity;
   }

@@ -72,7 +72,7 @@ class Listener:
         self._position = 0
         self._arrived = time.monotonic()
         self._utterance: Utterance | None = None
-        self._overlap = Overlap(self._hearing.barge_in)
+        self._overlap = Overlap(self._hearing.barge_in, self._echo)
 
     # -- life --------------------------------------------------------------------------
 
@@ -176,6 +176,7 @@ class Listener:
     def hear(self, pcm: Pcm) -> None:
         """The microphone's next sound, int16[n] mono 16 kHz, as it arrives."""
         self._arrived = time.monotonic()
+        heard = pcm
         if self._echo is not None:
             pcm = self._echo.clean(pcm, self._arrived)
         self._position += len(pcm)
@@ -183,7 +184,7 @@ class Listener:
             self._wakefulness.push(pcm)
             if self._conversation.answering:
                 self._wakefulness.stay_awake()
-        self._overlap.push(pcm)
+        self._overlap.push(heard, pcm)
         self._activity.push(self._vad.push(pcm))
         if not self.interpreter.listens:
             return
@@ -216,13 +217,13 @@ class Listener:
             self._sure(self._utterance)
             if self._conversation.answering:
                 self._then(self._conversation.interrupt)
-        elif not asleep:
+        elif not (asleep or self._overlap.wary(self._position)):
             self._hold()
 
     def _hold(self) -> None:
         """If something is being said, fall silent until it is known what this means."""
         if self._conversation.hold():
-            self._overlap.begin(self._activity.onset or self._position)
+            self._overlap.begin(self._activity.onset or self._position, self._position)
 
     def _sure(self, utterance: Utterance) -> None:
         utterance.sure = True
@@ -272,10 +273,8 @@ class Listener:
 
     def _decide(self, utterance: Utterance, pause: float) -> bool:
         """Whether what was held is given up."""
-        own_voice = 0.0 if self._echo is None else self._echo.share
-        decision = self._overlap.decide(
-            utterance, self._position, pause, self.interpreter.partial, own_voice
-        )
+        partial = self.interpreter.partial
+        decision = self._overlap.decide(utterance, self._position, pause, partial)
         if decision == "interrupt":
             utterance.interrupts = True
             self._then(self._conversation.interrupt)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mien.asr.articulation import Articulation
 from mien.asr.barge_in import BargeIn, BargeInSettings, Decision, Evidence
+from mien.asr.echo import Echo
+from mien.media.microphone import RATE
 from mien.media.tick import Pcm
 from mien.utterance import Utterance
 
+# The voice fades out, and a room goes on for a moment with what came back last.
+ECHO_DIES_SEC = 0.25
+# Where nothing came of the last sound, the next one has to be surer before the voice falls silent:
+# a cough has a second one behind it, a leaking loudspeaker does it again.
+WARY_SEC = 6.0
+# After this what was heard counts half for whose voice it is.
+HALF_SEC = 0.5
+
 
 class Overlap:
-    """Of one microphone. ``deciding`` from :meth:`begin` to a decision or :meth:`end`."""
+    """Of one microphone. ``deciding`` from :meth:`begin` to a decision or :meth:`end`.
 
-    def __init__(self, settings: BargeInSettings) -> None:
+    echo: what takes the presenter's own voice out of its sound, if anything does.
+    """
+
+    def __init__(self, settings: BargeInSettings, echo: Echo | None = None) -> None:
         self._settings = settings
+        self._echo = echo
+        self._wary_until = self._echoes_until = 0
+        self._heard = self._left = 0.0
         self._articulation = Articulation()
         self._barge_in: BargeIn | None = None
 
@@ -20,18 +38,33 @@ class Overlap:
     def deciding(self) -> bool:
         return self._barge_in is not None
 
-    def push(self, pcm: Pcm) -> None:
-        """All of the microphone's sound, int16[n] mono 16 kHz."""
+    def push(self, heard: Pcm, pcm: Pcm) -> None:
+        """All of the microphone's sound, int16[n] mono 16 kHz: as it came, and cleaned."""
         self._articulation.push(pcm)
+        # By power, not by time: in a silent room all that is taken out is silence.
+        keep = 0.5 ** (len(pcm) / (HALF_SEC * RATE))
+        self._heard = keep * self._heard + _energy(heard)
+        self._left = keep * self._left + _energy(pcm)
 
-    def begin(self, onset: int) -> None:
-        """Speech, it seems, from that position on."""
+    @property
+    def own_voice(self) -> float:
+        """Share of the last second's sound that was the presenter's own, 0…1."""
+        return max(0.0, 1 - self._left / max(self._heard, 1.0))
+
+    def wary(self, position: int) -> bool:
+        """Whether to wait until it is surely speech."""
+        return position < self._wary_until
+
+    def begin(self, onset: int, position: int) -> None:
+        """Speech, it seems, from ``onset`` on; now, at ``position``, the voice falls silent."""
         self._barge_in = BargeIn(self._settings)
         self._barge_in.begin(onset)
         self._articulation.begin(onset)
+        if self._echo is not None and self._echo.delay is not None:
+            self._echoes_until = position + round((self._echo.delay + ECHO_DIES_SEC) * RATE)
 
     def decide(
-        self, utterance: Utterance, position: int, pause_sec: float, partial: str, own_voice: float
+        self, utterance: Utterance, position: int, pause_sec: float, partial: str
     ) -> Decision:
         """What is known by now. Anything but "wait" ends it."""
         assert self._barge_in is not None
@@ -45,9 +78,12 @@ class Overlap:
                 text=partial if judgement is None else judgement.text,
                 final=judgement is not None,
                 awaiting_words=judgement is None,
-                own_voice=own_voice,
+                own_voice=self.own_voice,
+                echoing=position < self._echoes_until,
             )
         )
+        if decision == "resume":
+            self._wary_until = position + round(WARY_SEC * RATE)
         if decision != "wait":
             self.end()
         return decision
@@ -56,3 +92,7 @@ class Overlap:
         """There is nothing to decide any more."""
         self._barge_in = None
         self._articulation.end()
+
+
+def _energy(pcm: Pcm) -> float:
+    return float(np.sum(pcm.astype(np.float64) ** 2))

@@ -15,6 +15,10 @@ from mien.media.microphone import RATE
 
 Decision = Literal["wait", "interrupt", "resume"]
 
+# Share of its own voice from which on a sound counts as that. While its echo dies away, some of it
+# may escape where all else was taken out; whoever speaks into that is louder than what comes back.
+OWN, OWN_ECHOING = 0.5, 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class BargeInSettings:
@@ -51,7 +55,8 @@ class Evidence:
     speech_sec: voiced so far. silence_sec: since the last voiced sound. content: articulated.
     text: words so far. final: no more words will come of what was heard. awaiting_words: a
         recogniser listens, so that there may be some.
-    own_voice: share of the recent sound that was the avatar's own, 0…1.
+    own_voice: share of the recent sound that was the avatar's own, 0…1. echoing: whether what it
+        said before it fell silent may still be coming back.
     """
 
     position: int
@@ -62,6 +67,7 @@ class Evidence:
     final: bool = False
     awaiting_words: bool = False
     own_voice: float = 0.0
+    echoing: bool = False
 
 
 class BargeIn:
@@ -97,7 +103,7 @@ class BargeIn:
 
     def _decide(self, evidence: Evidence) -> Decision:
         settings = self._settings
-        if evidence.own_voice >= 0.5:
+        if evidence.own_voice >= (OWN_ECHOING if evidence.echoing else OWN):
             # What the avatar said itself counts neither now nor later.
             self._own_speech_sec = evidence.speech_sec
             self._own_content = evidence.content

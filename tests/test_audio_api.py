@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+import pytest_asyncio
 
-from harness import Server, running_server
-from listening_server import ListeningServer, listening_server_thread, renditions
+from listening_server import ListeningServer, renditions
 from mien.asr.http_transcription import wav
+from mien.config import load_settings
+from mien.server.app import create_app
 from mien.server.audio_api import MAX_SOUND_BYTES
+from mien.services import open_services
 from test_api import assert_problem
 from test_sound_file import encoded
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 ZH, EN = "你好，请问你能做什么？", "Can you explain how the machine works?"
 
 
@@ -27,31 +30,34 @@ def sounds() -> dict[str, bytes]:
     return {text: wav(pcm) for text, pcm in renditions(ZH, EN).items()}
 
 
-@pytest.fixture(scope="module")
-def ears() -> Iterator[ListeningServer]:
-    with listening_server_thread([ZH, EN]) as server:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ears() -> AsyncIterator[ListeningServer]:
+    async with ListeningServer([ZH, EN]) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, ears: ListeningServer) -> Iterator[Server]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(ears: ListeningServer) -> AsyncIterator[httpx.AsyncClient]:
+    """Of the application in this process."""
     local = {"local": {"service": "openai", "base_url": ears.url}}
-    environment = {
-        "MIEN_GREET": "false",
-        "MIEN_EARS__ASR": "local",
-        "MIEN_EARS__RECOGNIZERS": json.dumps(local),
-    }
-    with running_server(tmp_path_factory.mktemp("ears"), environment=environment) as running:
-        yield running
+    settings = load_settings(
+        None,
+        greet=False,
+        ears={"asr": "local", "recognizers": local},
+        video={"width": 64, "height": 64},
+        sessions={"idle_sec": 600},
+    )
+    async with open_services(settings) as services:
+        app = create_app(settings, services)
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as one,
+        ):
+            yield one
 
 
-@pytest.fixture
-async def client(site: Server) -> AsyncIterator[httpx.AsyncClient]:
-    async with site.client() as client:
-        yield client
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def session(client: httpx.AsyncClient) -> AsyncIterator[str]:
     made = await client.post("/api/v1/sessions", json={"language": "zh"})
     path = f"/api/v1/sessions/{made.json()['id']}"

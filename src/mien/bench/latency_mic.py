@@ -123,7 +123,11 @@ class Waits:
 async def ask_aloud(
     visit: Visit, speaker: WhipSpeaker, sound: Loudness, question: SpokenQuestion
 ) -> Wait | None:
-    """None when no answer came. Raises VisitError when the session tells of an error."""
+    """None when no answer came, or the recogniser failed for once.
+
+    Raises:
+        VisitError: when the session tells of an error that will stay.
+    """
     sound.packets.clear()
     before = len(visit.events)
     begun = await speaker.play(question.pcm)
@@ -131,6 +135,8 @@ async def ask_aloud(
     deadline = acoustic_end + ANSWER_SEC
     while (first := sound.first_after(acoustic_end)) is None:
         for _, message in visit.events[before:]:
+            if message["type"] == "error" and message["retryable"]:
+                return None
             if message["type"] == "error":
                 raise VisitError(str(message["message"]["en"]))
         if time.monotonic() > deadline:
@@ -169,6 +175,8 @@ async def measure(
                 waits.unanswered += 1
             else:
                 waits.waits.append(wait)
+    if not waits.waits:
+        raise VisitError("none of the questions was answered: is the machine too slow, or busy?")
     return waits
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -80,5 +81,5 @@ def stderr() -> Console:
 
 
 def failed(message: str) -> typer.Exit:
-    stderr().print("[bold red]mien bench:[/]", message, markup=True)
+    stderr().print("[bold red]mien bench:[/]", escape(message), markup=True)
     return typer.Exit(2)

@@ -14,6 +14,7 @@ from importlib import metadata
 
 import av
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mien import __version__
@@ -74,7 +75,8 @@ def report(findings: list[Finding], as_json: bool) -> int:
             table.add_column(column)
         for finding in findings:
             sign = "[green]✓[/]" if finding.ready else "[red]✗[/]" if finding.needed else "–"
-            table.add_row(sign, finding.name, finding.kind, finding.why_not or finding.detail)
+            said = escape(finding.why_not or finding.detail)
+            table.add_row(sign, escape(finding.name), finding.kind, said)
         Console().print(table)
     broken = [finding for finding in findings if finding.needed and not finding.ready]
     return 1 if broken else 0

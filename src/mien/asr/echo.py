@@ -105,14 +105,13 @@ class Echo:
         left = np.stack([self._filtered(block, frame + i) for i, block in enumerate(blocks)])
         self._heard = np.concatenate((self._heard[-HOP:], blocks.ravel()))
         self._left = np.concatenate((self._left[-HOP:], left.ravel()))
-        both = np.stack((self._heard, self._left))
-        windows = sliding_window_view(both, WINDOW, axis=1)[:, ::HOP]
-        heard, rest = levels(tapered(np.fft.rfft(windows).astype(np.complex64)))
-        self._delays.update(heard, self._reference, frame)
+        windows = sliding_window_view((self._heard, self._left), WINDOW, axis=1)[:, ::HOP]
+        both = levels(tapered(np.fft.rfft(windows).astype(np.complex64)))
+        self._delays.update(both[0], self._reference, frame)
         ours = self._follow_delay(count)
         came, stays = float(np.sum(blocks * blocks)), 0.0
         for i in range(count):
-            if self._passes(heard[i], rest[i], frame + i, ours):
+            if self._passes(both[:, i], frame + i, ours):
                 stays += float(left[i] @ left[i])
             else:
                 left[i] = self._comfort.block(self._suppressor.noise)
@@ -120,11 +119,16 @@ class Echo:
         self.share += 0.01 * count * (share - self.share)
         return np.clip(left.ravel() * 32768, -32768, 32767).astype(np.int16)
 
-    def _passes(self, heard: Levels, left: Levels, frame: int, ours: bool) -> bool:
-        tails = self._reference.tails[self._reference.rows(frame, 0, LAGS)]
+    def _passes(self, both: Levels, frame: int, ours: bool) -> bool:
+        """both: float32[2, 20], dB before and after the filter."""
+
+        def tails(first: int, count: int) -> Levels:
+            found: Levels = self._reference.tails[self._reference.rows(frame, first, count)]
+            return found
+
         lag = self._lag
-        played = tails if lag is None else tails[max(lag - 1, 0) : lag + 2]
-        return self._suppressor.passes(heard, left, played.max(axis=0), tails, ours)
+        near = tails(0, LAGS) if lag is None else tails(max(lag - 1, 0), 3)
+        return self._suppressor.passes(both, near.max(axis=0), lambda: tails(0, LAGS), ours)
 
     def _filtered(self, block: Levels, frame: int) -> Levels:
         """float32[160] without what the filter explains."""
@@ -143,7 +147,9 @@ class Echo:
         """Whether this is surely our own voice, though not where it was expected."""
         slow, fast = self._delays.slow, self._delays.fast
         now = int(fast.argmax())
-        ours = fast[now] > 0.6 and (self._lag is None or abs(now - self._lag) > 2)
+        there = fast[self._lag] if self._lag is not None else 0
+        surely = fast[now] > 0.6 or fast[now] > max(0.5, there + 0.45)
+        ours = surely and (self._lag is None or abs(now - self._lag) > 2)
         self._ours = self._ours + count if ours else 0
         best = int(slow.argmax())
         known = slow[self._lag] if self._lag is not None else 0

@@ -54,8 +54,9 @@ class EchoFilter:
         self._doubt *= 1 - 0.5 * gain * power
         weights = self._weights
         self._doubt += _CHANGE * (weights.real**2 + weights.imag**2)
-        # Keeping each partition to 160 taps costs two transforms: they take turns (Valin 2007).
-        self._turn = (self._turn + 1) % PARTITIONS
-        response = np.fft.irfft(weights[self._turn])
-        response[HOP:] = 0
-        weights[self._turn] = np.fft.rfft(response)
+        # Keeping a partition to 160 taps costs two transforms: they take turns (Valin 2007).
+        self._turn = (self._turn + 1) % (2 * PARTITIONS)
+        if self._turn % 2:
+            response = np.fft.irfft(weights[self._turn // 2])
+            response[HOP:] = 0
+            weights[self._turn // 2] = np.fft.rfft(response)

@@ -43,6 +43,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # Besides those that run a server or a browser: what they watch is the clock.
 REAL_TIME = {
+    "test_bench_barge_in",
     "test_bench_cli",
     "test_conversation",
     "test_leaks",

@@ -16,6 +16,8 @@ ECHO_DIES_SEC = 0.25
 # Where nothing came of the last sound, the next one has to be surer before the voice falls silent:
 # a cough has a second one behind it, a leaking loudspeaker does it again.
 WARY_SEC = 6.0
+# Whoever speaks is soon most of what is heard: with this much of its own voice it is hardly them.
+MOSTLY_OWN = 0.8
 # After this what was heard counts half for whose voice it is.
 HALF_SEC = 0.5
 
@@ -53,7 +55,7 @@ class Overlap:
 
     def wary(self, position: int) -> bool:
         """Whether to wait until it is surely speech."""
-        return position < self._wary_until
+        return position < self._wary_until or self.own_voice >= MOSTLY_OWN
 
     def begin(self, onset: int, position: int) -> None:
         """Speech, it seems, from ``onset`` on; now, at ``position``, the voice falls silent."""

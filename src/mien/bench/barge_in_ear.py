@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.bench.client import SoundPacket
 from mien.bench.signals import Sound, find_beeps
@@ -110,6 +111,13 @@ def beeps_in(sound: Sound, hum: float) -> Beeps:
         if one.number is None:
             continue
         begin, end = (int(beep.position) // _STEP for beep in (one, other))
-        silence = float(np.count_nonzero(quiet[begin:end])) * _STEP / SAMPLE_RATE
+        silence = _in_runs(quiet[begin:end]) * _STEP / SAMPLE_RATE
         gaps.append(Gap(one.number, (other.position - one.position) / SAMPLE_RATE, silence))
     return Beeps([beep.number for beep in found], gaps)
+
+
+def _in_runs(quiet: NDArray[np.bool_]) -> int:
+    """How many are in runs of 20 ms and more; the gaps within a beep are shorter."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]])))
+    lengths = np.diff(edges)[::2]
+    return int(lengths[lengths >= 4].sum())

@@ -30,7 +30,6 @@ from aiohttp import WSMsgType, web
 from numpy.typing import NDArray
 
 from mien.language import detect_language
-from mien.media.tick import SAMPLE_RATE
 from mien.tts.espeak import EspeakVoice
 from mien.tts.normalize import prepare
 from mien.tts.voice import Run
@@ -161,7 +160,7 @@ async def rendition(voice: EspeakVoice, text: str) -> Pcm:
     prepared = await asyncio.to_thread(prepare, text, detect_language(text))
     runs = [Run(run.language, run.text) for run in prepared.runs]
     pieces = [chunk.pcm async for chunk in voice.speak(runs)]
-    return np.asarray(soxr.resample(np.concatenate(pieces), SAMPLE_RATE, RATE), np.int16)
+    return np.asarray(soxr.resample(np.concatenate(pieces), voice.sample_rate, RATE), np.int16)
 
 
 def renditions(*texts: str) -> dict[str, Pcm]:

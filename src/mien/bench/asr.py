@@ -25,7 +25,7 @@ from mien.ears import AUTO, Ears
 from mien.language import Language
 from mien.media.microphone import RATE
 from mien.media.sound_file import SoundFileError, read_sound
-from mien.media.tick import SAMPLE_RATE, Pcm
+from mien.media.tick import Pcm
 from mien.tts.normalize import prepare
 from mien.tts.voice import Run
 from mien.voices import make_voice, voice_settings
@@ -125,7 +125,7 @@ async def _measure(
             heard = await recognition.transcript()
             if paced:
                 finals.append((time.perf_counter() - asked) * 1000)
-                partials += [(shown[0] - began) * 1000][: bool(shown) and shown[0] < asked]
+                partials += [(when - began) * 1000 for when in shown[:1] if when < asked]
             wrong = errors(tokens(sentence.text), tokens(heard))
             rows.append({"said": sentence.text, "heard": heard, "errors": wrong})
             on_progress((at + 1) / len(spoken))
@@ -207,7 +207,7 @@ async def _said(settings: Settings, name: str, sentence: Sentence) -> Pcm:
         prepared = await asyncio.to_thread(prepare, sentence.text, sentence.language)
         runs = [Run(run.language, run.text) for run in prepared.runs]
         pieces = [chunk.pcm async for chunk in voice.speak(runs)]
-        return np.asarray(soxr.resample(np.concatenate(pieces), SAMPLE_RATE, RATE), np.int16)
+        return np.asarray(soxr.resample(np.concatenate(pieces), voice.sample_rate, RATE), np.int16)
     finally:
         await voice.aclose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import wave
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -27,9 +26,20 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
 ]
 
-#: Keeps what the page opened, to see whether sound leaves the device.
+#: Keeps what the page opened, to see whether sound leaves the device; and what may be over before
+#: a test looks: words that grew, a presenter that waited.
 MICROPHONES = """
 window.__microphones = [];
+window.__seen = new Set();
+addEventListener("DOMContentLoaded", () => {
+  const look = () => {
+    for (const what of [".message.hearing", "[data-held]"]) {
+      if (document.querySelector(what)) window.__seen.add(what);
+    }
+  };
+  const all = { subtree: true, childList: true, attributeFilter: ["class", "data-held"] };
+  new MutationObserver(look).observe(document, all);
+});
 const open = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
 if (open) navigator.mediaDevices.getUserMedia = async (wanted) => {
   const stream = await open(wanted);
@@ -165,10 +175,8 @@ async def asks(visitor: Visitor, count: int) -> list[str]:
     return await asked(visitor)
 
 
-async def shown(visitor: Visitor, selector: str, name: str, folder: Path) -> None:
-    """Wait for what may be gone soon, and take a picture of the page then."""
-    await visitor.page.wait_for_selector(selector, timeout=PATIENCE * 1000)
-    await visitor.picture_of(name, folder)
+async def was_seen(visitor: Visitor, selector: str) -> bool:
+    return bool(await visitor.page.evaluate("(what) => __seen.has(what)", selector))
 
 
 async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
@@ -180,14 +188,14 @@ async def test_a_question_grows_word_by_word_is_answered_aloud_and_talked_over(
         await mic(visitor, "on")
         await visitor.part("ears").click()
         since = await visitor.now()
-        growing = shown(visitor, ".message.hearing", "ears-hearing", tmp_path)
-        await asyncio.gather(growing, says(visitor, mouth, "en-what-can-you-do"))
+        await says(visitor, mouth, "en-what-can-you-do")
+        assert await was_seen(visitor, ".message.hearing"), "the words grew"
         await visitor.hears(since)
 
         # Over the answer: it waits, then it is interrupted.
         await visitor.state("speaking")
-        waits = shown(visitor, "html[data-held]", "ears-held", tmp_path)
-        await asyncio.gather(waits, says(visitor, mouth, "en-change-the-voice"))
+        await says(visitor, mouth, "en-change-the-voice")
+        assert await was_seen(visitor, "[data-held]")
         await visitor.page.locator(".message.assistant .cut").first.wait_for()
         await visitor.state("speaking")
         assert not await visitor.page.locator("html[data-held]").count()
@@ -230,8 +238,7 @@ async def test_the_space_bar_is_held_while_one_talks(
         await mic(visitor, "talking")
         await visitor.picture_of("ears-push-to-talk", tmp_path)
         await speaks(visitor, mouth, "en-what-can-you-do")
-        await visitor.page.locator(".message.hearing").wait_for(timeout=PATIENCE * 1000)
-        await visitor.page.wait_for_timeout(1500)  # the recording is a second long
+        await visitor.page.wait_for_timeout(2500)  # the recording ends after two seconds
         await visitor.page.keyboard.up("Space")
         await mic(visitor, "hold")
         await eventually(lambda: silent(visitor), "silence after letting go")

@@ -72,6 +72,7 @@ class Listener:
         self._position = 0
         self._arrived = time.monotonic()
         self._utterance: Utterance | None = None
+        self._decided = False  # what still sounds was nothing
         self._overlap = Overlap(self._hearing.barge_in, self._echo)
 
     # -- life --------------------------------------------------------------------------
@@ -191,6 +192,7 @@ class Listener:
         utterance = self._utterance
         if utterance is None:
             self._pre_roll.push(pcm)
+            self._decided = self._decided and self._activity.speaking
             if self._activity.speaking and self._may_begin:
                 self._begin()
             return
@@ -201,7 +203,7 @@ class Listener:
 
     @property
     def _may_begin(self) -> bool:
-        if self.mode == "push_to_talk":
+        if self.mode == "push_to_talk" or self._decided:
             return False
         return self._settings.barge_in or not self._conversation.answering
 
@@ -280,6 +282,7 @@ class Listener:
             self._then(self._conversation.interrupt)
             self._then(self._listening)
         elif decision == "resume":
+            self._decided = True
             self._drop()
         return decision == "interrupt"
 

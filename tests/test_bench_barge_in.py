@@ -61,7 +61,7 @@ def test_beeps_tell_what_was_held_skipped_or_repeated() -> None:
     gaps = beeps_in(held, 0.04).gaps
     assert gaps[1].spacing == pytest.approx(whole.gaps[1].spacing + 0.5, abs=0.001)
     assert gaps[1].silence == pytest.approx(0.5, abs=0.011)
-    skipped = np.concatenate([sound[:at], sound[at + SAMPLE_RATE :]])
+    skipped = np.concatenate([sound[:at], sound[at + round(0.8 * SAMPLE_RATE) :]])
     assert beeps_in(skipped, 0.04).numbers in ([0, 1, 3, 4, 5], [0, 1, 2, 4, 5])
 
 

@@ -102,7 +102,7 @@ class Echo:
         if self._quiet(frame):
             self.share = 0.0
             return (blocks.ravel() * 32768).astype(np.int16)
-        left = np.stack([self._filtered(block, frame + i) for i, block in enumerate(blocks)])
+        left = self._filtered(blocks, frame)
         self._heard = np.concatenate((self._heard[-HOP:], blocks.ravel()))
         self._left = np.concatenate((self._left[-HOP:], left.ravel()))
         windows = sliding_window_view((self._heard, self._left), WINDOW, axis=1)[:, ::HOP]
@@ -130,13 +130,16 @@ class Echo:
         near = tails(0, LAGS) if lag is None else tails(max(lag - 1, 0), 3)
         return self._suppressor.passes(both, near.max(axis=0), lambda: tails(0, LAGS), ours)
 
-    def _filtered(self, block: Levels, frame: int) -> Levels:
-        """float32[160] without what the filter explains."""
+    def _filtered(self, blocks: Levels, frame: int) -> Levels:
+        """float32[k, 160] without what the filter explains."""
         if self._lag is None:
-            return block
-        rows = self._reference.rows(frame, max(self._lag - _BEFORE, 0), PARTITIONS)
-        left = self._filter.residual(block, self._reference.spectra[rows])
-        return block if left @ left > block @ block else left
+            return blocks.copy()
+        first = max(self._lag - _BEFORE, 0)
+        rows = [self._reference.rows(frame + i, first, PARTITIONS) for i in range(len(blocks))]
+        left = self._filter.residual(blocks, self._reference.spectra[np.stack(rows)])
+        worse = np.sum(left * left, axis=1) > np.sum(blocks * blocks, axis=1)
+        left[worse] = blocks[worse]
+        return left
 
     def _quiet(self, frame: int) -> bool:
         """Whether nothing of what was played can come back yet, or any more."""

@@ -34,29 +34,29 @@ class EchoFilter:
         self._noise = np.full(BINS, 1e-5, np.float32)
         self._turn = 0
 
-    def residual(self, block: Levels, played: Spectrum) -> Levels:
-        """float32[160] of the microphone, complex64[12, 161] of what was played → what is left."""
-        echo = np.fft.irfft(np.sum(self._weights * played, axis=0))[HOP:]
-        left = block - echo.astype(np.float32)
-        padded = np.zeros(WINDOW, np.float32)
-        padded[HOP:] = left
-        error = np.fft.rfft(padded).astype(np.complex64)
-        self._learn(error, played)
+    def residual(self, blocks: Levels, played: Spectrum) -> Levels:
+        """float32[k, 160] of the microphone, complex64[k, 12, 161] of what was played → the rest.
+
+        The k blocks are learnt from together, as if they were one (k is 1 or 2).
+        """
+        echo = np.fft.irfft(np.einsum("pf,kpf->kf", self._weights, played))[:, HOP:]
+        left = blocks - echo.astype(np.float32)
+        padded = np.zeros((len(blocks), WINDOW), np.float32)
+        padded[:, HOP:] = left
+        self._learn(np.fft.rfft(padded).astype(np.complex64), played)
         return left
 
     def _learn(self, error: Spectrum, played: Spectrum) -> None:
-        power = played.real**2 + played.imag**2
-        self._noise += 0.3 * (error.real**2 + error.imag**2 - self._noise)
-        explained = power * self._doubt
-        total = 0.5 * explained.sum(axis=0) + self._noise + np.float32(1e-6)
-        gain = self._doubt / total
-        self._weights += gain * played.conj() * error
-        self._doubt *= 1 - 0.5 * gain * power
-        weights = self._weights
-        self._doubt += _CHANGE * (weights.real**2 + weights.imag**2)
+        power = (played.real**2 + played.imag**2).sum(axis=0)
+        heard = (error.real**2 + error.imag**2).mean(axis=0)
+        self._noise += 0.5 * (heard - self._noise)
+        doubt, weights = self._doubt, self._weights
+        gain = doubt / (0.5 * (power * doubt).sum(axis=0) + self._noise + np.float32(1e-6))
+        weights += gain * (played.conj() * error[:, None]).sum(axis=0)
+        doubt *= 1 - 0.5 * gain * power
+        doubt += len(error) * _CHANGE * (weights.real**2 + weights.imag**2)
         # Keeping a partition to 160 taps costs two transforms: they take turns (Valin 2007).
-        self._turn = (self._turn + 1) % (2 * PARTITIONS)
-        if self._turn % 2:
-            response = np.fft.irfft(weights[self._turn // 2])
-            response[HOP:] = 0
-            weights[self._turn // 2] = np.fft.rfft(response)
+        self._turn = (self._turn + 1) % PARTITIONS
+        response = np.fft.irfft(weights[self._turn])
+        response[HOP:] = 0
+        weights[self._turn] = np.fft.rfft(response)

@@ -238,7 +238,8 @@ async def test_the_space_bar_is_held_while_one_talks(
         await mic(visitor, "talking")
         await visitor.picture_of("ears-push-to-talk", tmp_path)
         await speaks(visitor, mouth, "en-what-can-you-do")
-        await visitor.page.wait_for_timeout(2500)  # the recording ends after two seconds
+        await eventually(lambda: was_seen(visitor, ".message.hearing"), "words")
+        await visitor.page.wait_for_timeout(1500)  # the recording is a second long
         await visitor.page.keyboard.up("Space")
         await mic(visitor, "hold")
         await eventually(lambda: silent(visitor), "silence after letting go")

@@ -16,6 +16,7 @@ from mien.media.tick import Pcm
 _BEFORE = 2  # partitions of the filter before the delay that was found
 _EARLY, _LATE = 2, 15  # frames
 _TOGETHER = 2  # blocks of 10 ms, for speed
+_LAST_SECOND = 0.99  # per block
 _QUIET = 90  # frames after which nothing of it can come back
 
 
@@ -66,7 +67,7 @@ class Echo:
         self._keep_time(self._reference.frame_at(at - (n + len(self._waiting)) / RATE))
         if not len(self._waiting) + len(self._done) + n % HOP and self._quiet(self._frame):
             self._frame += n // HOP
-            self.share = 0.0
+            self.share = self._power = self._kept = 0.0
             return pcm
         self._waiting = np.concatenate((self._waiting, pcm * np.float32(1 / 32768)))
         blocks = self._waiting[: len(self._waiting) // HOP * HOP].reshape(-1, HOP)
@@ -100,7 +101,7 @@ class Echo:
         frame, count = self._frame, len(blocks)
         self._frame = frame + count
         if self._quiet(frame):
-            self.share = 0.0
+            self.share = self._power = self._kept = 0.0
             return (blocks.ravel() * 32768).astype(np.int16)
         left = self._filtered(blocks, frame)
         self._heard = np.concatenate((self._heard[-HOP:], blocks.ravel()))
@@ -115,8 +116,10 @@ class Echo:
                 stays += float(left[i] @ left[i])
             else:
                 left[i] = self._comfort.block(self._suppressor.noise)
-        share = 1 - min(1.0, stays / (came + 1e-9))
-        self.share += 0.01 * count * (share - self.share)
+        fades = _LAST_SECOND**count
+        self._power = fades * self._power + came
+        self._kept = fades * self._kept + stays
+        self.share = max(0.0, 1 - self._kept / (self._power + 1e-9))
         return np.clip(left.ravel() * 32768, -32768, 32767).astype(np.int16)
 
     def _passes(self, both: Levels, frame: int, ours: bool) -> bool:

@@ -42,7 +42,7 @@ class BargeInSettings:
     clear: float = 1.0
     some: float = 0.4
     word: float = 0.55
-    long_sec: float = 1.0
+    long_sec: float = 0.8
     settle_sec: float = 0.3
     words_sec: float = 0.6
     bound_sec: float = 2.5

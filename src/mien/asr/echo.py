@@ -16,6 +16,7 @@ from mien.media.tick import Pcm
 _BEFORE = 2  # partitions of the filter before the delay that was found
 _EARLY, _LATE = 2, 15  # frames
 _TOGETHER = 2  # blocks of 10 ms, for speed
+_CHANCE = 5  # blocks
 _LAST_SECOND = 0.99  # per block
 _QUIET = 90  # frames after which nothing of it can come back
 
@@ -167,7 +168,8 @@ class Echo:
             self._move(now)
         elif self._agreed > 5:
             self._move(best)
-        return bool(ours)
+        # Somebody who speaks sounds like us for a moment now and then.
+        return bool(ours) and (self._ours > _CHANCE or not self._suppressor.passing)
 
     def _move(self, lag: int) -> None:
         if self._lag is not None:

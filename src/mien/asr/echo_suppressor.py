@@ -50,6 +50,11 @@ class EchoSuppressor:
         self._elsewhere = np.zeros(1, np.float32)
         self._hold = self._sure = 0
 
+    @property
+    def passing(self) -> bool:
+        """Whether somebody else spoke just now."""
+        return self._hold > 0
+
     def moved(self) -> None:
         """The filter begins anew: it leaves everything."""
         self._usual[1], self._spread[1] = self._usual[0], self._spread[0]

@@ -19,6 +19,8 @@ _FIRST_DB, _FIRST_SPREAD_DB = np.float32(-16), np.float32(2.4)
 # Of each frame, of a third of a second. Somebody who speaks is learnt ten times as slowly: were it
 # not at all, a loudspeaker that is turned up would be somebody for ever.
 _LEARN, _LEARN_SPEECH = np.float32(0.03), np.float32(0.003)
+# That a frame of speech counts: somebody's voice is 40 dB above what is played in a pause of ours.
+_MOST_OFF_DB = np.float32(8)
 _AUDIBLE_DB = np.float32(-60)
 # How far above an echo's usual level it hardly ever is. Less than 2.5 deviations lets clipping of
 # a small loudspeaker through, more makes deaf.
@@ -78,7 +80,10 @@ class EchoSuppressor:
         self._evidence = _FORGET * self._evidence + float(above.clip(0, _MOST_DB).sum())
         enough = _STILL_NEAR_DB if self._hold else _NEAR_DB
         near = not ours and self._evidence > enough
-        self._learn(both - usual, both > quiet, played, _LEARN_SPEECH if near else _LEARN)
+        off = both - usual
+        if near:
+            off = off.clip(-_MOST_OFF_DB, _MOST_OFF_DB)
+        self._learn(off, both > quiet, played, _LEARN_SPEECH if near else _LEARN)
         self._sure = max(self._sure - 1, 0)
         if near and not self._sure:
             # It may be ours all the same, at another delay. Then that one explains all bands.

@@ -76,7 +76,8 @@ class Interruptions:
 class Reactions:
     """Of coughs and backchannels. held: ms from hold to resume. wrong: that interrupted.
 
-    texts_wrong: answers whose words did not come in order, each once, and to the end. beeps_wrong:
+    answers: those not interrupted. texts_wrong: of these, whose words did not come in order, each
+        once, and to the end. beeps_wrong:
     beeps skipped, repeated or at a wrong place; beeps: heard; holds: silences between them.
     """
 
@@ -228,10 +229,10 @@ async def react_with(stage: Scene, sounds: list[Sound], found: Reactions) -> Non
         found.held += [1000 * (b - a) for (a, _), (b, _) in zip(held, resumed, strict=False)]
         if stage.since(at, "barge_in", what="interrupt"):
             found.wrong.append(sound.name)
-            break
+            return await stage.end_turns()
         if stage.since(at, "user"):
             found.answered.append(sound.name)
-            break
+            return await stage.end_turns()
     found.answers += 1
     ended = await stage.visit.event("turn", turn, ANSWER_SEC)
     if ended is None:

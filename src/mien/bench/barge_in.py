@@ -46,6 +46,8 @@ BETWEEN_SEC = 2.2
 # How much of one answer is coughed at: beyond, its end would come.
 COUGHS_PER_ANSWER = 5
 ANSWER_SEC = 90.0
+# Of a quiet room: no microphone is as silent as zeros.
+ROOM = 12.0
 
 
 @dataclass(slots=True)
@@ -167,7 +169,7 @@ async def scene(server: Running) -> AsyncIterator[Scene]:
     """
     async with visiting(server.url, language="en") as visit:
         await wait_for_reports(visit.viewer)
-        speaker, ear = WhipSpeaker(), Ear()
+        speaker, ear = WhipSpeaker(noise=ROOM), Ear()
         visit.viewer.on_sound = ear.take
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
             try:

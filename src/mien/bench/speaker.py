@@ -43,10 +43,13 @@ class Tape:
     """What a microphone hears: int16 mono at ``rate`` Hz, sample by sample in real time.
 
     It runs from the first :meth:`frame` on.
+
+    noise: RMS of what is always there (a quiet room: 12, -69 dB of full scale); 0 for none.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, noise: float = 0.0) -> None:
         self.rate = rate
+        self._room = np.random.default_rng(0).normal(0, noise, 4 * rate) if noise else None
         self._running = asyncio.Event()
         self._begun = 0.0
         self._taken = 0
@@ -72,7 +75,11 @@ class Tape:
         await asyncio.sleep(self._begun + (position + length) / self.rate - time.monotonic())
         frame, self._rest = self._rest[:length], self._rest[length:]
         self._taken += length
-        return position, np.concatenate([frame, np.zeros(length - len(frame), np.int16)])
+        frame = np.concatenate([frame, np.zeros(length - len(frame), np.int16)])
+        if self._room is not None:
+            at = position % (len(self._room) - length)
+            frame = (frame + self._room[at : at + length]).clip(-32768, 32767).astype(np.int16)
+        return position, frame
 
 
 class _Track(MediaStreamTrack):
@@ -101,10 +108,10 @@ class WhipSpeaker:
     ``await speaker.connect(http, "/whip/SESSION")``, ``await speaker.play(pcm)``, ``aclose()``.
 
     codec: "opus", "pcmu" or "pcma", the latter two as a telephone sounds (8 kHz).
-    connection: for those who want to know or spoil more.
+    noise: see :class:`Tape`. connection: for those who want to know or spoil more.
     """
 
-    def __init__(self, codec: str = "opus") -> None:
+    def __init__(self, codec: str = "opus", noise: float = 0.0) -> None:
         self.connection = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )

@@ -168,8 +168,9 @@ class Echo:
             self._move(now)
         elif self._agreed > 5:
             self._move(best)
-        # Somebody who speaks sounds like us for a moment now and then.
-        return bool(ours) and (self._ours > _CHANCE or not self._suppressor.passing)
+        # Somebody who speaks sounds like us for a moment now and then, and more so as they begin.
+        unlikely = self._suppressor.passing or self._suppressor.nothing_returns
+        return bool(ours) and (self._ours > _CHANCE or not unlikely)
 
     def _move(self, lag: int) -> None:
         if self._lag is not None:

@@ -27,6 +27,8 @@ _AUDIBLE_DB = np.float32(-60)
 _MARGIN_DB, _DEVIATIONS = np.float32(6), np.float32(2.5)
 _ABOVE_NOISE_DB = np.float32(6)
 _MOST_DB = 15  # that a band counts
+# dB against what was played; the faintest echo that matters is 10 dB louder.
+_NOTHING_DB = -40.0
 # dB above what is expected, of all bands and lately: some five bands by 6 dB.
 _NEAR_DB, _STILL_NEAR_DB = 30.0, 10.0
 _FORGET, _FORGET_ELSEWHERE = 0.6, np.float32(0.7)
@@ -56,6 +58,11 @@ class EchoSuppressor:
     def passing(self) -> bool:
         """Whether somebody else spoke just now."""
         return self._hold > 0
+
+    @property
+    def nothing_returns(self) -> bool:
+        """Whether, as far as is known, what is played does not come back: headphones, mostly."""
+        return float(self._usual[0].max()) < _NOTHING_DB
 
     def moved(self) -> None:
         """The filter begins anew: it leaves everything."""

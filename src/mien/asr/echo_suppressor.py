@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.asr.echo_reference import BANDS, Levels
 
@@ -106,7 +107,9 @@ class EchoSuppressor:
             self._hold = max(self._hold - 1, 0)
         return self._hold > 0 and not ours
 
-    def _learn(self, off: Levels, sounds: Levels, played: Levels, speed: np.float32) -> None:
+    def _learn(
+        self, off: Levels, sounds: NDArray[np.bool_], played: Levels, speed: np.float32
+    ) -> None:
         """Where only noise is heard, an echo is at most as loud."""
         step = speed * ((played > _AUDIBLE_DB) & (sounds | (off < 0)))
         self._usual += step * off

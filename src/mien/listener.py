@@ -69,7 +69,7 @@ class Listener:
         self._echo = Echo() if self._settings.echo else None
         self._reference = PromptResampler(SAMPLE_RATE, RATE)
         self._pre_roll = PreRoll(PRE_ROLL_SEC)
-        self._position = 0
+        self._position = self._ended = 0  # of sound, and of the last turn in it
         self._arrived = time.monotonic()
         self._utterance: Utterance | None = None
         self._decided = False  # what still sounds was nothing
@@ -193,7 +193,7 @@ class Listener:
         if utterance is None:
             self._pre_roll.push(pcm)
             self._decided = self._decided and self._activity.speaking
-            if self._activity.speaking and self._may_begin:
+            if self._activity.newest > self._ended and self._may_begin:
                 self._begin()
             return
         utterance.push(pcm)
@@ -352,7 +352,7 @@ class Listener:
         trace = Trace.spoken(self._arrived - self._activity.silence_sec(self._position))
         trace.stamp("turn_end")
         trace.stamp("asr_final", judgement.at)
-        self._utterance = None
+        self._utterance, self._ended = None, self._position
         self._overlap.end()
         self._publish("transcript", text=text, final=True)
         self._publish("hearing", speaking=False)

@@ -67,6 +67,11 @@ class SpeechActivity:
         """At least likely."""
         return self.stage != "quiet"
 
+    @property
+    def newest(self) -> int:
+        """Position of the last sign of this speech; -1 in quiet."""
+        return -1 if self.onset is None else max(self.onset, self.last_voice)
+
     def silence_sec(self, now: int) -> float:
         """Since the last voiced frame, at position ``now``; also while still speaking."""
         return max(0, now - self.last_voice) / RATE

@@ -75,6 +75,13 @@ def test_half_a_word_is_not_believed_two_words_are() -> None:
     assert decided(at(0.4, content=0.6, text="对对")) == "wait"
 
 
+def test_who_guesses_is_believed_when_there_is_much_to_hear() -> None:
+    okay = at(0.5, speech_sec=0.38, content=0.72, text="look you")
+    assert decided(okay) == "interrupt"
+    assert decided(replace(okay, guessed=True)) == "wait"
+    assert decided(replace(okay, guessed=True, content=0.8)) == "interrupt"
+
+
 def test_stop_is_enough_however_short() -> None:
     for text in ("stop", "停", "等一下", "hold on"):
         assert decided(at(0.15, content=0.1, text=text)) == "interrupt"

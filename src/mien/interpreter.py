@@ -93,6 +93,12 @@ class Interpreter:
         """The words so far."""
         return "" if self._relay is None else self._relay.partial
 
+    @property
+    def guesses(self) -> bool:
+        """Whether it makes words of any sound, coughs too."""
+        recognizer = self.choice.recognizer
+        return recognizer is not None and recognizer.name == "pocketsphinx"
+
     async def transcript(self) -> str:
         """The words of the utterance. Raises AsrError when nobody has any, for a reason."""
         return "" if self._relay is None else await self._relay.transcript()

@@ -275,8 +275,8 @@ class Listener:
 
     def _decide(self, utterance: Utterance, pause: float) -> bool:
         """Whether what was held is given up."""
-        partial = self.interpreter.partial
-        decision = self._overlap.decide(utterance, self._position, pause, partial)
+        words = self.interpreter.partial, self.interpreter.guesses
+        decision = self._overlap.decide(utterance, self._position, pause, *words)
         if decision == "interrupt":
             utterance.interrupts = True
             self._then(self._conversation.interrupt)

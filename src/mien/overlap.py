@@ -66,9 +66,17 @@ class Overlap:
             self._echoes_until = position + round((self._echo.delay + ECHO_DIES_SEC) * RATE)
 
     def decide(
-        self, utterance: Utterance, position: int, pause_sec: float, partial: str
+        self,
+        utterance: Utterance,
+        position: int,
+        pause_sec: float,
+        partial: str,
+        guessed: bool = False,
     ) -> Decision:
-        """What is known by now. Anything but "wait" ends it."""
+        """What is known by now. Anything but "wait" ends it.
+
+        guessed: the recogniser makes words of any sound.
+        """
         assert self._barge_in is not None
         judgement = utterance.judgement
         decision = self._barge_in.update(
@@ -80,6 +88,7 @@ class Overlap:
                 text=partial if judgement is None else judgement.text,
                 final=judgement is not None,
                 awaiting_words=judgement is None,
+                guessed=guessed,
                 own_voice=self.own_voice,
                 echoing=position < self._echoes_until,
             )

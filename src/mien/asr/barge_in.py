@@ -31,6 +31,8 @@ class BargeInSettings:
         for more than they are: with 0.75, every tenth.
     some: content that two words have at least; hums and laughter never reach it.
     word: content that makes a single word credible; nine coughs in ten stay below.
+    guess: content that makes words credible of a recogniser that guesses: PocketSphinx hears "look
+        you" in "okay" and "Tennis that" in a cough.
     long_sec: of voiced sound, articulated somewhat, that interrupts whatever it is.
     settle_sec: of silence that end a doubtful sound. Less cuts between "no" and "wait a minute".
     words_sec: to wait beyond that for the recogniser, when there is one.
@@ -42,6 +44,7 @@ class BargeInSettings:
     clear: float = 1.0
     some: float = 0.4
     word: float = 0.55
+    guess: float = 0.75
     long_sec: float = 0.8
     settle_sec: float = 0.3
     words_sec: float = 0.6
@@ -54,7 +57,7 @@ class Evidence:
 
     speech_sec: voiced so far. silence_sec: since the last voiced sound. content: articulated.
     text: words so far. final: no more words will come of what was heard. awaiting_words: a
-        recogniser listens, so that there may be some.
+        recogniser listens, so that there may be some. guessed: it makes words of any sound.
     own_voice: share of the recent sound that was the avatar's own, 0…1. echoing: whether what it
         said before it fell silent may still be coming back.
     """
@@ -66,6 +69,7 @@ class Evidence:
     text: str = ""
     final: bool = False
     awaiting_words: bool = False
+    guessed: bool = False
     own_voice: float = 0.0
     echoing: bool = False
 
@@ -126,10 +130,13 @@ class BargeIn:
 
     def _clear_by_words(self, evidence: Evidence, content: float) -> bool:
         """Recognisers make words of coughs, too; a half-heard "right" is "write" for a moment."""
+        settings = self._settings
         words = words_beyond(evidence.text)
+        if not words or (evidence.guessed and content < settings.guess):
+            return False
         if words == 1:
-            return evidence.final and content >= self._settings.word
-        return words > 1 and content >= self._settings.some
+            return evidence.final and content >= settings.word
+        return content >= settings.some
 
     def _clear_by_sound(self, evidence: Evidence, speech_sec: float, content: float) -> bool:
         settings = self._settings

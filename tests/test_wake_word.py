@@ -78,20 +78,22 @@ async def test_names_are_spotted_in_what_a_microphone_brings(tmp_path: Path) -> 
     nothing = await said(("讲个笑话", "zh"), ("what is mien", "en"), ("你好吗", "zh"))
     heard: list[str] = []
     silence = np.zeros(RATE // 50, np.int16)
-    async with asyncio.timeout(90):
-        for at in range(0, len(called), RATE // 50):
-            if found := here.push(called[at : at + RATE // 50]):
-                heard.append(found)
-            assert there.push(nothing[at : at + RATE // 50]) is None
-        while len(heard) < 2:
-            await asyncio.sleep(0.02)
-            if found := here.push(silence):
-                heard.append(found)
-            assert there.push(silence) is None
-    assert heard == ["小眉", "hey mien"]
-    await here.aclose()
-    await there.aclose()
-    await words.aclose()
+    try:
+        async with asyncio.timeout(90):
+            for at in range(0, len(called), RATE // 50):
+                if found := here.push(called[at : at + RATE // 50]):
+                    heard.append(found)
+                assert there.push(nothing[at : at + RATE // 50]) is None
+            while len(heard) < 2:
+                await asyncio.sleep(0.02)
+                if found := here.push(silence):
+                    heard.append(found)
+                assert there.push(silence) is None
+        assert heard == ["小眉", "hey mien"]
+    finally:
+        await here.aclose()
+        await there.aclose()
+        await words.aclose()
 
 
 async def test_without_a_model_the_words_do(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import deque
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,7 +101,7 @@ class WakeWord:
 
     def __init__(self, phrases: WakePhrases, engine: SherpaEngine | None) -> None:
         self._phrases = phrases
-        self._spotted: str | None = None
+        self._spotted: deque[str] = deque()
         self._watch = None if engine is None else Utterance(engine)
         if self._watch is not None:
             self._watch.on_spotted = self._on_spotted
@@ -111,8 +112,7 @@ class WakeWord:
         always where no network listens."""
         if self._watch is not None and not self._watch.failed:
             self._watch.push(pcm.tobytes())
-        spotted, self._spotted = self._spotted, None
-        return spotted
+        return self._spotted.popleft() if self._spotted else None
 
     def in_text(self, text: str) -> str | None:
         """See ``WakePhrases.in_text``."""
@@ -124,7 +124,7 @@ class WakeWord:
             await self._watch.aclose()
 
     def _on_spotted(self, phrase: str) -> None:
-        self._spotted = phrase.replace("_", " ")
+        self._spotted.append(phrase.replace("_", " "))
 
 
 def keyword_lines(phrases: Sequence[str], folder: Path) -> list[str] | None:

@@ -150,7 +150,7 @@ def test_it_ends_once_and_in_time_whatever_is_heard(heard: list[tuple[object, ..
         content += float(said) if voiced else 0  # type: ignore[arg-type]
         evidence = Evidence(
             round(number * STEP_SEC * RATE), speech, silence, content,
-            str(text), bool(final), bool(awaiting), float(own),  # type: ignore[arg-type]
+            str(text), bool(final), bool(awaiting), own_voice=float(own),  # type: ignore[arg-type]
         )  # fmt: skip
         decision = barge_in.update(evidence)
         if decision != "wait":

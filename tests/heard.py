@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -150,6 +150,13 @@ async def talking(services: Services, language: Language, **others: Any) -> Asyn
                 task.cancel()
             async with asyncio.timeout(60):
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def together(*each: Coroutine[Any, Any, None]) -> None:
+    """All at once; when one fails the others end before it is told."""
+    async with asyncio.TaskGroup() as tasks:
+        for one in each:
+            tasks.create_task(one)
 
 
 def words_of(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from heard import ANSWERS, Talk, heard_words, hearing, talking, words_of
+from heard import ANSWERS, Talk, heard_words, hearing, talking, together, words_of
 from mien.language import Language
 from mien.media.fade import FADE_SAMPLES
 from mien.services import Services
@@ -57,10 +57,7 @@ async def test_words_are_remembered_if_and_only_if_they_were_heard(services: Ser
     cuts = [(words, 0.0, False) for words in range(2, 7)]
     cuts += [(words, 0.008, False) for words in range(2, 7, 2)]
     cuts += [(words, 0.07 * words, held) for words in (1, 3, 6) for held in (False, True)]
-    async with asyncio.TaskGroup() as tasks:
-        for language in LANGUAGES:
-            for words, later, held in cuts:
-                tasks.create_task(cut(services, language, words, later, held))
+    await together(*(cut(services, language, *one) for language in LANGUAGES for one in cuts))
 
 
 async def test_an_answer_interrupted_before_it_sounds_was_never_given(services: Services) -> None:
@@ -77,4 +74,4 @@ async def test_an_answer_interrupted_before_it_sounds_was_never_given(services: 
             assert (await talk.first("turn", turn=turn))["complete"]
             assert talk.context[1:] == [("user", second), ("assistant", answer)]
 
-    await asyncio.gather(*(ask(language) for language in LANGUAGES))
+    await together(*(ask(language) for language in LANGUAGES))

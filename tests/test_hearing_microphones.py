@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 import soxr
 
-from heard import ANSWERS, Talk, heard_words, hearing, missing, talking, words_of
+from heard import ANSWERS, Talk, heard_words, hearing, missing, talking, together, words_of
 from listened import listening_site
 from mien.bench.mouth_noises import cough, hum
 from mien.bench.spoken import SpokenQuestion, spoken_question
@@ -136,10 +136,11 @@ async def test_three_microphones_at_once_never_cross(services: Services) -> None
             assert [m["speaking"] for m in talk.of("hearing")] == [True, False]
             assert not talk.of("barge_in"), "the end of a question does not interrupt its answer"
 
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(converse("en-digital-human", direct))
-        tasks.create_task(converse("en-my-own-photo", telephone))
-        tasks.create_task(converse("zh-zenme-huan-shengyin", studio))
+    await together(
+        converse("en-digital-human", direct),
+        converse("en-my-own-photo", telephone),
+        converse("zh-zenme-huan-shengyin", studio),
+    )
 
 
 async def test_talked_over_it_stops_and_knows_what_was_heard(services: Services) -> None:
@@ -170,9 +171,7 @@ async def test_talked_over_it_stops_and_knows_what_was_heard(services: Services)
                 ("assistant", closed["text"]),
             ]
 
-    await asyncio.gather(
-        converse("en", "en-my-own-photo"), converse("zh", "zh-zenme-huan-shengyin")
-    )
+    await together(converse("en", "en-my-own-photo"), converse("zh", "zh-zenme-huan-shengyin"))
 
 
 async def test_a_sound_that_is_no_word_leaves_the_answer_whole(services: Services) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 
-from heard import ANSWERS, Talk, heard_words, hearing, talking, words_of
+from heard import ANSWERS, Talk, heard_words, hearing, talking, together, words_of
 from mien.services import Services
 from mien.trace import Trace
 
@@ -158,9 +158,7 @@ async def test_in_the_middle_of_anything_nothing_hangs_and_nothing_goes_on(
                 assert talk.conversation.state == "idle"
 
     before = asyncio.all_tasks()
-    async with asyncio.TaskGroup() as tasks:
-        for moment in MOMENTS:
-            tasks.create_task(one(moment), name=moment.__name__)
+    await together(*(one(moment) for moment in MOMENTS))
     async with asyncio.timeout(60):
         while left := asyncio.all_tasks() - before:
             await asyncio.wait(left)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from heard import ANSWERS, Talk, heard_words, hearing, missing, talking, words_of
+from heard import ANSWERS, Talk, heard_words, hearing, missing, talking, together, words_of
 from mien.avatar.contract import Pose
 from mien.language import Language
 from mien.lipsync.contract import Mouth, MouthRequest, MouthShape
@@ -65,7 +65,7 @@ async def performed(
 
 
 async def test_every_sample_and_every_word_once(services: Services) -> None:
-    await asyncio.gather(*(all_once(services, language) for language in ("en", "zh")))
+    await together(all_once(services, "en"), all_once(services, "zh"))
 
 
 async def all_once(services: Services, language: Language) -> None:

@@ -93,7 +93,7 @@ async def test_a_model_is_accepted_fetched_stopped_and_gone_on_with(
         assert "a tiny voice" in said and "0.9 MB" in said and "a strict licence" in said
         shown = await visitor.part("models").inner_text()
         assert "wav2lip256" in shown and "matcha-icefall-zh-en" in shown
-        assert "0 of 12 are here" in shown
+        assert "0 of 16 are here" in shown
         await visitor.picture_of("models-list", tmp_path)
 
         await row.get_by_test_id("model-get").click()
@@ -134,7 +134,7 @@ async def test_a_model_is_accepted_fetched_stopped_and_gone_on_with(
         assert (voice.archive.asked[1] or "").startswith("bytes="), "not from nothing"
         assert files_in(home / "models" / "tiny-voice") == WHOLE
         assert "mien run --voice tiny-voice" in await row.inner_text(), "and how to use it"
-        assert "1 of 12 are here" in await visitor.part("models").inner_text()
+        assert "1 of 16 are here" in await visitor.part("models").inner_text()
         assert "tiny-voice" in await visitor.part("voice-tiny-voice").inner_text(), "among voices"
         await visitor.picture_of("models-ready", tmp_path)
         await row.get_by_test_id("model-use").click()

@@ -69,7 +69,7 @@ export class LookPanel {
       onChange: () => this.voices.offer(),
     });
     this.#button.addEventListener("click", () => this.toggle());
-    find(".look-close").addEventListener("click", () => this.toggle(false));
+    find("[data-testid=look-close]").addEventListener("click", () => this.toggle(false));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       // Here it closes the panel; elsewhere it silences the presenter.
@@ -97,7 +97,7 @@ export class LookPanel {
       this.faces.tell("");
       this.#offered = Promise.all([this.#offer(), this.voices.offer()]);
       this.models.offer();
-      find(".look-close").focus();
+      find("[data-testid=look-close]").focus();
     } else {
       this.#button.focus();
     }

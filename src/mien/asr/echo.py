@@ -17,7 +17,6 @@ _BEFORE = 2  # partitions of the filter before the delay that was found
 _EARLY, _LATE = 2, 15  # frames
 _TOGETHER = 2  # blocks of 10 ms, for speed
 _CHANCE = 5  # blocks
-_LAST_SECOND = 0.99  # per block
 _QUIET = 90  # frames after which nothing of it can come back
 
 
@@ -28,12 +27,10 @@ class Echo:
     :meth:`clean`. A browser has done the same, mostly; here it is done again for what leaks, for
     clients that do not, and for loudspeakers that the browser knows nothing of.
 
-    share: 0…1, how much of the power of the last second's microphone sound was our own voice.
     delay: seconds from playing to the echo's arrival, as found; None before the first echo.
     """
 
     def __init__(self) -> None:
-        self.share = 0.0
         self.delay: float | None = None
         self._reference = Reference()
         self._delays = EchoDelay()
@@ -42,7 +39,6 @@ class Echo:
         self._comfort = ComfortNoise()
         self._lag: int | None = None
         self._agreed = self._ours = 0
-        self._power = self._kept = 0.0  # of the last second's sound, and what was kept of it
         self._frame = 0  # of the block that comes next
         self._counting = False
         self._behind = 0.0
@@ -68,7 +64,6 @@ class Echo:
         self._keep_time(self._reference.frame_at(at - (n + len(self._waiting)) / RATE))
         if not len(self._waiting) + len(self._done) + n % HOP and self._quiet(self._frame):
             self._frame += n // HOP
-            self.share = self._power = self._kept = 0.0
             return pcm
         self._waiting = np.concatenate((self._waiting, pcm * np.float32(1 / 32768)))
         blocks = self._waiting[: len(self._waiting) // HOP * HOP].reshape(-1, HOP)
@@ -102,7 +97,6 @@ class Echo:
         frame, count = self._frame, len(blocks)
         self._frame = frame + count
         if self._quiet(frame):
-            self.share = self._power = self._kept = 0.0
             return (blocks.ravel() * 32768).astype(np.int16)
         left = self._filtered(blocks, frame)
         self._heard = np.concatenate((self._heard[-HOP:], blocks.ravel()))
@@ -111,16 +105,9 @@ class Echo:
         both = levels(tapered(np.fft.rfft(windows).astype(np.complex64)))
         self._delays.update(both[0], self._reference, frame)
         ours = self._follow_delay(count)
-        came, stays = float(np.sum(blocks * blocks)), 0.0
         for i in range(count):
-            if self._passes(both[:, i], frame + i, ours):
-                stays += float(left[i] @ left[i])
-            else:
+            if not self._passes(both[:, i], frame + i, ours):
                 left[i] = self._comfort.block(self._suppressor.noise)
-        fades = _LAST_SECOND**count
-        self._power = fades * self._power + came
-        self._kept = fades * self._kept + stays
-        self.share = max(0.0, 1 - self._kept / (self._power + 1e-9))
         return np.clip(left.ravel() * 32768, -32768, 32767).astype(np.int16)
 
     def _passes(self, both: Levels, frame: int, ours: bool) -> bool:

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -23,6 +21,15 @@ from pydantic_settings import (
 )
 
 from mien.language import Language
+from mien.mind_settings import (
+    KnowledgeSection,
+    LabelSection,
+    MemorySection,
+    SafetySection,
+    SearchSection,
+    ToolsSection,
+)
+from mien.section import Section
 
 CONFIG_FILE = "mien.toml"
 
@@ -36,10 +43,6 @@ class ConfigError(ValueError):
     def __init__(self, message: str, zh: str | None = None) -> None:
         super().__init__(message)
         self.zh = zh or message
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class LlmSection(Section):
@@ -267,6 +270,12 @@ class Settings(BaseSettings):
     recordings: RecordingsSection = RecordingsSection()
     live: LiveSection = LiveSection()
     ears: EarsSection = EarsSection()
+    search: SearchSection = SearchSection()
+    tools: ToolsSection = ToolsSection()
+    knowledge: KnowledgeSection = KnowledgeSection()
+    memory: MemorySection = MemorySection()
+    safety: SafetySection = SafetySection()
+    label: LabelSection = LabelSection()
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,1 @@
+"""Saying that what is seen and heard was made by a machine."""

@@ -1,0 +1,1 @@
+"""Finding the passages of texts that answer a question."""

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from itertools import takewhile
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from loguru import logger
 from pipecat.frames.frames import (
     InterruptionFrame,
-    LLMContextFrame,
     LLMFullResponseEndFrame,
     LLMFullResponseStartFrame,
     LLMTextFrame,
 )
-from pipecat.processors.aggregators.llm_context import LLMContext
 
 from mien.cast import Cast
-from mien.events import EventHub, Message
-from mien.llm.history import role_of
+from mien.events import EventHub, Message, utf16_length
+from mien.llm.frames import AskFrame, SourcesFrame
 from mien.llm.info import Briefed
+from mien.llm.role import Playing, Role
 from mien.llm.viewers import framed
 from mien.media.clock import Clock
 from mien.media.program import Program
@@ -29,17 +27,15 @@ from mien.media.tick import Event, Tick
 from mien.performer import Performer
 from mien.pipeline import SpeechPipeline
 from mien.problems import Problem
+from mien.research import Research, shown, told
 from mien.stage import TurnFrame
 from mien.trace import Trace
+from mien.transcript import Transcript
 from mien.tts.clauses import AsideFrame
 from mien.tts.marks import ends_sentence
 from mien.tts.service import VoiceService
 from mien.tts.voice import Voice
 from mien.turn import Turn, same_words
-
-# Of the things said without a question in between, how many the brain is told of: a host may
-# speak for days before one comes.
-MONOLOGUE = 8
 
 
 class Conversation:
@@ -48,13 +44,13 @@ class Conversation:
     Attributes:
         events: what happens, as messages for the page.
         program: the encoded performance, for outputs.
-        history: [{role, text, turn, complete}], what was really said and heard.
+        transcript: what was said, with whoever is told of it.
     """
 
     def __init__(self, cast: Cast, *, clock: Clock | None = None, seed: int = 0) -> None:
         self.language = cast.language
         self.events = EventHub()
-        self.history: list[Message] = []
+        self.transcript = Transcript()
         self.state = "idle"
         self._about_voice = cast.about_voice
         self._wanted = self._speaker = cast.voice.name
@@ -65,7 +61,6 @@ class Conversation:
         self._unhushed = False  # the pipeline has not been told yet that a turn was cut
         self._brain = cast.brain
         self._fillers, self._filler_sec = cast.fillers, cast.filler_sec
-        self._context = LLMContext()
         self.performer = Performer(
             cast.avatar,
             cast.lipsync,
@@ -78,7 +73,7 @@ class Conversation:
             self.performer, cast.avatar.size, cast.executor, cast.video, self._on_sound
         )
         self._pipeline = SpeechPipeline(
-            cast, self._voice, self.performer, self._stamp, self._on_problem
+            cast, self._voice, self.performer, self._stamp, self._on_problem, self._on_research
         )
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -117,11 +112,11 @@ class Conversation:
             self._accept(turn, content, trace)
         else:
             turn = await self._begin_turn(trace=trace)
-            self._context.add_message({"role": "user", "content": content})
-            await self._pipeline.queue(self._turn_frame(turn), LLMContextFrame(self._context))
+            self.transcript.ask(content)
+            await self._pipeline.queue(self._turn_frame(turn), AskFrame(self.transcript.context))
         who = {"from": viewer} if viewer else {}
         said = {"text": text, "turn": turn.number, **who}
-        self._remember({"role": "user", **said, "complete": True})
+        self.transcript.remember({"role": "user", **said, "complete": True})
         self.events.publish({"type": "user", **said})
         if self._fillers:
             loop = asyncio.get_running_loop()
@@ -140,9 +135,9 @@ class Conversation:
         if turn is None or not same_words(turn.proposal or "", text):
             turn = await self._begin_turn(proposal=text)
             self.performer.hold()
-            asked = {"role": "user", "content": text}
-            turn.context = LLMContext([*self._context.get_messages(), asked])  # type: ignore[list-item]
-            await self._pipeline.queue(self._turn_frame(turn), LLMContextFrame(turn.context))
+            turn.context = self.transcript.supposing(text)
+            asking = AskFrame(turn.context, granted=turn.granted)
+            await self._pipeline.queue(self._turn_frame(turn), asking)
         return True
 
     async def withdraw(self) -> None:
@@ -218,16 +213,31 @@ class Conversation:
         if self._turn is not None:
             self._turn.ending = True
 
-    def brief(self, text: str) -> None:
-        """Tell the brain what it should know; brains that cannot be told do without."""
+    def brief(self, text: str, about: str = "live") -> None:
+        """Tell the brain what it should know, in place of what it was told ``about`` the same;
+        brains that cannot be told do without.
+        """
         if isinstance(self._brain, Briefed):
-            self._brain.brief(text)
+            self._brain.brief(text, about)
+
+    async def play(self, role: Role, fillers: Sequence[str]) -> None:
+        """Be somebody else from now on, who knows nothing of what was said."""
+        await self.interrupt()
+        if isinstance(self._brain, Playing):
+            self._brain.become(role)
+        self._fillers = tuple(fillers)
+        self.transcript.begin_anew()
 
     def speak_with(self, voice: Voice) -> None:
         """Whatever is not being said yet is said by ``voice``."""
         self._voice.speak_with(voice)
         self._wanted = self._speaker = voice.name
         self.events.publish({"type": "voice", **self.voice})
+
+    @property
+    def history(self) -> list[Message]:
+        """{role, text, turn, complete} and, of answers, sources: what was really said and heard."""
+        return self.transcript.history
 
     @property
     def watched(self) -> bool:
@@ -259,14 +269,15 @@ class Conversation:
 
     def _accept(self, turn: Turn, content: str, trace: Trace | None) -> None:
         """What was proposed was said: it is a turn like any other from now on."""
-        assert turn.context is not None
-        self._context = turn.context
-        messages = [*self._context.get_messages()[:-1], {"role": "user", "content": content}]
-        self._context.set_messages(messages)  # type: ignore[arg-type]
+        assert turn.context is not None and turn.proposal is not None
+        self.transcript.adopt(turn.context, turn.proposal, content)
         made, turn.trace = turn.trace, trace or Trace()
         turn.trace.adopt(made)
         turn.proposal = turn.context = None
+        turn.granted.set()
         self._set_state("thinking")
+        for message in turn.untold:
+            self.events.publish(message)
         self.performer.release()
 
     def _turn_frame(self, turn: Turn) -> TurnFrame:
@@ -288,8 +299,8 @@ class Conversation:
                 "word",
                 turn,
                 clause=event.data["clause"],
-                begin=_utf16(text[:begin]),
-                stop=_utf16(text[:stop]),
+                begin=utf16_length(text[:begin]),
+                stop=utf16_length(text[:stop]),
             )
         elif event.name == "gesture":
             self._publish("gesture", turn, **event.data)
@@ -331,25 +342,12 @@ class Conversation:
         if turn.proposal is not None:
             return  # nobody knew of it
         if heard.text and not turn.aside:
-            self._note_answer(heard.text)
-            self._remember(
-                {
-                    "role": "assistant",
-                    "text": heard.text,
-                    "turn": turn.number,
-                    "complete": complete,
-                }
-            )
+            self.transcript.answered(heard.text)
+            answer = {"role": "assistant", "text": heard.text, "turn": turn.number}
+            resting = {"sources": shown(turn.sources)} if turn.sources else {}
+            self.transcript.remember({**answer, "complete": complete, **resting})
         self._publish("turn", turn, text=heard.text, complete=complete)
         self._set_state("idle")
-
-    def _note_answer(self, text: str) -> None:
-        """Let the brain know what was said; of a long monologue, the last of it."""
-        self._context.add_message({"role": "assistant", "content": text})
-        messages = self._context.get_messages()
-        run = list(takewhile(lambda message: role_of(message) == "assistant", reversed(messages)))
-        if len(run) > MONOLOGUE:
-            self._context.set_messages([*messages[: -len(run)], *messages[-MONOLOGUE:]])
 
     def _think_aloud(self, turn: Turn) -> None:
         """The brain is slow to find its words."""
@@ -357,6 +355,20 @@ class Conversation:
         if self._turn is turn and not made and not self.held and self._tasks is not None:
             filler = self._fillers[turn.number % len(self._fillers)]
             self._tasks.create_task(self.interject(filler), name="filler")
+
+    def _on_research(self, number: int, frame: Research) -> None:
+        """The brain looks something up, or has found it."""
+        turn = self._turn
+        if turn is None or turn.number != number:
+            return
+        turn.close_filler()  # what it says itself, if anything, is better
+        message = {"turn": number, **told(frame)}
+        if isinstance(frame, SourcesFrame):
+            turn.sources = frame.sources
+        if turn.proposal is None:
+            self.events.publish(message)
+        else:
+            turn.untold.append(message)
 
     def _on_problem(self, problem: Problem) -> None:
         self.events.publish({"type": "error", **problem.as_message()})
@@ -378,17 +390,8 @@ class Conversation:
         aside = {"aside": True} if turn.aside else {}
         self.events.publish({"type": kind, "turn": turn.number, **aside, **data})
 
-    def _remember(self, message: Message) -> None:
-        self.history.append(message)
-        del self.history[:-200]
-
     def _set_state(self, state: str) -> None:
         self.performer.activity = "idle" if state == "speaking" else state
         if state != self.state:
             self.state = state
             self.events.publish({"type": "state", "state": state})
-
-
-def _utf16(text: str) -> int:
-    """Length as JavaScript counts it."""
-    return len(text.encode("utf-16-le")) // 2

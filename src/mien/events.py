@@ -51,3 +51,8 @@ class EventHub:
             yield queue
         finally:
             self._queues.discard(queue)
+
+
+def utf16_length(text: str) -> int:
+    """Length as JavaScript counts it."""
+    return len(text.encode("utf-16-le")) // 2

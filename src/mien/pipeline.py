@@ -17,6 +17,7 @@ from mien.moderation.answers import AnswerFilter
 from mien.moderation.contract import Verdict
 from mien.performer import Performer
 from mien.problems import Problem, problem_of
+from mien.research import Research, ResearchProcessor
 from mien.stage import Stage
 from mien.tts.clauses import ClauseProcessor
 from mien.tts.service import VoiceService
@@ -26,7 +27,7 @@ class SpeechPipeline:
     """Runs until cancelled.
 
     on_stage: called with the stages of a turn's trace as they are passed. on_problem: with what
-    goes wrong without ending anything.
+    goes wrong without ending anything. on_research: with the turn and what its brain looks up.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class SpeechPipeline:
         performer: Performer,
         on_stage: Callable[[str], None],
         on_problem: Callable[[Problem], None],
+        on_research: Callable[[int, Research], None],
     ) -> None:
         self._cast = cast
         self._on_problem = on_problem
@@ -43,6 +45,7 @@ class SpeechPipeline:
         pipeline = Pipeline(
             [
                 cast.brain,
+                ResearchProcessor(on_research),
                 ClauseProcessor(on_stage),
                 *self._filters(),
                 voice,

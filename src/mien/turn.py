@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from pipecat.processors.aggregators.llm_context import LLMContext
 
+from mien.events import Message
+from mien.tools.contract import Source
 from mien.trace import Trace
 
 
@@ -17,7 +19,9 @@ class Turn:
     yet that they were said; such a turn is not heard, and nothing is told of it.
 
     clause: what sounds now. before: what was heard in front of it, without asides. ending: it is
-    to end with the sentence that sounds. context: what the brain of a proposal was given.
+    to end with the sentence that sounds. context: what the brain of a proposal was given. granted:
+    set when it is no proposal (any more). sources: what the answer rests on. untold:
+    what happened in a proposal, for when it is none.
     """
 
     number: int
@@ -32,6 +36,9 @@ class Turn:
     spoke: bool = False
     sound_due: bool = False
     filler: asyncio.TimerHandle | None = None
+    granted: asyncio.Event = field(default_factory=asyncio.Event)
+    sources: tuple[Source, ...] = ()
+    untold: list[Message] = field(default_factory=list)
 
     @property
     def told(self) -> str:
@@ -40,6 +47,10 @@ class Turn:
 
     def close(self) -> None:
         """Nothing more is said in it."""
+        self.close_filler()
+
+    def close_filler(self) -> None:
+        """The brain need not be excused."""
         if self.filler is not None:
             self.filler.cancel()
 

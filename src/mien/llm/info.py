@@ -27,6 +27,9 @@ class BrainInfo:
 class Briefed(Protocol):
     """A brain that can be told what it should know."""
 
-    def brief(self, text: str) -> None:
-        """What stands behind the persona's instruction from the next request on; "" for nothing."""
+    def brief(self, text: str, about: str = "live") -> None:
+        """What stands behind the persona's instruction from the next request on; "" for nothing.
+
+        One text for each ``about``.
+        """
         ...

@@ -22,12 +22,22 @@ def test_the_default_persona() -> None:
 
 def test_the_prompt_tells_of_gestures_unless_the_persona_has_none() -> None:
     persona = load_persona()
-    plain = persona.model_copy(update={"gestures": False})
+    plain = persona.model_copy(update={"gestures": ()})
     for language in ("zh", "en"):
-        told = persona.instruction(language).removeprefix(plain.instruction(language))
+        silent = plain.instruction(language, sources=False)
+        told = persona.instruction(language, sources=False).removeprefix(silent)
         assert [name for name in GESTURES if f"[{name}]" in told] == list(GESTURES)
         assert len(told) < 260, "it is paid for with every request"
-        assert "[" not in plain.instruction(language)
+        assert "[" not in silent
+
+
+def test_the_prompt_tells_how_to_cite_where_there_may_be_sources() -> None:
+    persona = load_persona()
+    for language in ("zh", "en"):
+        without = persona.instruction(language, sources=False)
+        told = persona.instruction(language).removeprefix(without)
+        assert "[1]" in told and "[1]" not in without
+        assert len(told) < 240, "it is paid for with every request"
 
 
 @pytest.mark.parametrize(
@@ -37,8 +47,17 @@ def test_the_prompt_tells_of_gestures_unless_the_persona_has_none() -> None:
         (('en = "Mei"', ""), "name.en"),
         (('["zh", "en"]', '["zh", "fr"]'), "languages.1"),
         (('["zh", "en"]', '["zh", "zh"]'), "twice"),
-        (("[greeting]", "[greetings]"), "greetings"),
+        (
+            ("[greeting]", "[greetings]"),
+            "greetings: there is no such field; did you mean greeting?",
+        ),
         (("[name]", "[name"), "not valid TOML"),
+        (("gestures = true", 'gesture = ["nod"]'), "did you mean gestures?"),
+        (("gestures = true", 'gestures = ["nodd"]'), "gestures: there is no gesture 'nodd'; did"),
+        (("gestures = true", 'tools = ["a b"]'), "tools: 'a b' is no name"),
+        (("gestures = true", 'faq = "none.toml"'), "faq"),
+        (("gestures = true", 'faq = ["none.toml"]'), "faq.0: there is no file none.toml"),
+        (("gestures = true", 'rules = { zh = ["短"] }'), "rules.en: this field is required"),
     ],
 )
 def test_a_wrong_persona_says_what_is_wrong(
@@ -52,6 +71,58 @@ def test_a_wrong_persona_says_what_is_wrong(
     with pytest.raises(PersonaError) as error:
         load_persona(file)
     assert says in str(error.value) and "x.toml" in str(error.value)
+    assert "x.toml" in error.value.zh and "人设" in error.value.zh
+
+
+WHOLE = """
+format = 1
+languages = ["en", "zh"]
+avatar = "lin"
+background = "evening"
+voice = "sam"
+faq = ["desk.toml"]
+knowledge = "house"
+tools = ["current_time", "maps_*"]
+filler_sec = 2
+gestures = ["nod"]
+name = { zh = "安安", en = "Ann" }
+about = { zh = "前台", en = "The desk" }
+style = { zh = "简短。", en = "Terse." }
+rules = { zh = ["不谈价格。"], en = ["No prices.", "No jokes."] }
+[voices.sam]
+service = "espeak"
+"""
+
+
+def test_every_field_and_what_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "ann.toml"
+    file.write_text(WHOLE, encoding="utf-8")
+    (tmp_path / "desk.toml").write_text("", encoding="utf-8")
+    ann = load_persona(file)
+    assert (ann.avatar, ann.background, ann.voice) == ("lin", "evening", ("sam",))
+    assert ann.faq == (tmp_path / "desk.toml",) and ann.knowledge == ("house",)
+    assert ann.voices == {"sam": {"service": "espeak"}} and ann.filler_sec == 2
+    assert ann.greet("zh") == "", "without a greeting there is none"
+    told = ann.instruction("en")
+    assert told.startswith("You are Ann, a digital human")
+    assert "Terse.\n" in told and "- No prices.\n- No jokes.\n" in told
+    assert "[nod]" in told and "[smile]" not in told
+    assert "不谈价格。" in ann.instruction("zh") and "prices" not in ann.instruction("zh")
+
+
+def test_tools_are_allowed_by_name_and_pattern() -> None:
+    persona = load_persona()
+    assert persona.may_use("web_search") and persona.may_use("maps_route")
+    some = persona.model_copy(update={"tools": ("current_time", "maps_*")})
+    assert [
+        some.may_use(name) for name in ("current_time", "maps_route", "web_search", "maps")
+    ] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not persona.model_copy(update={"tools": ()}).may_use("current_time")
 
 
 def test_a_missing_persona_lists_the_bundled_ones() -> None:

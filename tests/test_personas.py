@@ -1,0 +1,80 @@
+"""The personas there are, and what one of them asks for."""
+
+from pathlib import Path
+
+import pytest
+
+from mien.avatar.library import BUILT_IN
+from mien.config import Settings
+from mien.llm import PersonaError
+from mien.personas import Personas, voice_names
+from mien.voices import voice_settings
+
+MINE = """
+format = 1
+languages = ["en"]
+name = { zh = "安安", en = "Ann" }
+about = { zh = "前台", en = "The desk" }
+"""
+
+
+def test_those_that_come_with_mien_are_two_people() -> None:
+    personas = Personas(Path("/nowhere"))
+    assert [each.name for each in personas.listed()] == ["lin", "mei"]
+    assert all(each.why_not is None and not each.own for each in personas.listed())
+    mei, lin = personas.load("mei"), personas.load("lin")
+    for language in ("zh", "en"):
+        assert lin.instruction(language) != mei.instruction(language)
+        assert lin.name.get(language) in lin.greet(language) and "{" not in lin.greet(language)
+    assert lin.avatar is not None and (BUILT_IN / lin.avatar / "avatar.toml").is_file()
+    assert mei.avatar is None, "the usual persona wears the face that is configured"
+    assert mei.may_use("web_search") and not lin.may_use("web_search")
+    assert lin.rules is not None and len(lin.rules.zh) == len(lin.rules.en)
+    assert all(each.about["zh"] and each.about["en"] for each in personas.listed())
+
+
+def test_own_ones_join_them_and_a_broken_one_hides_nobody(tmp_path: Path) -> None:
+    (tmp_path / "ann.toml").write_text(MINE, encoding="utf-8")
+    (tmp_path / "mei.toml").write_text(MINE, encoding="utf-8")
+    (tmp_path / "bad.toml").write_text(MINE.replace("about", "abuot"), encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("nobody")
+    personas = Personas(tmp_path)
+    listed = {each.name: each for each in personas.listed()}
+    assert list(listed) == ["ann", "bad", "lin", "mei"]
+    assert listed["ann"].label == {"en": "Ann", "zh": "安安"} and listed["ann"].own
+    assert listed["mei"].label["en"] == "Ann", "the user's own stands before ours"
+    why = listed["bad"].why_not
+    assert why is not None and "did you mean about?" in why["en"] and "是不是 about" in why["zh"]
+    assert str(tmp_path) not in str(why), "where files lie on a server is nobody's business"
+    with pytest.raises(PersonaError, match="abuot"):
+        personas.load("bad")
+    (tmp_path / "bad.toml").write_text(MINE, encoding="utf-8")
+    assert personas.load("bad").name.en == "Ann", "an edited file counts at once"
+
+
+def test_a_configured_one_may_lie_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "ann.toml"
+    file.parent.mkdir()
+    file.write_text(MINE, encoding="utf-8")
+    personas = Personas(tmp_path, configured=file)
+    assert [each.name for each in personas.listed()] == ["ann", "lin", "mei"]
+    assert personas.name_of(file) == "ann" and "ann" in personas
+    assert personas.load(str(file)) == personas.load("ann")
+    assert str(file) not in personas, "a path is no name: what visitors ask for must be one"
+
+
+def test_one_that_is_missing_names_the_others(tmp_path: Path) -> None:
+    with pytest.raises(PersonaError, match="There are: lin, mei") as error:
+        Personas(tmp_path).load("nobody")
+    assert "现有：lin, mei" in error.value.zh
+
+
+def test_its_voice_steps_back_before_a_better_one(tmp_path: Path) -> None:
+    personas = Personas(tmp_path)
+    lin, voices = personas.load("lin"), dict(personas.voices())
+    assert voice_names(lin, Settings(voices=voices)) == ("lin",)
+    assert voice_settings("lin", voices).service == "espeak"
+    better = Settings(voice="my-model", voices=voices)
+    assert voice_names(lin, better) == ()
+    own = {**voices, "lin": {"service": "cosyvoice"}}
+    assert voice_names(lin, Settings(voice=["my-model", "espeak"], voices=own)) == ("lin",)

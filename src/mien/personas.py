@@ -72,8 +72,8 @@ class Personas:
             return read_persona(given, str(which))
         known = ", ".join(sorted(self._files()))
         raise PersonaError(
-            f"there is no persona {str(which)!r}. There are: {known}. Your own go to {self.folder}, "
-            "or give the path of a TOML file.",
+            f"there is no persona {str(which)!r}. There are: {known}. Your own go to "
+            f"{self.folder}, or give the path of a TOML file.",
             f"没有人设 {str(which)!r}。现有：{known}。自己的人设放在 {self.folder}，"
             "也可以填写 TOML 文件的路径。",
         )

@@ -16,14 +16,12 @@ from pipecat.utils.text.base_text_aggregator import TextType
 
 from mien.language import Language, detect_language
 from mien.moderation.contract import Moderator, Verdict
+from mien.moderation.refusals import NOT_SAID
 from mien.tts.clauses import ClauseFrame
 
-INSTEAD: dict[Language, str] = {
-    "zh": "这个我们就不展开说了。",
-    "en": "Let's leave it at that.",
-}
-# A blocked phrase may begin in one clause and end in the next.
-OVERLAP_CHARS = 100
+# A blocked phrase may begin in one clause and end in the next, and a service judges better what
+# it sees in context.
+OVERLAP_CHARS = 300
 
 
 class AnswerFilter(FrameProcessor):
@@ -68,7 +66,7 @@ class AnswerFilter(FrameProcessor):
         self._blocked = True
         self._on_blocked(verdict)
         language = detect_language(text, self._language)
-        instead = (" " if self._before and language == "en" else "") + INSTEAD[language]
+        instead = (" " if self._before and language == "en" else "") + NOT_SAID[language]
         await self.push_frame(ClauseFrame(instead, TextType.SENTENCE))
 
     async def _judge(self, text: str) -> Verdict:

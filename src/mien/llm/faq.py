@@ -24,7 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from mien.language import Language
 from mien.llm.persona import describe_errors
-from mien.llm.question_tokens import STOP_WEIGHT, Tokenizer, Tokens, normal
+from mien.llm.question_tokens import Tokenizer, Tokens, normal
+from mien.retrieval.common_words import STOP_WEIGHT, without_pleasantry
 
 #: How much of a question an entry has to explain. Calibrated on tests/llm_faq_questions.toml: at
 #: 0.44 one question in twenty about the world gets an answer about mien, at 0.51 some plain
@@ -37,14 +38,6 @@ _ANCHORED = 1.8
 _ONLY_STOP_WORDS = 0.6
 _K1, _B = 1.2, 0.2
 
-_PLEASANTRY = re.compile(
-    r"^(?:(?:你好啊?呀?|您好|嗨|哈喽|喂|请问(?:一下)?|麻烦(?:问)?一下|我想(?:问|知道)(?:一下)?|"
-    r"(?:你?能不?能?|可以|请)?告诉我(?:一下)?|"
-    r"(?:hi there|hi|hello|hey|excuse me|ok(?:ay)?|so|well|um+|uh|please|i was wondering(?: if)?|"
-    r"by the way|could you tell me|can you tell me|i(?:'d| would) like to know)\b)"
-    r"[\s,，。.!！?？、:：~～]*)+",
-    re.IGNORECASE,
-)
 _NAME = re.compile(r"^小眉|小眉$|^mei\b|\bmei$")
 
 
@@ -171,7 +164,7 @@ class FAQ:
 
     def search(self, question: str) -> Match | None:
         """Return the best entry, however bad; compare its score with `THRESHOLD`."""
-        stripped = _PLEASANTRY.sub("", question).strip()
+        stripped = without_pleasantry(question)
         for text in (question, stripped):
             if exact := self._exact.get(normal(text)) or self._exact.get(_nameless(text)):
                 return Match(exact, 1.0)

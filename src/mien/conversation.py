@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from loguru import logger
 from pipecat.frames.frames import (
     InterruptionFrame,
     LLMFullResponseEndFrame,
@@ -16,6 +15,7 @@ from pipecat.frames.frames import (
 
 from mien.cast import Cast
 from mien.events import EventHub, Message, utf16_length
+from mien.language import detect_language
 from mien.llm.frames import AskFrame, SourcesFrame
 from mien.llm.info import Briefed
 from mien.llm.role import Playing, Role
@@ -24,17 +24,18 @@ from mien.media.clock import Clock
 from mien.media.program import Program
 from mien.media.speech import Heard
 from mien.media.tick import Event, Tick
+from mien.moderation.questions import may_be_asked
+from mien.moderation.refusals import NOT_ASKED
 from mien.performer import Performer
 from mien.pipeline import SpeechPipeline
 from mien.problems import Problem
 from mien.research import Research, shown, told
+from mien.speaker import Speaker
 from mien.stage import TurnFrame
 from mien.trace import Trace
 from mien.transcript import Transcript
 from mien.tts.clauses import AsideFrame
 from mien.tts.marks import ends_sentence
-from mien.tts.service import VoiceService
-from mien.tts.voice import Voice
 from mien.turn import Turn, same_words
 
 
@@ -52,9 +53,8 @@ class Conversation:
         self.events = EventHub()
         self.transcript = Transcript()
         self.state = "idle"
-        self._about_voice = cast.about_voice
-        self._wanted = self._speaker = cast.voice.name
-        self._voice = VoiceService(cast.voice, cast.language, cast.lexicon, self._on_speaker)
+        self.speaker = Speaker(cast, self.events.publish)
+        self._moderator = cast.moderator
         self.on_trace: Callable[[Trace], None] = lambda trace: None
         self._turn: Turn | None = None
         self._turns = 0
@@ -73,7 +73,12 @@ class Conversation:
             self.performer, cast.avatar.size, cast.executor, cast.video, self._on_sound
         )
         self._pipeline = SpeechPipeline(
-            cast, self._voice, self.performer, self._stamp, self._on_problem, self._on_research
+            cast,
+            self.speaker.service,
+            self.performer,
+            self._stamp,
+            self._on_problem,
+            self._on_research,
         )
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -106,6 +111,9 @@ class Conversation:
         viewer: who of an audience asks; the brain is told so in a way that names cannot abuse.
         trace: of what was heard before there was text.
         """
+        # What an audience writes was judged before it waited.
+        if not viewer and not await may_be_asked(self._moderator, text):
+            return await self._decline(text)
         turn = self._turn
         content = framed(viewer, text, self.language) if viewer else text
         if turn is not None and turn.proposal is not None and same_words(turn.proposal, content):
@@ -122,6 +130,12 @@ class Conversation:
             loop = asyncio.get_running_loop()
             turn.filler = loop.call_later(self._filler_sec, self._think_aloud, turn)
         return turn.number
+
+    async def _decline(self, text: str) -> int:
+        """Neither the brain nor its history learn of what was asked."""
+        turn = await self.say(NOT_ASKED[detect_language(text, self.language)], aside=True)
+        self.events.publish({"type": "user", "text": text, "turn": turn})
+        return turn
 
     async def propose(self, text: str) -> bool:
         """Begin to answer what somebody seems to have said, unheard and unremembered.
@@ -228,12 +242,6 @@ class Conversation:
         self._fillers = tuple(fillers)
         self.transcript.begin_anew()
 
-    def speak_with(self, voice: Voice) -> None:
-        """Whatever is not being said yet is said by ``voice``."""
-        self._voice.speak_with(voice)
-        self._wanted = self._speaker = voice.name
-        self.events.publish({"type": "voice", **self.voice})
-
     @property
     def history(self) -> list[Message]:
         """{role, text, turn, complete} and, of answers, sources: what was really said and heard."""
@@ -243,11 +251,6 @@ class Conversation:
     def watched(self) -> bool:
         """Whether anybody, or any output, takes the performance."""
         return self.performer.draw
-
-    @property
-    def voice(self) -> Message:
-        """Who speaks, or spoke last."""
-        return self._about_voice(self._wanted, self._speaker)
 
     def listen(self, listening: bool) -> None:
         """The user began or stopped speaking into a microphone."""
@@ -372,13 +375,6 @@ class Conversation:
 
     def _on_problem(self, problem: Problem) -> None:
         self.events.publish({"type": "error", **problem.as_message()})
-
-    def _on_speaker(self, name: str) -> None:
-        """Another voice speaks than before."""
-        self._speaker = name
-        about = self.voice
-        logger.warning(f"voice {name} speaks now {about.get('why') or ''}")
-        self.events.publish({"type": "voice", **about})
 
     # -- helpers -----------------------------------------------------------------------
 

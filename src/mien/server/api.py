@@ -278,7 +278,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
             "label": {"en": brain.label_en, "zh": brain.label_zh},
             "connected": brain.connected,
         },
-        "voice": session.conversation.voice,
+        "voice": session.conversation.speaker.state,
         **look_of(session, wardrobe),
         "ears": session.listener.state,
         "outputs": [airing.as_message() for airing in session.outputs.all()],

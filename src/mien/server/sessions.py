@@ -106,7 +106,7 @@ class Session:
         voice = await choose()
         if asked != self._voices_asked:
             return False
-        self.conversation.speak_with(voice)
+        self.conversation.speaker.speak_with(voice)
         return True
 
     async def run(self) -> None:

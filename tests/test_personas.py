@@ -1,9 +1,11 @@
 """The personas there are, and what one of them asks for."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from command_line import mien
 from mien.avatar.library import BUILT_IN
 from mien.config import Settings
 from mien.llm import PersonaError
@@ -78,3 +80,26 @@ def test_its_voice_steps_back_before_a_better_one(tmp_path: Path) -> None:
     assert voice_names(lin, better) == ()
     own = {**voices, "lin": {"service": "cosyvoice"}}
     assert voice_names(lin, Settings(voice=["my-model", "espeak"], voices=own)) == ("lin",)
+
+
+def test_the_command_lists_shows_and_begins_one(tmp_path: Path) -> None:
+    home = {"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    begun = mien("personas", "new", "anna", **home)
+    assert begun.exit_code == 0, begun.output
+    file = tmp_path / "mien" / "personas" / "anna.toml"
+    assert str(file) in begun.output and "mien personas show anna" in begun.output
+    shown = mien("personas", "show", "anna", **home)
+    assert shown.exit_code == 0 and "You are anna, a digital human" in shown.output
+    assert "Friendly and brief" in shown.output and "[1]" in shown.output
+    again = mien("personas", "new", "anna", **home)
+    assert again.exit_code == 2 and "not touched" in again.output
+    assert mien("personas", "new", "../x", **home).exit_code == 2
+    assert mien("personas", "new", "guide", "--like", "lin", **home).exit_code == 0
+    listed = json.loads(mien("personas", "list", "--json", **home).output)
+    assert [each["name"] for each in listed] == ["anna", "guide", "lin", "mei"]
+    assert all(each["why_not"] is None for each in listed)
+    file.write_text(file.read_text(encoding="utf-8").replace("[rules]", "[rule]"), encoding="utf-8")
+    wrong = mien("personas", "show", "anna", **home)
+    assert wrong.exit_code == 2 and "did you mean rules?" in wrong.output
+    table = mien("personas", **home)
+    assert "did you mean rules?" in table.output and "小林" not in table.output

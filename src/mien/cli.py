@@ -14,6 +14,7 @@ from mien import __version__
 from mien.commands.avatar import avatar_app
 from mien.commands.live import live_app
 from mien.commands.models import models_app
+from mien.commands.personas import personas_app
 from mien.commands.words import chinese
 from mien.config import ConfigError, load_settings
 
@@ -281,6 +282,7 @@ def voices(
 app.add_typer(avatar_app, name="avatar")
 app.add_typer(models_app, name="models")
 app.add_typer(live_app, name="live")
+app.add_typer(personas_app, name="personas")
 
 
 def add_bench() -> None:

@@ -64,12 +64,13 @@ class Personas:
 
     def load(self, which: str | Path) -> Persona:
         """By its name, or any by the path of its file. Raises PersonaError."""
-        path = self._files().get(str(which))
-        if path is not None:
-            return read_persona(path, str(which))
-        given = Path(which).expanduser()
-        if given.is_file():
-            return read_persona(given, str(which))
+        return read_persona(self.path(which), str(which))
+
+    def path(self, which: str | Path) -> Path:
+        """Of its file. Raises PersonaError when there is none."""
+        path = self._files().get(str(which)) or Path(which).expanduser()
+        if path.is_file():
+            return path
         known = ", ".join(sorted(self._files()))
         raise PersonaError(
             f"there is no persona {str(which)!r}. There are: {known}. Your own go to "

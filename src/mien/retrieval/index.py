@@ -76,24 +76,23 @@ class Index:
 
     def search(self, query: str, limit: int = 10) -> list[Hit]:
         """The chunks that explain most of it, the best first; none that explains nothing."""
-        scores = self.scores(query)
+        scores = self.scores(self.worth(query))
         best = np.argsort(-scores, kind="stable")[:limit]
-        return [Hit(self.chunks[i], float(scores[i])) for i in best if scores[i] > 0]
+        return [Hit(self.chunks[i], min(float(scores[i]), 1.0)) for i in best if scores[i] > 0]
 
-    def scores(self, query: str) -> npt.NDArray[np.float32]:
-        """float32[n]: of each chunk, 0…1."""
-        return self.scores_of(question_terms(without_pleasantry(query) or query))
+    def worth(self, question: str) -> dict[str, float]:
+        """How much each term of a question tells here: its weight times how rare it is."""
+        query = question_terms(without_pleasantry(question) or question)
+        return {term: weight * self.idf(term) for term, weight in query.items()}
 
-    def scores_of(self, query: Mapping[str, float]) -> npt.NDArray[np.float32]:
-        """The same for the terms of a question and their weights."""
-        scores = np.zeros(len(self.chunks), np.float32)
-        perfect = 0.0
-        for term, weight in query.items():
-            worth = weight * self.idf(term)
-            perfect += worth
+    def scores(self, worth: Mapping[str, float]) -> npt.NDArray[np.float32]:
+        """float32[n]: how much of a question each chunk explains; above 1 if again and again."""
+        scores: npt.NDArray[np.float32] = np.zeros(len(self.chunks), np.float32)
+        for term, worth_of_it in worth.items():
             if found := self._slice(term):
-                scores[self._rows[found]] += worth * self._impact[found]
-        return np.minimum(scores / perfect, 1.0) if perfect else scores
+                scores[self._rows[found]] += worth_of_it * self._impact[found]
+        scores /= sum(worth.values()) or 1.0
+        return scores
 
     def _slice(self, term: str) -> slice | None:
         at = self._ids.get(term)

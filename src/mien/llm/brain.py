@@ -11,6 +11,7 @@ from mien.llm.info import BrainInfo
 from mien.llm.openai_compatible import OpenAICompatibleLLMService
 from mien.llm.persona import Persona, load_persona
 from mien.llm.presets import PRESETS, LLMConfigurationError, LLMSettings, resolve_endpoint
+from mien.llm.role import Role
 from mien.llm.scripted import ScriptedLLMService
 
 Brain: TypeAlias = OpenAICompatibleLLMService | ScriptedLLMService
@@ -26,6 +27,7 @@ def create_brain(
     persona: Persona | None = None,
     faq: Path | Sequence[Path] | None = None,
     environ: Mapping[str, str] | None = None,
+    role: Role | None = None,
 ) -> Brain:
     """Create a brain: a pipecat LLM service with the property `info`.
 
@@ -39,27 +41,28 @@ def create_brain(
             instruction of every request, so the context need not contain one.
         faq: Further FAQ files for the scripted brain; their entries go before mien's own.
         environ: Where keys are looked up; None for the process environment.
+        role: Who the avatar is, what it may use and what it knows, in place of `persona` and
+            `faq`; its language is that of the settings.
 
     Raises:
         LLMConfigurationError: For an unknown name, wrong settings or a missing key.
         FAQError: If a FAQ file is wrong.
     """
     settings = settings or LLMSettings()
-    persona = persona or load_persona()
-    settings = replace(settings, language=settings.language or persona.language)
+    if role is None:
+        persona = persona or load_persona()
+        paths = (faq,) if isinstance(faq, Path) else tuple(faq or ())
+        role = Role(persona, settings.language or persona.language, faq=paths)
+    settings = replace(settings, language=role.language)
     chosen = (name or "scripted").strip().lower()
     if chosen in ("scripted", "none"):
-        paths = [faq] if isinstance(faq, Path) else list(faq or ())
-        return ScriptedLLMService(persona, faq_paths=paths, settings=settings)
+        return ScriptedLLMService(role.persona, faq_paths=role.faq, settings=settings)
     if chosen not in PRESETS:
         raise LLMConfigurationError(
             f"unknown brain {name!r}; choose one of {', '.join(BRAIN_NAMES)}"
         )
-    return OpenAICompatibleLLMService(
-        resolve_endpoint(chosen, settings, environ),
-        settings=settings,
-        system_instruction=persona.instruction(settings.language),
-    )
+    endpoint = resolve_endpoint(chosen, settings, environ)
+    return OpenAICompatibleLLMService(endpoint, role, settings=settings)
 
 
 def brain_info(name: str | None, settings: LLMSettings | None = None) -> BrainInfo:

@@ -14,6 +14,12 @@ from pipecat.processors.aggregators.llm_context import (
     standard_message_text,
 )
 
+from mien.tools.untrusted import shortened
+
+# What is kept of what a tool found for an earlier question: enough to know what it was about. It
+# was read once, and would cost every later request some thousand tokens.
+_KEPT_RESULT_CHARS = 300
+
 
 @dataclass(frozen=True)
 class HistoryLimits:
@@ -36,10 +42,10 @@ class HistoryLimits:
 def trim_context(context: LLMContext, limits: HistoryLimits) -> None:
     """Drop the oldest turns of a context, in place, until it is within the limits.
 
-    System messages always stay, wherever they are. Whole turns go, so a tool's result never
-    loses the call it answers. After the system messages the first one is a user's: many chat
-    templates fail otherwise, and GLM answers 400. A context without a user's message yet (a
-    greeting only) is left alone.
+    What tools found in earlier turns is shortened. System messages always stay, wherever they
+    are. Whole turns go, so a tool's result never loses the call it answers. After the system
+    messages the first one is a user's: many chat templates fail otherwise, and GLM answers 400.
+    A context without a user's message yet (a greeting only) is left alone.
     """
     context.set_messages(trimmed(context.get_messages(), limits))
 
@@ -63,6 +69,7 @@ def trimmed(
             before_first_user.append(message)
     if not turns:
         return system + before_first_user
+    turns = [[_in_short(message) for message in turn] for turn in turns[:-1]] + turns[-1:]
     kept: list[list[LLMContextMessage]] = []
     chars = 0
     for turn in reversed(turns[-limits.turns :]):
@@ -130,6 +137,15 @@ def messages_to_send(
     if not any(fields.get("role") == "user" for fields in out):
         out.append({"role": "user", "content": opening})
     return out
+
+
+def _in_short(message: LLMContextMessage) -> LLMContextMessage:
+    """The message; what a tool found without most of its text."""
+    if role_of(message) != "tool":
+        return message
+    text = standard_message_text(message)
+    fields = cast(Mapping[str, Any], message)
+    return cast(LLMContextMessage, {**fields, "content": shortened(text, _KEPT_RESULT_CHARS)})
 
 
 def _length(message: LLMContextMessage) -> int:

@@ -2,15 +2,17 @@
 
 pipecat has `OpenAILLMService`. This one has a client of its own instead of the OpenAI SDK, for
 what a voice has to survive: a deadline for the first token that keep-alive comments do not
-extend, answers that are no stream, reasoning in the text, and providers' own error codes. And it
-does not end a reply that was interrupted as if it were complete. The frames are the same.
+extend, answers that are no stream, reasoning in the text, calls in every dialect, and providers'
+own error codes. And it does not end a reply that was interrupted as if it were complete. The
+frames are the same, but for calls: tools belong to the role, and run within the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 
 from loguru import logger
 from pipecat.adapters.llm.services.open_ai_adapter import OpenAILLMAdapter
@@ -21,58 +23,45 @@ from pipecat.frames.frames import (
     LLMFullResponseStartFrame,
 )
 from pipecat.metrics.metrics import LLMTokenUsage
-from pipecat.processors.aggregators.llm_context import LLMContext
+from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
-from mien.gestures import without_tags
 from mien.language import Language, detect_language
-from mien.llm.chat_client import ENDED_UNSAID, ChatClient
-from mien.llm.failure import (
-    FAILURE_CATEGORY,
-    SPOKEN,
-    SPOKEN_MIDWAY,
-    FailureCode,
-    LLMFailure,
-    LLMFailureFrame,
-)
-from mien.llm.history import HistoryLimits, last_user_text, messages_to_send, trim_context
+from mien.llm.chat_client import ChatClient
+from mien.llm.failure import FAILURE_CATEGORY, FailureCode, LLMFailure, LLMFailureFrame
+from mien.llm.frames import AskFrame
+from mien.llm.history import HistoryLimits, last_user_text, trim_context
 from mien.llm.info import BrainInfo
 from mien.llm.presets import Endpoint, LLMSettings
+from mien.llm.reply import Reply, is_unfinished
+from mien.llm.requests import offers, refuses_tools, request_body
+from mien.llm.role import Role
 from mien.llm.service_settings import service_settings
-from mien.llm.think_filter import ThinkFilter
+from mien.llm.tool_rounds import ToolRounds
+from mien.llm.viewers import unframed
+from mien.tools.contract import ToolSpec
 
-_FAILED_FINISH: Mapping[str, FailureCode] = {
-    "sensitive": FailureCode.CONTENT_FILTER,
-    "content_filter": FailureCode.CONTENT_FILTER,
-    "network_error": FailureCode.CUT_OFF,
-    "insufficient_system_resource": FailureCode.SERVER,
-    "error": FailureCode.SERVER,
-    "abort": FailureCode.CUT_OFF,
-    "model_context_window_exceeded": FailureCode.CONTEXT_LENGTH,
-}
-_SENTENCE_END = "。！？!?.…\n"
 # Models whose template opens <think> in the prompt, so that the answer starts inside it.
 _STARTS_THINKING = ("deepseek-r1", "qwq", "-thinking")
 
-_OUR_SENTENCES = sorted(
-    {s for texts in (*SPOKEN.values(), SPOKEN_MIDWAY) for s in texts.values()}, key=len
-)[::-1]
+OnCalls = Callable[[Reply], Awaitable[None]]
 
 
 class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     """Streams answers of an OpenAI-compatible service into a pipecat pipeline.
 
-    Takes `LLMContextFrame`; gives `LLMFullResponseStartFrame`, `LLMTextFrame`s and
-    `LLMFullResponseEndFrame`. A failure is spoken as a sentence in the user's language, and
-    reported upstream as `LLMFailureFrame`; the service stays usable. An interrupted answer has
-    no end frame: downstream would take it as the order to speak what it has gathered so far.
+    Takes `LLMContextFrame`, best as `AskFrame`; gives `LLMFullResponseStartFrame`,
+    `LLMTextFrame`s and `LLMFullResponseEndFrame`, and meanwhile `AsideFrame`, `ToolFrame` and
+    `SourcesFrame`. A failure is spoken as a sentence in the user's language, and reported
+    upstream as `LLMFailureFrame`; the service stays usable. An interrupted answer has no end
+    frame: downstream would take it as the order to speak what it has gathered so far.
 
     Args:
         endpoint: Where to connect, see `resolve_endpoint`.
+        role: Who answers, with which tools and documents.
         settings: Sampling, timeouts and the length of the history.
-        system_instruction: Put before the conversation in every request.
         **kwargs: For pipecat's `LLMService`.
     """
 
@@ -81,21 +70,24 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     def __init__(
         self,
         endpoint: Endpoint,
+        role: Role,
         *,
         settings: LLMSettings | None = None,
-        system_instruction: str | None = None,
         **kwargs: Any,
     ) -> None:
         self._own = settings or LLMSettings()
         super().__init__(
-            settings=service_settings(endpoint.model, self._own, system_instruction),
+            settings=service_settings(
+                endpoint.model, self._own, role.persona.instruction(role.language)
+            ),
             **kwargs,
         )
+        self._role = role
         self._endpoint = endpoint
         self._limits = HistoryLimits(self._own.history_turns, self._own.history_chars)
         self._starts_thinking = any(m in endpoint.model.lower() for m in _STARTS_THINKING)
-        self._language: Language = self._own.language or "zh"
-        self._brief = ""
+        self._briefs: dict[str, str] = {}
+        self._offer = 0  # the first of `offers` that the server does not refuse
         self._client = ChatClient(endpoint, idle_timeout_secs=self._own.idle_timeout_secs)
 
     @property
@@ -109,9 +101,14 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         model = self._settings.model
         return model if isinstance(model, str) else self._endpoint.model
 
-    def brief(self, text: str) -> None:
+    def brief(self, text: str, about: str = "live") -> None:
         """See `Briefed`."""
-        self._brief = text
+        self._briefs[about] = text
+
+    def become(self, role: Role) -> None:
+        """See `Playing`; not in the middle of an answer."""
+        self._role = role
+        self._settings.system_instruction = role.persona.instruction(role.language)
 
     def can_generate_metrics(self) -> bool:
         """Time to first byte and token usage are measured."""
@@ -125,8 +122,12 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Answer an `LLMContextFrame`; pass everything else on."""
         await super().process_frame(frame, direction)
-        if isinstance(frame, LLMContextFrame):
-            await self._answer(frame.context)
+        if isinstance(frame, AskFrame):
+            await self._answer(frame.context, frame.granted)
+        elif isinstance(frame, LLMContextFrame):
+            granted = asyncio.Event()
+            granted.set()
+            await self._answer(frame.context, granted)
         else:
             await self.push_frame(frame, direction)
 
@@ -137,28 +138,39 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         system_instruction: str | None = None,
         response_schema: dict[str, Any] | None = None,
     ) -> str | None:
-        """Return one answer outside the pipeline; see pipecat's `LLMService`.
+        """Return one answer outside the pipeline, without tools; see pipecat's `LLMService`.
 
         Raises:
             LLMFailure: If there is no complete answer.
         """
         self._check_response_schema(response_schema)
-        body = await self._request_body(context, system_instruction, max_tokens)
-        async with aclosing(self._stream(body)) as texts:
+        instruction = system_instruction or self._instruction()
+        body = await self._request_body(context.get_messages(), instruction, max_tokens=max_tokens)
+        async with aclosing(self._stream(body, Reply())) as texts:
             return "".join([text async for text in texts]) or None
 
-    async def _answer(self, context: LLMContext) -> None:
+    async def _answer(self, context: LLMContext, granted: asyncio.Event) -> None:
         trim_context(context, self._limits)
+        asked = unframed(last_user_text(context))
+        language = detect_language(asked, self._role.language)
         await self.push_frame(LLMFullResponseStartFrame())
         await self.start_processing_metrics()
         await self.start_ttfb_metrics()
+        rounds = ToolRounds(
+            self._role,
+            context,
+            granted,
+            language,
+            self.push_frame,
+            rounds=self._own.tool_rounds,
+            replay=self._endpoint.preset.replay_reasoning,
+        )
         said = ""
         failure: LLMFailure | None = None
         try:
-            body = await self._request_body(context)
             # `aclosing`, here and below: a generator that is suspended when the task is cancelled
             # would otherwise be closed by the event loop at some later time.
-            async with aclosing(self._stream(body)) as texts:
+            async with aclosing(self._answers(context, rounds)) as texts:
                 async for text in texts:
                     said += text
                     await self._push_llm_text(text)
@@ -170,13 +182,60 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             logger.exception(f"{self}: unexpected error while answering")
             failure = LLMFailure(FailureCode.INTERNAL, f"{type(e).__name__}: {e}")
         if failure is not None:
-            await self._report(failure, context, said)
+            await self._report(failure, language, said)
         await self.stop_processing_metrics()
         # Not in a `finally`: see the class's docstring.
         await self.push_frame(LLMFullResponseEndFrame())
 
-    async def _report(self, failure: LLMFailure, context: LLMContext, said: str) -> None:
-        language = detect_language(last_user_text(context), self._language)
+    async def _answers(self, context: LLMContext, rounds: ToolRounds) -> AsyncGenerator[str, None]:
+        """Yield the speakable text of one answer, over all its requests."""
+        asked = list(context.get_messages())
+        await rounds.look_up(self._own.passages, self._own.passage_tokens)
+        while True:
+            messages = [*asked, *cast(list[LLMContextMessage], rounds.messages)]
+            reply = Reply([s.name for s in rounds.offered], starts_thinking=self._starts_thinking)
+            instruction = self._instruction(rounds.note)
+            replying = self._offering(messages, instruction, rounds.offered, reply, rounds.heed)
+            async with aclosing(replying) as texts:
+                async for text in texts:
+                    if text.strip():
+                        rounds.spoke()
+                    yield text
+            if len(reply.calls) and rounds.offered and reply.text.strip():
+                yield "\n"  # said before the call, so to be spoken before its result
+            if not await rounds.run(reply):
+                return
+
+    async def _offering(
+        self,
+        messages: Sequence[LLMContextMessage],
+        instruction: str,
+        tools: Sequence[ToolSpec],
+        reply: Reply,
+        on_calls: OnCalls,
+    ) -> AsyncGenerator[str, None]:
+        """Yield the text of one request; a server that refuses tools is asked without."""
+        choice = offers(self._endpoint.preset, tools)
+        refused: LLMFailure | None = None
+        for at in range(min(self._offer, len(choice) - 1), len(choice)):
+            body = await self._request_body(messages, instruction, tools=choice[at])
+            try:
+                async with aclosing(self._stream(body, reply, on_calls)) as texts:
+                    async for text in texts:
+                        yield text
+            except LLMFailure as e:
+                if reply.begun or at == len(choice) - 1 or not refuses_tools(e):
+                    raise refused or e from None
+                refused = refused or e
+                continue
+            if refused is not None and tools:
+                self._offer = at
+                without = "tools" if not choice[at] else "its own fields for tools"
+                label = self._endpoint.preset.label
+                logger.warning(f"{label} is asked without {without} now: {refused.detail}")
+            return
+
+    async def _report(self, failure: LLMFailure, language: Language, said: str) -> None:
         message = failure.spoken(language, midway=bool(said.strip()))
         frame = LLMFailureFrame(
             # Not "auth: …": pipecat takes what follows for a credential and blackens it.
@@ -189,81 +248,69 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             status=failure.status,
         )
         await self.push_error_frame(frame)
-        if _is_unfinished(said):
+        if is_unfinished(said):
             # End the broken sentence, so that the apology is spoken as one of its own.
             message = ("。" if language == "zh" else ". ") + message
         elif said.strip() and language == "en":
             message = " " + message
         await self._push_llm_text(message)
 
+    def _instruction(self, note: str = "") -> str:
+        own = self._settings.system_instruction
+        parts = (own if isinstance(own, str) else "", *self._briefs.values(), note)
+        return "\n".join(filter(None, parts))
+
     async def _request_body(
         self,
-        context: LLMContext,
-        system_instruction: str | None = None,
+        messages: Sequence[LLMContextMessage],
+        instruction: str,
+        *,
         max_tokens: int | None = None,
+        tools: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         preset, settings = self._endpoint.preset, self._settings
-        instruction = system_instruction or settings.system_instruction
-        if self._brief:
-            known = f"{instruction}\n" if isinstance(instruction, str) else ""
-            instruction = known + self._brief
         params = await self.get_llm_adapter().get_llm_invocation_params(
-            context,
-            system_instruction=instruction if isinstance(instruction, str) else None,
+            LLMContext(list(messages)),
+            system_instruction=instruction or None,
             convert_developer_to_user=not preset.supports_developer_role,
         )
-        body: dict[str, Any] = {
-            "model": self._model,
-            "messages": messages_to_send(
-                (dict(m) for m in params["messages"]),
-                clean_assistant=_without_our_sentences,
-                drop_fields=preset.drop_message_fields,
-                opening="你好" if self._language == "zh" else "Hello",
-            ),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "temperature": _clamp(settings.temperature, preset.temperature_range),
-            "top_p": _clamp(settings.top_p, preset.top_p_range),
-            preset.max_tokens_field: max_tokens or _number(settings.max_tokens),
-        }
-        # `params` also has the tools of the context. They are not sent as long as nobody here
-        # assembles `Delta.tool_calls` and hands them to `run_function_calls`.
-        if not self._own.thinking:
-            body |= preset.thinking_off
-        body = {k: v for k, v in body.items() if k not in preset.drop_fields}
-        body |= self._own.extra_body
-        return {k: v for k, v in body.items() if v is not None}
+        return request_body(
+            preset,
+            self._own,
+            self._model,
+            cast(list[Mapping[str, Any]], params["messages"]),
+            self._role.language,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_tokens=max_tokens or settings.max_tokens,
+            tools=tools,
+        )
 
-    async def _stream(self, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-        """Yield the speakable text of one answer; LLMFailure if it does not come to its end."""
-        think = ThinkFilter(starts_inside=self._starts_thinking)
-        finish: str | None = None
-        usage: Mapping[str, Any] | None = None
-        said = ""
+    async def _stream(
+        self, body: Mapping[str, Any], reply: Reply, on_calls: OnCalls | None = None
+    ) -> AsyncGenerator[str, None]:
+        """Yield the speakable text of one reply; LLMFailure if it does not come to its end.
+
+        on_calls: told as soon as the reply begins to call tools, and of each further fragment.
+        """
         try:
             async with aclosing(self._client.stream(body)) as deltas:
                 async for delta in deltas:
-                    finish = delta.finish_reason or finish
-                    usage = delta.usage or usage
                     if delta.progress:
                         await self.stop_ttfb_metrics()
-                    if delta.reasoning:
-                        think.reasoning_is_separate()
-                    if delta.content and (text := think.feed(delta.content)):
-                        said += text
+                    if text := reply.take(delta):
                         yield text
-            if text := think.close():
-                said += text
+                    if on_calls is not None and len(reply.calls):
+                        await on_calls(reply)
+            if text := reply.close():
                 yield text
         finally:
             # What an aborted answer taught us about the model is as good.
-            self._starts_thinking |= think.unopened
-            if usage:
-                await self._report_usage(usage)
-        if code := _FAILED_FINISH.get(finish or ""):
-            raise LLMFailure(code, f"finish_reason {finish!r}")
-        if finish == ENDED_UNSAID and _is_unfinished(said):
-            raise LLMFailure(FailureCode.CUT_OFF, "the stream ended without a finish_reason")
+            self._starts_thinking |= reply.unopened
+            if reply.usage:
+                await self._report_usage(reply.usage)
+        if failure := reply.failure:
+            raise failure
 
     async def _report_usage(self, usage: Mapping[str, Any]) -> None:
         counts = [usage.get(f"{name}_tokens") for name in ("prompt", "completion", "total")]
@@ -271,24 +318,3 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         await self.start_llm_usage_metrics(
             LLMTokenUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=total)
         )
-
-
-def _without_our_sentences(text: str) -> str:
-    for sentence in _OUR_SENTENCES:
-        text = text.replace(sentence, "")
-    return text.strip()
-
-
-def _number(value: Any) -> Any:
-    """The value, or None for None and for pipecat's "not given"."""
-    return value if isinstance(value, int | float) else None
-
-
-def _is_unfinished(said: str) -> bool:
-    """Whether an answer, which may end with a tag, breaks off within a sentence."""
-    words = without_tags(said).rstrip()
-    return bool(words) and words[-1] not in _SENTENCE_END
-
-
-def _clamp(value: Any, limits: tuple[float, float]) -> float | None:
-    return min(max(value, limits[0]), limits[1]) if isinstance(value, int | float) else None

@@ -39,6 +39,9 @@ class Preset:
         drop_message_fields: Fields of messages the provider rejects.
         reasoning_fields: Names under which a delta carries reasoning, which is never spoken.
         max_tokens_field: The body field that limits the answer's length.
+        tool_fields: Further body fields of requests that offer tools.
+        replay_reasoning: The field of messages in which a model that thinks wants the reasoning
+            back that led to its calls; None for those that do not.
         supports_developer_role: Otherwise "developer" messages are sent as "user".
         temperature_range: Values outside are clamped, because the provider answers 400 to them.
         top_p_range: The same for ``top_p``.
@@ -58,6 +61,8 @@ class Preset:
     drop_message_fields: frozenset[str] = frozenset()
     reasoning_fields: tuple[str, ...] = ("reasoning_content", "reasoning")
     max_tokens_field: str = "max_tokens"
+    tool_fields: Mapping[str, Any] = field(default_factory=lambda: _frozen())
+    replay_reasoning: str | None = None
     supports_developer_role: bool = False
     temperature_range: tuple[float, float] = (0.0, 2.0)
     top_p_range: tuple[float, float] = (0.0, 1.0)
@@ -79,6 +84,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 thinking_off=_frozen(thinking={"type": "disabled"}),
                 drop_fields=frozenset({"stream_options", "frequency_penalty", "presence_penalty"}),
                 drop_message_fields=frozenset({"name"}),
+                # Otherwise the first sign of a call is the whole of it.
+                tool_fields=_frozen(tool_stream=True),
+                replay_reasoning="reasoning_content",
                 temperature_range=(0.0, 1.0),
                 top_p_range=(0.01, 1.0),
             ),
@@ -90,6 +98,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 key_variables=("DEEPSEEK_API_KEY",),
                 key_url="https://platform.deepseek.com",
                 thinking_off=_frozen(thinking={"type": "disabled"}),
+                # Without it the next request is answered 400.
+                replay_reasoning="reasoning_content",
             ),
             Preset(
                 name="qwen",
@@ -100,6 +110,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 key_url="https://bailian.console.aliyun.com",
                 other_hosts=("dashscope-intl.aliyuncs.com", "dashscope-us.aliyuncs.com"),
                 thinking_off=_frozen(enable_thinking=False),
+                tool_fields=_frozen(parallel_tool_calls=True),  # off by default, here alone
                 temperature_range=(0.0, 1.99),
                 top_p_range=(0.01, 1.0),
             ),
@@ -147,6 +158,9 @@ class LLMSettings:
         idle_timeout_secs: Longest pause within an answer.
         history_turns: Turns kept, the current one included.
         history_chars: Characters kept over all these turns.
+        tool_rounds: Rounds of tool calls in one answer.
+        passages: Passages of the role's documents that are shown to the model.
+        passage_tokens: About so much of them in all.
         language: Language of the system prompt, and of answers to a text that shows none. None:
             the persona's first.
     """
@@ -163,6 +177,9 @@ class LLMSettings:
     idle_timeout_secs: float = 15.0
     history_turns: int = 20
     history_chars: int = 12_000
+    tool_rounds: int = 4
+    passages: int = 4
+    passage_tokens: int = 1000
     language: Language | None = None
 
 

@@ -78,6 +78,15 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A model wants this done. id: unique in the answer. arguments: as they came, JSON at best."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """text: for the model. untrusted: it comes from somebody who may wish us ill (a web page); the
     model is told that it is data, and may use only tools without effects for the rest of the turn.
@@ -88,7 +97,14 @@ class ToolResult:
 
 
 class ToolError(Exception):
-    """A tool could not do it. The message is for the model, in English: what, and what to try."""
+    """A tool could not do it. The message is for the model, in English: what, and what to try.
+
+    untrusted: the message has words of somebody else in it, see ``ToolResult``.
+    """
+
+    def __init__(self, message: str, *, untrusted: bool = False) -> None:
+        super().__init__(message)
+        self.untrusted = untrusted
 
 
 class Tool(Protocol):

@@ -1,0 +1,183 @@
+"""The research of one answer: passages before it, rounds of tool calls within it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any, cast
+
+from loguru import logger
+from pipecat.frames.frames import Frame
+from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
+
+from mien.language import Language
+from mien.llm.frames import SourcesFrame, ToolFrame
+from mien.llm.history import last_user_text
+from mien.llm.notes import CITING, NO_MORE_TOOLS, about_today, passages_note
+from mien.llm.reply import Reply
+from mien.llm.role import Role
+from mien.llm.tool_calls import messages_of
+from mien.llm.viewers import unframed
+from mien.retrieval.contract import Passage
+from mien.tools.contract import Source, ToolCall, ToolContext, ToolSpec, passage_source
+from mien.tools.runner import State, ToolRunner
+from mien.tts.clauses import AsideFrame
+
+# Every answer waits for it; what an index of thousands of passages needs is some 10 ms.
+_LOOK_UP_SEC = 0.5
+_URL = re.compile(r"https?://[^\s<>\"'，。！？、；（）《》”’]+")
+
+
+class ToolRounds:
+    """What one answer may use, has used and rests on.
+
+    role: who answers. context: the conversation; calls and results are added to it, a round at a
+    time, so that one which is cut off leaves nothing half. granted: see ``AskFrame``. push: for
+    what is said and told meanwhile. replay: the field of the API in which the model wants its
+    reasoning back with its calls, if any.
+
+    Attributes:
+        messages: what was called and found so far, as the model is told it in this answer.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        context: LLMContext,
+        granted: asyncio.Event,
+        language: Language,
+        push: Callable[[Frame], Awaitable[None]],
+        *,
+        rounds: int = 4,
+        replay: str | None = None,
+    ) -> None:
+        question = unframed(last_user_text(context))
+        self._turn = ToolContext(
+            language,
+            question,
+            on_sources=self._on_sources,
+            openable={url.rstrip(".,;:!?)") for url in _URL.findall(question)},
+        )
+        self._runner = ToolRunner(role.tools, self._turn, granted, self._on_state)
+        self._role, self._language = role, language
+        self._context = context
+        self._push, self._rounds_left, self._replay = push, rounds, replay
+        self._passages: list[tuple[int, Passage]] = []
+        self._untold: tuple[Source, ...] = ()  # sources that nobody was told of yet
+        self._found = asyncio.Event()
+        self._spoke = False
+        self.messages: list[dict[str, Any]] = []
+
+    # -- before a request --------------------------------------------------------------
+
+    async def look_up(self, limit: int, tokens: int) -> None:
+        """Find what the role's documents say: at most ``limit`` passages of ``tokens`` in all."""
+        if self._role.knowledge is None or not self._turn.question.strip():
+            return
+        try:
+            async with asyncio.timeout(_LOOK_UP_SEC):
+                passages = await self._role.knowledge.search(
+                    self._turn.question, self._language, limit
+                )
+        except TimeoutError:
+            logger.warning(f"the documents were not searched in {_LOOK_UP_SEC} s; done without")
+            return
+        for passage in _within(passages, tokens):
+            self._passages.append((self._turn.cite(passage_source(passage)), passage))
+        await self._tell_sources()
+
+    @property
+    def offered(self) -> list[ToolSpec]:
+        """What the next request offers."""
+        return self._runner.offered if self._rounds_left else []
+
+    @property
+    def note(self) -> str:
+        """What stands behind the role's instruction in the next request."""
+        lines = []
+        if self._role.tools:
+            lines.append(about_today(date.today(), self._language))
+        if self._role.tools or self._passages:
+            lines.append(CITING[self._language])
+        if self._passages:
+            lines.append(passages_note(self._passages, self._language))
+        if self._role.tools and not self._rounds_left:
+            lines.append(NO_MORE_TOOLS[self._language])
+        return "\n".join(lines)
+
+    # -- while the model answers -------------------------------------------------------
+
+    def spoke(self) -> None:
+        """Something of the answer was said: nobody waits in silence any more."""
+        self._spoke = True
+
+    async def heed(self, reply: Reply) -> None:
+        """Say something at once if a tool is called that takes long, and nothing was said yet."""
+        if self._spoke:
+            return
+        specs = {spec.name: spec for spec in self.offered}
+        for name in reply.calls.names:
+            if name in specs and (asides := specs[name].aside.get(self._language)):
+                self._spoke = True
+                turns = len(self._context.get_messages()) // 2  # another one each time
+                await self._push(AsideFrame(asides[turns % len(asides)]))
+                return
+
+    async def run(self, reply: Reply) -> bool:
+        """Do what the reply asks for. False when it asks for nothing: the answer is complete."""
+        calls = reply.calls.calls() if self.offered else []
+        if not calls:
+            return False
+        self._rounds_left -= 1
+        telling = asyncio.create_task(self._keep_telling(), name="sources")
+        try:
+            results = await self._runner.run(calls)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+        await self._tell_sources()
+        fields = {self._replay: reply.reasoning} if self._replay and reply.reasoning else {}
+        self.messages += messages_of(calls, results, content=reply.text, **fields)
+        # What was said is added by the conversation, as far as it was heard.
+        kept = messages_of(calls, results, **fields)
+        self._context.add_messages(cast(list[LLMContextMessage], kept))
+        return True
+
+    # -- telling -----------------------------------------------------------------------
+
+    async def _on_state(self, call: ToolCall, spec: ToolSpec, state: State) -> None:
+        await self._push(ToolFrame(call=call.id, tool=spec.name, label=spec.label, state=state))
+
+    def _on_sources(self, sources: tuple[Source, ...]) -> None:
+        self._untold = sources
+        self._found.set()
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await self._found.wait()
+            await self._tell_sources()
+
+    async def _tell_sources(self) -> None:
+        self._found.clear()
+        untold, self._untold = self._untold, ()
+        if untold:
+            await self._push(SourcesFrame(untold))
+
+
+def _within(passages: list[Passage], tokens: int) -> list[Passage]:
+    """The best of them, of about so many tokens; always one."""
+    kept: list[Passage] = []
+    for passage in passages:
+        tokens -= _tokens_of(passage.text)
+        if kept and tokens < 0:
+            break
+        kept.append(passage)
+    return kept
+
+
+def _tokens_of(text: str) -> int:
+    """About; a Han character is nearly one, Latin text some four characters each."""
+    han = sum(ord(c) > 0x2E80 for c in text)
+    return han + (len(text) - han) // 4

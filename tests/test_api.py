@@ -234,6 +234,7 @@ async def test_voices_are_asked_whether_they_could_speak(tmp_path: Path) -> None
                 ("espeak", True, True),
                 ("robot", False, True),
                 ("odd", False, False),
+                ("lin", False, True),  # a persona's
             ]
             assert "127.0.0.1:9" in rows[0]["why_not"]["en"] and rows[0]["why_not"]["zh"]
             assert "parrot" in rows[3]["why_not"]["en"]

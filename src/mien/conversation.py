@@ -234,13 +234,19 @@ class Conversation:
         if isinstance(self._brain, Briefed):
             self._brain.brief(text, about)
 
-    async def play(self, role: Role, fillers: Sequence[str]) -> None:
+    async def play(
+        self, role: Role, fillers: Sequence[str] = (), filler_sec: float | None = None
+    ) -> None:
         """Be somebody else from now on, who knows nothing of what was said."""
         await self.interrupt()
+        self.assume(role)
+        self._fillers, self._filler_sec = tuple(fillers), filler_sec or self._filler_sec
+        self.transcript.begin_anew()
+
+    def assume(self, role: Role) -> None:
+        """Go on with other tools, or otherwise instructed."""
         if isinstance(self._brain, Playing):
             self._brain.become(role)
-        self._fillers = tuple(fillers)
-        self.transcript.begin_anew()
 
     @property
     def history(self) -> list[Message]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,15 @@ from mien.config import LipSyncSection, Settings
 from mien.hearing import Hearing
 from mien.language import Language
 from mien.lipsync.contract import LipSync
-from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain, load_persona
+from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain
 from mien.media.rendition import VideoSettings
 from mien.media.turn import Turn
 from mien.media.webrtc import WebRtcSettings
+from mien.mind import Mind, open_mind
 from mien.moderation.contract import Moderator
-from mien.moderation.word_list import load_words
+from mien.moderation.several import make_moderator
 from mien.mouths import PLACES, Mouths
+from mien.personas import Personas, voice_names
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
 from mien.tts.lexicon import Lexicon, load_lexicon
@@ -51,8 +53,8 @@ OnProgress = Callable[[float, str], None]
 class Services:
     """Shared by every session; immutable, thread-safe parts.
 
-    warming: is done when what is loaded lazily is loaded. moderator: who may object to what
-    viewers write and to what is answered. hearing: what listens to microphones.
+    persona: the configured one. warming: is done when what is loaded lazily is loaded. hearing:
+    what listens to microphones. moderator: who may object to what is asked and answered.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class Services:
     alignment: ForcedAlignment
     lexicon: Lexicon
     persona: Persona
+    mind: Mind
     brain: BrainInfo
     executor: ThreadPoolExecutor
     warming: asyncio.Task[None]
@@ -80,9 +83,14 @@ class Services:
         return make_player(avatar, self.avatar.size, background, self.mouths)
 
     def cast(
-        self, language: Language, player: Player | None = None, voice: FallbackVoice | None = None
+        self,
+        language: Language,
+        persona: Persona | None = None,
+        player: Player | None = None,
+        voice: FallbackVoice | None = None,
     ) -> Cast:
         """Who takes part in one new conversation; given ones in place of those configured."""
+        persona = persona or self.persona
         avatar, lipsync = player or (self.avatar, self.lipsync)
         return Cast(
             avatar=avatar,
@@ -94,21 +102,23 @@ class Services:
             brain=create_brain(
                 self.settings.llm.name,
                 llm_settings(self.settings, language),
-                persona=self.persona,
-                faq=self.settings.faq,
+                persona=persona,
+                faq=(*persona.faq, *self.settings.faq),
             ),
             language=language,
             executor=self.executor,
             video=video_settings(self.settings),
             moderator=self.moderator,
-            **self._fillers(language),
+            **self._fillers(persona, language),
         )
 
-    def _fillers(self, language: Language) -> dict[str, Any]:
-        after = self.settings.llm.filler_sec
-        if after is None:
+    def _fillers(self, persona: Persona, language: Language) -> dict[str, Any]:
+        section = self.settings.llm
+        if section.filler_sec is None:
             return {}
-        return {"fillers": self.persona.fillers.get(language, ()), "filler_sec": after}
+        said = "filler_sec" in section.model_fields_set or persona.filler_sec is None
+        after = section.filler_sec if said else persona.filler_sec
+        return {"fillers": persona.fillers.get(language, ()), "filler_sec": after}
 
     @property
     def voice(self) -> FallbackVoice:
@@ -213,17 +223,26 @@ async def open_services(
     """
     # Our own threads draw for several sessions at once; OpenCV's would fight over the cores.
     cv2.setNumThreads(1)
-    persona = load_persona(settings.persona)
+    personas = Personas(configured=settings.persona)
+    persona = personas.load(settings.persona)
+    settings = as_played(settings, persona, personas.voices())
     brain = brain_info(settings.llm.name, llm_settings(settings, persona.language))
     background = Background.parse(settings.background, settings.background_blur)
     mouths = Mouths(settings.lipsync)
     lexicon = load_lexicon(settings.lexicon)
-    words = load_words(settings.live.blocked_words)
+    moderator = make_moderator(settings)
     alignment = ForcedAlignment()
     voices = VoicePool(settings.voice, settings.voices, alignment)
     hearing = Hearing.of(settings.ears, (persona.name.zh, persona.name.en))
     executor = ThreadPoolExecutor(THREADS, "mien")
-    try:
+    async with AsyncExitStack() as owned:
+        owned.callback(executor.shutdown, wait=False, cancel_futures=True)
+        owned.push_async_callback(asyncio.to_thread, mouths.close)
+        owned.push_async_callback(voices.aclose)
+        owned.push_async_callback(hearing.aclose)
+        if moderator is not None:
+            owned.push_async_callback(moderator.aclose)
+        mind = await owned.enter_async_context(open_mind(settings, personas))
         size = picture_size(settings)
         avatar, lipsync = await asyncio.to_thread(
             make_player, settings.avatar, size, background, mouths, on_progress
@@ -237,13 +256,14 @@ async def open_services(
             alignment=alignment,
             lexicon=lexicon,
             persona=persona,
+            mind=mind,
             brain=brain,
             executor=executor,
             warming=asyncio.create_task(
                 _warm_up(voices, hearing, settings.language or persona.language), name="warm-up"
             ),
             hearing=hearing,
-            moderator=words if len(words) else None,
+            moderator=moderator,
         )
         try:
             services.cast(persona.language)  # a missing key should be told now, not to a visitor
@@ -251,11 +271,24 @@ async def open_services(
         finally:
             services.warming.cancel()
             await asyncio.gather(services.warming, return_exceptions=True)
-    finally:
-        await hearing.aclose()
-        await voices.aclose()
-        await asyncio.to_thread(mouths.close)
-        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def as_played(
+    settings: Settings, persona: Persona, voices: Mapping[str, Mapping[str, Any]]
+) -> Settings:
+    """The settings with what the persona brings, where they do not say themselves.
+
+    voices: tables of all personas' own voices.
+    """
+    brought: dict[str, Any] = {
+        "avatar": persona.avatar,
+        "background": persona.background,
+        "voice": list(voice_names(persona, settings)),
+    }
+    said = settings.model_fields_set
+    new = {name: dict(table) for name, table in voices.items() if name not in settings.voices}
+    played = {key: value for key, value in brought.items() if value and key not in said}
+    return settings.model_copy(update={**played, "voices": {**settings.voices, **new}})
 
 
 async def _warm_up(voices: VoicePool, hearing: Hearing, language: Language) -> None:

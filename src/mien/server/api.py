@@ -19,8 +19,9 @@ from mien.language import Language
 from mien.media.profiles import PROFILES
 from mien.problems import Problem
 from mien.server.access import require_token
+from mien.server.casting import Casting
 from mien.server.looks import Look, Wardrobe
-from mien.server.sessions import Session, Sessions
+from mien.server.sessions import Session, Sessions, Wanted
 from mien.server.stage import transparency
 from mien.server.uploads import MAX_CLIP_BYTES
 from mien.server.voice_board import VoiceBoard
@@ -47,8 +48,10 @@ LOOK_FIELDS = {"avatar", "background", "blur"}
 
 class NewSession(NewLook):
     """language: what the avatar greets in and answers unclear questions in. voice: as GET /voices
-    lists it; until a large one is loaded, the configured ones stand in."""
+    lists it; until a large one is loaded, the configured ones stand in. persona: as GET /personas
+    lists it; what it brings along is taken where nothing is said."""
 
+    persona: str | None = None
     language: Language | None = None
     voice: str | None = None
 
@@ -89,6 +92,11 @@ def wardrobe_of(request: Request) -> Wardrobe:
 def voice_board_of(request: Request) -> VoiceBoard:
     board: VoiceBoard = request.app.state.voice_board
     return board
+
+
+def casting_of(request: Request) -> Casting:
+    casting: Casting = request.app.state.casting
+    return casting
 
 
 def session_of(request: Request, session: Annotated[str, Path()]) -> Session:
@@ -160,11 +168,14 @@ async def create_session(
     body: Annotated[NewSession | None, Body()] = None,
 ) -> dict[str, Any]:
     body = body or NewSession()
-    language = body.language or services.settings.language or services.persona.language
-    look = body.applied(wardrobe.default)
+    casting = casting_of(request)
+    name, persona = await casting.persona(body.persona)
+    language = body.language or services.settings.language or persona.language
+    look = body.applied(casting.look(name, persona))
     player = await asyncio.to_thread(wardrobe.dress, look)
-    voice = await board.begin_with(body.voice)
-    session = await sessions_of(request).create(language, look, player, voice)
+    voice = await (board.begin_with(body.voice) if body.voice else casting.voice(name, persona))
+    wanted = Wanted(language, look, player, voice, name, persona)
+    session = await sessions_of(request).create(wanted)
     return {
         "id": session.id,
         "whep": f"/whep/{session.id}",
@@ -279,6 +290,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
             "connected": brain.connected,
         },
         "voice": session.conversation.speaker.state,
+        "persona": session.character.state,
         **look_of(session, wardrobe),
         "ears": session.listener.state,
         "outputs": [airing.as_message() for airing in session.outputs.all()],

@@ -20,7 +20,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from mien import __version__
 from mien.config import Settings
 from mien.conversation import Conversation
-from mien.language import Language
 from mien.listener import Listener
 from mien.media.webrtc import WebRtcSettings
 from mien.problems import Problem
@@ -34,6 +33,7 @@ from mien.server import (
     microphone_ws,
     models_api,
     outputs_api,
+    personas_api,
     recordings_api,
     stage,
     voices_api,
@@ -42,22 +42,23 @@ from mien.server import (
     ws,
 )
 from mien.server.access import is_loopback
+from mien.server.casting import Casting
+from mien.server.character import Character
 from mien.server.cors import WebRtcCors
 from mien.server.drafts import Drafts
 from mien.server.hosts import Hosts
 from mien.server.live import LIVE, LiveSession
-from mien.server.looks import Look, Wardrobe
+from mien.server.looks import Wardrobe
 from mien.server.makers import makers_for
 from mien.server.metrics import Metrics, Total
 from mien.server.output_metrics import OutputMetrics
 from mien.server.outputs import Airing, Outputs, Watcher
 from mien.server.pulls import Pulls
 from mien.server.recordings import Recordings
-from mien.server.sessions import Session, Sessions
+from mien.server.sessions import Session, Sessions, Wanted
 from mien.server.targets import Maker, targets_of
 from mien.server.voice_board import VoiceBoard
-from mien.services import Player, Services
-from mien.tts.fallback import FallbackVoice
+from mien.services import Services
 
 # The largest honest request is an SDP offer of some 10 kB.
 MAX_BODY = 256_000
@@ -88,7 +89,9 @@ def create_app(
     """
     wardrobe = Wardrobe(services)
     drafts, pulls = Drafts(), Pulls()
-    sessions = Sessions(lambda *wanted: make(*wanted), settings.sessions.max)
+    sessions = Sessions(lambda wanted: make(wanted), settings.sessions.max)
+    board = VoiceBoard(services)
+    casting = Casting(services, wardrobe, board)
     recordings = Recordings(settings.recordings.folder, {"encoder": f"mien {__version__}"})
     makers = {**makers_for(services, recordings), **(makers or {})}
     targets = targets_of(settings, makers)
@@ -106,30 +109,41 @@ def create_app(
         """Asked for with each connection: passwords expire."""
         return services.webrtc
 
-    def make(
-        language: Language, look: Look, player: Player, voice: FallbackVoice, key: str | None
-    ) -> Session:
-        cast = services.cast(language, player, voice)
+    def make(wanted: Wanted) -> Session:
+        cast = services.cast(wanted.language, wanted.persona, wanted.player, wanted.voice)
         conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
-        hosted = key is not None and hosts.scripted  # who greets as the running order says
-        greets = settings.greet and not hosted
-        greeting = services.persona.greet(language) if greets else None
+        character = Character(conversation, services.mind, wanted.name, wanted.persona)
+        # Of a live host with a running order, that says how it greets.
+        greets = settings.greet and not (wanted.key and hosts.scripted)
+        greeting = wanted.persona.greet(wanted.language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
-        idle_sec = math.inf if key else settings.sessions.idle_sec
+        idle_sec = math.inf if wanted.key else settings.sessions.idle_sec
         listener = Listener(conversation, services.hearing)
-        return Session(conversation, look, greeting, webrtc, idle_sec, outputs, listener, key)
+        return Session(
+            conversation,
+            wanted.look,
+            greeting,
+            webrtc,
+            idle_sec,
+            outputs,
+            listener,
+            character,
+            wanted.key,
+        )
 
     def watch(airing: Airing) -> None:
         output_metrics.watch(airing)
         on_output(airing)
 
     async def open_live() -> Session:
-        language = settings.language or services.persona.language
+        name, persona = await casting.persona(None)
+        language = settings.language or persona.language
         look = wardrobe.default
         player = await asyncio.to_thread(wardrobe.dress, look)
-        voice = await app.state.voice_board.begin_with(None)
-        return await sessions.create(language, look, player, voice, LIVE)
+        voice = await board.begin_with(None)
+        wanted = Wanted(language, look, player, voice, name, persona, LIVE)
+        return await sessions.create(wanted)
 
     live = LiveSession(open_live, targets, hosts.companions)
 
@@ -143,7 +157,9 @@ def create_app(
     app.state.drafts = drafts
     app.state.pulls = pulls
     app.state.recordings = recordings
-    app.state.voice_board = VoiceBoard(services)
+    app.state.voice_board = board
+    app.state.personas = services.mind.personas
+    app.state.casting = casting
     app.state.metrics = Metrics(
         lambda: len(sessions),
         lambda: sum(len(s.viewers) for s in sessions.all()),
@@ -168,6 +184,7 @@ def create_app(
     app.include_router(models_api.router)
     app.include_router(messages_api.router)
     app.include_router(outputs_api.router)
+    app.include_router(personas_api.router)
     app.include_router(recordings_api.router)
     app.include_router(stage.router)
     app.include_router(voices_api.router)

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from loguru import logger
@@ -14,12 +15,14 @@ from loguru import logger
 from mien.conversation import Conversation
 from mien.language import Language
 from mien.listener import Listener
+from mien.llm.persona import Persona
 from mien.media.microphone import Microphone
 from mien.media.program import Program
 from mien.media.webrtc import BadOffer, WebRtcPeer, WebRtcSettings
 from mien.media.webrtc_microphone import WebRtcMicrophone
 from mien.media.webrtc_viewer import WebRtcViewer
 from mien.problems import Problem
+from mien.server.character import Character
 from mien.server.looks import Look
 from mien.server.memory import release_memory
 from mien.server.microphones import Microphones, another_microphone
@@ -53,12 +56,14 @@ class Session:
         idle_sec: float,
         outputs: Outputs,
         listener: Listener,
+        character: Character,
         key: str | None = None,
     ) -> None:
         self.id = key or secrets.token_urlsafe(9)
         self.is_own = key is not None  # the server's, not a visitor's
         self.conversation = conversation
         self.look = look
+        self.character = character
         self.viewers: dict[str, Viewer] = {}
         self.listener = listener
         self.microphones = Microphones()
@@ -264,8 +269,22 @@ def no_such_session(key: str) -> Problem:
     )
 
 
-# A session of this language, look, player and voice, under this id or one of its own choice.
-Make = Callable[[Language, Look, Player, FallbackVoice, str | None], Session]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a session is to be. player: whom ``look`` stands for. name: the persona's. key: the id
+    of a session of the server's own, which takes no visitor's place.
+    """
+
+    language: Language
+    look: Look
+    player: Player
+    voice: FallbackVoice
+    name: str
+    persona: Persona
+    key: str | None = None
+
+
+Make = Callable[[Wanted], Session]
 
 
 class Sessions:
@@ -301,24 +320,14 @@ class Sessions:
     def all(self) -> list[Session]:
         return list(self._sessions.values())
 
-    async def create(
-        self,
-        language: Language,
-        look: Look,
-        player: Player,
-        voice: FallbackVoice,
-        key: str | None = None,
-    ) -> Session:
+    async def create(self, wanted: Wanted) -> Session:
         """Open a session and wait until it takes text.
-
-        player: whom ``look`` stands for. key: the id of a session of the server's own, which
-        takes no visitor's place.
 
         Raises:
             Problem: 503 when the server is full, 500 when the session cannot start.
         """
         taken = sum(not session.is_own for session in self._sessions.values())
-        if self._tasks is None or (key is None and taken >= self._limit):
+        if self._tasks is None or (wanted.key is None and taken >= self._limit):
             raise Problem(
                 "full",
                 f"All {self._limit} places are taken; try again in a moment.",
@@ -326,7 +335,7 @@ class Sessions:
                 status=503,
                 retryable=True,
             )
-        session = self._make(language, look, player, voice, key)
+        session = self._make(wanted)
         self._sessions[session.id] = session
         task = self._tasks.create_task(self._run(session), name=f"session {session.id}")
         ready = asyncio.ensure_future(session.conversation.ready())

@@ -1,0 +1,71 @@
+"""What a persona brings to a session: a face, a voice, a manner."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from loguru import logger
+
+from mien.llm.persona import Persona
+from mien.personas import voice_names
+from mien.problems import Problem
+from mien.server.looks import Look, Wardrobe
+from mien.server.personas_api import find_persona
+from mien.server.sessions import Session
+from mien.server.voice_board import VoiceBoard
+from mien.services import Services
+from mien.tts.fallback import FallbackVoice
+
+
+class Casting:
+    """default: the name of the configured persona, whose face and voice are the configured ones."""
+
+    def __init__(self, services: Services, wardrobe: Wardrobe, board: VoiceBoard) -> None:
+        self._services = services
+        self._wardrobe = wardrobe
+        self._board = board
+        self.default = services.mind.personas.name_of(services.settings.persona)
+
+    async def persona(self, name: str | None) -> tuple[str, Persona]:
+        """With its name; the configured one for None. Raises Problem as ``find_persona``."""
+        name = name or self.default
+        return name, await asyncio.to_thread(find_persona, self._services.mind.personas, name)
+
+    def look(self, name: str, persona: Persona) -> Look:
+        """Who is seen, before what."""
+        look = self._wardrobe.default
+        if name == self.default:
+            return look
+        return replace(
+            look,
+            avatar=persona.avatar or look.avatar,
+            background=persona.background or look.background,
+        )
+
+    async def voice(self, name: str, persona: Persona) -> FallbackVoice:
+        """The first of its voices that there is, else the configured one."""
+        names = () if name == self.default else voice_names(persona, self._services.settings)
+        for voice in names:
+            try:
+                return await self._board.begin_with(voice)
+            except Problem as problem:
+                logger.warning(f"persona {name}: {problem}")
+        return await self._board.begin_with(None)
+
+    async def play(self, session: Session, name: str) -> None:
+        """Have the session go on as this persona, whose conversation begins anew.
+
+        Raises:
+            Problem: for an unknown or broken one; all stays as it was.
+        """
+        name, persona = await self.persona(name)
+        look = self.look(name, persona)
+        try:
+            await session.show(lambda now: look, self._wardrobe.dress)
+        except Problem as problem:  # its face may be gone; its manner is not
+            logger.warning(f"persona {name}: {problem}")
+        await session.speak_with(lambda: self.voice(name, persona))
+        await session.character.become(name, persona)
+        if greeting := persona.greet(session.conversation.language):
+            await session.conversation.say(greeting)

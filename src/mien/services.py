@@ -102,8 +102,7 @@ class Services:
             brain=create_brain(
                 self.settings.llm.name,
                 llm_settings(self.settings, language),
-                persona=persona,
-                faq=(*persona.faq, *self.settings.faq),
+                role=self.mind.role(persona, language),
             ),
             language=language,
             executor=self.executor,
@@ -143,7 +142,13 @@ class Services:
 def llm_settings(settings: Settings, language: Language) -> LLMSettings:
     section = settings.llm
     given = section.model_dump(exclude={"name", "filler_sec"}, exclude_none=True)
-    return LLMSettings(language=language, **given)
+    return LLMSettings(
+        language=language,
+        tool_rounds=settings.tools.rounds,
+        passages=settings.knowledge.passages,
+        passage_tokens=settings.knowledge.tokens,
+        **given,
+    )
 
 
 def video_settings(settings: Settings) -> VideoSettings:

@@ -115,7 +115,8 @@ def answers_in_pieces(draw: st.DrawFn) -> tuple[str, list[int]]:
     bits = st.sampled_from(
         ["[1]", "[2", "]", "[^1]", "【1†x】", "【", "(", "（来源：", "）", ")", "[a](", "https://a.b/c",
          "www.x.cn", "http", " ", "  ", "\n", "。", ".", ",", "来源：", "Source: ", "²", "¹", "`",
-         "```", "[smile]", "!", "![", "<", ">", "0", "1", "-", "and", "word", "很大", "［1］", "†", "^"]
+         "```", "[smile]", "!", "![", "<", ">", "0", "1", "-", "and", "word", "很大", "［1］", "†",
+         "^"]
     )  # fmt: skip
     text = "".join(draw(st.lists(bits | st.characters(codec="utf-8"), max_size=30)))
     return text, sorted(draw(st.lists(st.integers(0, len(text)), max_size=12)))

@@ -1,4 +1,4 @@
-"""What a brain tells of its tools and sources, taken out of the pipeline and put into messages."""
+"""What a brain tells of its tools and sources, put into messages."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ class ResearchProcessor(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, Research):
             self._on_research(self._turn, frame)
-            return
-        if isinstance(frame, TurnFrame):
+            if isinstance(frame, ToolFrame):
+                return
+        elif isinstance(frame, TurnFrame):
             self._turn = frame.turn
         await self.push_frame(frame, direction)
 

@@ -18,6 +18,8 @@ from pipecat.frames.frames import (
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.utils.text.base_text_aggregator import TextType
 
+from mien.llm.frames import SourcesFrame
+from mien.tts.citations import CitationFilter
 from mien.tts.segmenter import Clause, Segmenter
 
 
@@ -50,7 +52,8 @@ class GestureFrame(DataFrame):
 
 
 class ClauseProcessor(FrameProcessor):
-    """LLMTextFrames in, one ClauseFrame per clause out, as early as it can be spoken.
+    """LLMTextFrames in, one ClauseFrame per clause out, as early as it can be spoken; marks of
+    sources and addresses are left out.
 
     on_stage: called with "llm_first_token" and "first_clause" once per answer.
     """
@@ -58,6 +61,7 @@ class ClauseProcessor(FrameProcessor):
     def __init__(self, on_stage: Callable[[str], None]) -> None:
         super().__init__()
         self._segmenter = Segmenter()
+        self._citations = CitationFilter()
         self._on_stage = on_stage
         self._seen: set[str] = set()
 
@@ -65,16 +69,24 @@ class ClauseProcessor(FrameProcessor):
         await super().process_frame(frame, direction)
         if isinstance(frame, LLMTextFrame):
             self._stamp("llm_first_token")
-            await self._push_clauses(self._segmenter.feed(frame.text))
+            await self._push_clauses(self._segmenter.feed(self._citations.feed(frame.text)))
+            return
+        if isinstance(frame, SourcesFrame):
+            self._citations.sources = len(frame.sources)
             return
         if isinstance(frame, AsideFrame):
             await self.push_frame(ClauseFrame(frame.text, TextType.SENTENCE, aside=True))
             return
         if isinstance(frame, LLMFullResponseEndFrame):
-            await self._push_clauses(self._segmenter.flush())
+            rest = self._segmenter.feed(self._citations.flush())
+            await self._push_clauses([*rest, *self._segmenter.flush()])
         elif isinstance(frame, InterruptionFrame | LLMFullResponseStartFrame):
             self._segmenter.reset()
+            self._citations.reset()
             self._seen.clear()
+        if isinstance(frame, LLMFullResponseEndFrame | InterruptionFrame):
+            # Not where the next answer begins: its sources may have overtaken that frame.
+            self._citations.sources = 0
         await self.push_frame(frame, direction)
 
     async def _push_clauses(self, clauses: Sequence[Clause]) -> None:

@@ -19,14 +19,14 @@ from mien.mind_settings import LabelSection
 class Label:
     """badge: what is drawn into pictures that leave this machine; None: nothing. always: it is
     drawn into those that stay here, too. producer: who answers for it, by name or code. metadata:
-    whether files and streams are tagged. avatar: who is seen now.
+    whether files and streams are tagged. avatar: who is seen now, for tags; None: nobody is named.
     """
 
-    badge: Badge | None
-    always: bool
-    metadata: bool
-    producer: str
-    avatar: Callable[[], Avatar]
+    badge: Badge | None = None
+    always: bool = False
+    metadata: bool = False
+    producer: str = ""
+    avatar: Callable[[], Avatar] | None = None
 
     def drawn(self, leaves: bool) -> Badge | None:
         """The badge of pictures, by whether they leave this machine."""
@@ -39,7 +39,13 @@ class Label:
     def tags(self) -> dict[str, str]:
         """All tags of a file that begins now."""
         element = self.element()
-        return {aigc.KEY: element, **shown(self.avatar()).tags()} if element else {}
+        if element is None:
+            return {}
+        about = shown(self.avatar()).tags() if self.avatar else {}
+        return {aigc.KEY: element, **about}
+
+
+UNLABELLED = Label()
 
 
 def label_of(section: LabelSection, language: Language, avatar: Callable[[], Avatar]) -> Label:

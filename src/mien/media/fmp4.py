@@ -62,7 +62,7 @@ class Mp4Muxer:
     """Makes the bytes of a fragmented MP4; knows nothing of files or sockets.
 
     keyframe: the first video packet (Annex B), whose parameter sets describe the video track.
-    metadata: tags such as ``title``; names without an atom of their own are written in full.
+    metadata: tags such as ``title``; names without an atom of their own are keys.
 
     Raises:
         ValueError: when ``keyframe`` carries no parameter sets.
@@ -116,7 +116,7 @@ class Mp4Muxer:
             boxes.movie_header(self._created, 0),
             *(boxes.track(track, tables, self._created, 0) for track in tracks),
             box(b"mvex", extends),
-            boxes.user_data(self._metadata),
+            boxes.tags(self._metadata),
         )
 
     def fragment(self, samples: Sequence[Sample]) -> bytes:

@@ -33,7 +33,8 @@ Send = Callable[[bytes | Text], Awaitable[None]]
 class FragmentStream:
     """One reader's stream. ``run`` sends until it is cancelled or ``send`` raises.
 
-    cutout: the figure alone, see ``Rendition``, instead of the shared pictures.
+    cutout: the figure alone, see ``Rendition``, instead of the shared pictures. leaves: the reader
+    is another machine's.
     send: takes a message: bytes of the MP4, or a text message (a JSON object):
 
         ``start``: an init segment follows, in a message of its own. ``mime``: for
@@ -46,11 +47,13 @@ class FragmentStream:
     has fallen behind they go on later, again with a key frame.
     """
 
-    def __init__(self, send: Send, cutout: bool = False) -> None:
+    def __init__(self, send: Send, cutout: bool = False, leaves: bool = False) -> None:
         self.sent = 0
         self.skipped = 0
         self._send = send
         self._cutout = cutout
+        self._leaves = leaves
+        self._tags: Mapping[str, str] = {}
         self._muxer: Mp4Muxer | None = None
         self._origin = 0.0
         self._epoch = 0.0
@@ -87,10 +90,13 @@ class FragmentStream:
         self._epoch = await program.started()
         self._generation = program.generation
         rendition = program.shared.as_cutout() if self._cutout else None
+        if self._leaves and (element := program.label.element()):
+            self._tags = {"AIGC": element}
         with ExitStack() as stack:
             # Sound of an interrupted answer too: a hole in it would stop pictures as well.
             sound = stack.enter_context(program.subscribe("aac", whole=True))
-            pictures = stack.enter_context(program.subscribe("video", rendition))
+            video = program.subscribe("video", rendition, leaves=self._leaves)
+            pictures = stack.enter_context(video)
             self._subscriptions = (sound, pictures)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._send_pictures(pictures), name="fragments of pictures")
@@ -106,7 +112,7 @@ class FragmentStream:
             self._last_picture = pts
             data = bytes(packet.packet)
             if self._muxer is None:
-                self._muxer = Mp4Muxer(data, AacTrack(AAC_CONFIG))
+                self._muxer = Mp4Muxer(data, AacTrack(AAC_CONFIG), self._tags)
                 self._origin = pts / VIDEO_CLOCK
                 await self._send(
                     {"type": "start", "mime": self._muxer.mime, "media": round(self._origin, 3)}

@@ -13,6 +13,7 @@ import numpy as np
 from av.packet import Packet
 from loguru import logger
 
+from mien.label.badge import Badge
 from mien.media.alpha import side_by_side
 from mien.media.fitting import fitted
 from mien.media.picture_encoder import PictureEncoder, make_encoder
@@ -55,14 +56,17 @@ class SoundLane:
 class PictureLane:
     """One encoder of pictures, in a thread. Too slow, it leaves out the oldest: never sound.
 
-    encoded: pictures so far.
+    badge: says what is to be drawn into the next picture. encoded: pictures so far.
     """
 
-    def __init__(self, rendition: Rendition, executor: Executor) -> None:
+    def __init__(
+        self, rendition: Rendition, executor: Executor, badge: Callable[[], Badge | None]
+    ) -> None:
         self.rendition = rendition
         self.subscriptions: set[Subscription] = set()
         self.encoded = 0
         self._executor = executor
+        self._badge = badge
         self._waiting: deque[Tick] = deque(maxlen=ENCODE_AHEAD)
         self._arrived = asyncio.Event()
         self._keyframe_wanted = True
@@ -97,30 +101,37 @@ class PictureLane:
                 await self._arrived.wait()
             tick = self._waiting.popleft()
             keyframe, self._keyframe_wanted = self._keyframe_wanted, False
+            badge = self._badge()
             packet = await loop.run_in_executor(
-                self._executor, self._encode, encoder, tick, keyframe
+                self._executor, self._encode, encoder, tick, badge, keyframe
             )
             if packet is not None:
-                self._publish(packet, tick)
+                # Whoever came meanwhile, and with whom pictures leave, begins with the next one.
+                self._publish(packet, tick, bare=badge is None and self._badge() is not None)
 
-    def _encode(self, encoder: PictureEncoder, tick: Tick, keyframe: bool) -> Packet[Any] | None:
-        return encoder.encode(_image(tick, self.rendition), tick.index, keyframe)
+    def _encode(
+        self, encoder: PictureEncoder, tick: Tick, badge: Badge | None, keyframe: bool
+    ) -> Packet[Any] | None:
+        return encoder.encode(_image(tick, self.rendition, badge), tick.index, keyframe)
 
-    def _publish(self, packet: Packet[Any], tick: Tick) -> None:
+    def _publish(self, packet: Packet[Any], tick: Tick, bare: bool) -> None:
         self.encoded += 1
         if packet.is_keyframe:
             self._last_keyframe = time.monotonic()
         encoded = EncodedPacket("video", packet, packet.is_keyframe, tick.generation, tick.index)
         for subscription in self.subscriptions:
-            subscription.put(encoded)
+            if not (bare and subscription.waits):
+                subscription.put(encoded)
 
 
-def _image(tick: Tick, rendition: Rendition) -> Image:
-    """uint8[H, W, 3] RGB at the rendition's size."""
+def _image(tick: Tick, rendition: Rendition, badge: Badge | None) -> Image:
+    """uint8[H, W, 3] RGB at the rendition's size, whose corners the badge is in."""
     width, height, fit = rendition.width, rendition.height, rendition.fit
     if not rendition.cutout or tick.cutout is None:
-        return fitted(tick.image, width, height, fit)
+        image = fitted(tick.image, width, height, fit)
+        return badge.on(image, fresh=image is not tick.image) if badge else image
     image = side_by_side(tick.cutout)
-    if image.shape[:2] == (height, width):
-        return image
-    return np.hstack([fitted(half, width // 2, height, fit) for half in np.hsplit(image, 2)])
+    if image.shape[:2] != (height, width):
+        halves = [fitted(half, width // 2, height, fit) for half in np.hsplit(image, 2)]
+        image = np.hstack(halves)
+    return badge.on_halves(image) if badge else image

@@ -21,7 +21,7 @@ EPOCH = 2_082_844_800
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 _UNDETERMINED = 0x55C4  # the language "und"
 
-# Names that the tags of iTunes have an atom for; others are written with their name in full.
+# Names that the tags of iTunes have an atom for.
 _ATOMS = {
     "title": b"\xa9nam",
     "artist": b"\xa9ART",
@@ -173,21 +173,36 @@ def track_id(kind: AvcTrack | AudioTrack) -> int:
     return VIDEO_ID if isinstance(kind, AvcTrack) else AUDIO_ID
 
 
-def user_data(metadata: Mapping[str, str]) -> bytes:
-    """Tags as iTunes writes them, which is what players read. Empty when there are none."""
-    if not metadata:
-        return b""
-    items = b"".join(_tag(name, text) for name, text in metadata.items())
+def tags(metadata: Mapping[str, str]) -> bytes:
+    """Tags of a movie: as iTunes writes those it knows, which is what players read; any other name
+    as a key (QuickTime File Format, metadata), which is where the practice guides on China's AI
+    label want it. Empty when there are none.
+    """
+    known = {name: text for name, text in metadata.items() if name in _ATOMS}
+    others = {name: text for name, text in metadata.items() if name not in _ATOMS}
+    return (_user_data(known) if known else b"") + (_keyed(others) if others else b"")
+
+
+def _user_data(metadata: Mapping[str, str]) -> bytes:
+    items = b"".join(box(_ATOMS[name], _value(text)) for name, text in metadata.items())
     handler = full_box(b"hdlr", 0, 0, struct.pack(">4x4s4s8xx", b"mdir", b"appl"))
     return box(b"udta", full_box(b"meta", 0, 0, handler, box(b"ilst", items)))
 
 
-def _tag(name: str, text: str) -> bytes:
-    value = box(b"data", struct.pack(">II", 1, 0), text.encode())
-    if name in _ATOMS:
-        return box(_ATOMS[name], value)
-    mean = full_box(b"mean", 0, 0, b"com.apple.iTunes")
-    return box(b"----", mean, full_box(b"name", 0, 0, name.encode()), value)
+def _keyed(metadata: Mapping[str, str]) -> bytes:
+    names = b"".join(box(b"mdta", name.encode()) for name in metadata)
+    keys = full_box(b"keys", 0, 0, struct.pack(">I", len(metadata)), names)
+    items = b"".join(
+        box(struct.pack(">I", number), _value(text))
+        for number, text in enumerate(metadata.values(), 1)
+    )
+    handler = full_box(b"hdlr", 0, 0, struct.pack(">4x4s12xx", b"mdta"))
+    return full_box(b"meta", 0, 0, handler, keys, box(b"ilst", items))
+
+
+def _value(text: str) -> bytes:
+    """UTF-8, of no country."""
+    return box(b"data", struct.pack(">II", 1, 0), text.encode())
 
 
 def _handler(kind: bytes, name: bytes) -> bytes:

@@ -84,7 +84,7 @@ class Mp4File:
                 )
                 for kind, tables, _ in tracks
             ),
-            boxes.user_data(self._metadata),
+            boxes.tags(self._metadata),
         )
         front = len(boxes.file_type())
         return movie, [(front, struct.pack(">I4sQ", 1, b"mdat", self._size - front))]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Protocol
 
+from mien.label.badge import Badge
+from mien.label.label import UNLABELLED, Label
 from mien.media.encoders import OPUS_FRAME_SAMPLES, AacEncoder, OpusEncoder
 from mien.media.fade import faded_out
 from mien.media.lanes import PictureLane, SoundLane
@@ -54,7 +56,8 @@ class Program:
     """Encodes ticks once and fans the packets out.
 
     Encoders start with the first subscriber; with none, ticks pass at next to no cost.
-    on_audio: called as each tick's first sound packet leaves (for the latency trace).
+    on_audio: called as each tick's first sound packet leaves (for the latency trace). label: how
+    what leaves this machine says that a machine made it.
     """
 
     def __init__(
@@ -64,9 +67,11 @@ class Program:
         executor: Executor,
         video: VideoSettings | None = None,
         on_audio: Callable[[Tick], None] | None = None,
+        label: Label = UNLABELLED,
     ) -> None:
         self._epoch: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.shared = Rendition(*size, video=video or VideoSettings())
+        self.label = label
         self._source = source
         self._executor = executor
         self._on_audio = on_audio or (lambda tick: None)
@@ -76,6 +81,7 @@ class Program:
         }
         self._pictures: dict[Rendition, PictureLane] = {}
         self._encoding: dict[Rendition, asyncio.Task[None]] = {}
+        self._leaving: Counter[Rendition] = Counter()
         self._watching: set[Ticks] = set()
         self._taps: set[Callable[[Pcm, float], None]] = set()
         self._tasks: asyncio.TaskGroup | None = None
@@ -99,12 +105,21 @@ class Program:
         *,
         whole: bool = False,
         limit: int = QUEUE_PACKETS,
+        leaves: bool = False,
     ) -> Iterator[Subscription]:
         """Receive packets from now on; pictures start with a key frame, made at once.
 
         rendition: None for the shared pictures, as configured. whole: sound of an interrupted
-        answer is kept. limit: packets that may wait before all of them are dropped.
+        answer is kept. limit: packets that may wait before all of them are dropped. leaves: these
+        pictures leave this machine, see :meth:`leaving`.
         """
+        if kind == "video" and leaves:
+            with (
+                self.leaving(rendition),
+                self.subscribe(kind, rendition, whole=whole, limit=limit) as subscription,
+            ):
+                yield subscription
+            return
         if kind == "video":
             picture_lane = self._picture_lane(rendition or self.shared)
             lane: PictureLane | SoundLane = picture_lane
@@ -122,6 +137,27 @@ class Program:
         finally:
             lane.subscriptions.discard(subscription)
             self._retire()
+
+    @contextmanager
+    def leaving(self, rendition: Rendition | None = None) -> Iterator[None]:
+        """Meanwhile pictures of this rendition leave this machine: they carry the badge, for all
+        who watch, since they are encoded once.
+        """
+        wanted = rendition or self.shared
+        self._leaving[wanted] += 1
+        if self._leaving[wanted] == 1 and wanted in self._pictures:
+            self._pictures[wanted].request_keyframe(True)
+        try:
+            yield
+        finally:
+            self._leaving[wanted] -= 1
+
+    def leaves(self, rendition: Rendition | None = None) -> bool:
+        """Whether pictures of this rendition leave this machine."""
+        return self._leaving[rendition or self.shared] > 0
+
+    def _badge(self, rendition: Rendition) -> Badge | None:
+        return self.label.drawn(self.leaves(rendition))
 
     @contextmanager
     def ticks(self) -> Iterator[Ticks]:
@@ -167,7 +203,8 @@ class Program:
     def _picture_lane(self, rendition: Rendition) -> PictureLane:
         lane = self._pictures.get(rendition)
         if lane is None:
-            lane = self._pictures[rendition] = PictureLane(rendition, self._executor)
+            lane = PictureLane(rendition, self._executor, lambda: self._badge(rendition))
+            self._pictures[rendition] = lane
             self._source.cut_out |= rendition.cutout
             self._start(lane)
         return lane

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from mien.label.label import Label
 from mien.media.disk import RESERVE_BYTES, DiskFile
 from mien.media.encoders import AAC_CONFIG, AAC_FRAME_SAMPLES, OPUS_FRAME_SAMPLES
 from mien.media.fmp4 import AacTrack, Sample
@@ -45,6 +46,7 @@ class Recorder(ABC):
 
     path: where, or what says so for each attempt; a file that is there is left alone.
     metadata: tags for players to show; "title" is the time of the recording unless it is given.
+    The program's label adds its own as each file begins: another may be seen by then.
     rendition: how pictures are encoded; None for the format's default.
     reserve: bytes that stay free on the disk.
     """
@@ -124,7 +126,7 @@ class Recorder(ABC):
         recording = self._recording = _Recording(
             DiskFile(self._path(), self._reserve),
             Reel(self.sound_samples),
-            lambda keyframe: self._film(keyframe, rendition or program.shared),
+            lambda keyframe: self._film(keyframe, rendition or program.shared, program.label),
             on_live,
         )
         self.resume()
@@ -132,7 +134,7 @@ class Recorder(ABC):
             while True:
                 await _first_of(self._going.wait(), recording.failed())
                 with (
-                    program.subscribe("video", rendition) as video,
+                    program.subscribe("video", rendition, leaves=True) as video,
                     program.subscribe(self.sound, whole=True) as sound,
                 ):
                     await _first_of(
@@ -148,9 +150,10 @@ class Recorder(ABC):
         """What is subscribed to: None for the shared pictures."""
         return self._rendition
 
-    def _film(self, keyframe: bytes, rendition: Rendition) -> Film:
+    def _film(self, keyframe: bytes, rendition: Rendition, label: Label) -> Film:
         now = datetime.now().astimezone()
         tags = {"title": f"mien {now:%Y-%m-%d %H:%M}", "encoder": "mien", **self._metadata}
+        tags |= label.tags()
         return self.film(keyframe, rendition, tags, now)
 
     @abstractmethod

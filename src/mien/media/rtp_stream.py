@@ -10,7 +10,13 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
@@ -22,6 +28,7 @@ from mien.media.h264 import VIDEO_CLOCK
 from mien.media.packetizer import h264_payloads, opus_payloads
 from mien.media.program import Program
 from mien.media.rendition import Rendition
+from mien.media.sei import with_text
 from mien.media.subscription import EncodedPacket
 from mien.media.tick import SAMPLE_RATE
 
@@ -84,6 +91,8 @@ class RtpStream:
         self.epoch = epoch
         self.rate = VIDEO_CLOCK if kind == "video" else SAMPLE_RATE
         self.delay = 0 if kind == "video" else OPUS_DELAY_SAMPLES
+        self._program, self._rendition = program, rendition
+        self._element: str | None = None
         self._subscribed = ExitStack()
         self._subscription = self._subscribed.enter_context(program.subscribe(kind, rendition))
         self._packetize = h264_payloads if kind == "video" else opus_payloads
@@ -141,13 +150,23 @@ class RtpStream:
                 receiver.lose()
 
     def _packetized(self, encoded: EncodedPacket) -> Burst:
-        payloads = self._packetize(bytes(encoded.packet))
+        payloads = self._packetize(self._labelled(encoded))
         timestamp = int(encoded.packet.pts or 0)
         burst = Burst(self._count, timestamp, payloads, encoded.keyframe)
         last = len(payloads) - 1
         self._history.extend(Sent(p, timestamp, n == last) for n, p in enumerate(payloads))
         self._count += len(payloads)
         return burst
+
+    def _labelled(self, encoded: EncodedPacket) -> bytes:
+        """RTP has no room for tags: what leaves this machine carries its label in key frames."""
+        data = bytes(encoded.packet)
+        if self.kind == "audio" or not encoded.keyframe:
+            return data
+        if not self._program.leaves(self._rendition):
+            return data
+        self._element = self._element or self._program.label.element()
+        return with_text(data, f'{{"AIGC":{self._element}}}') if self._element else data
 
     async def _send(self, burst: Burst) -> None:
         if self._waiting and burst.keyframe:
@@ -201,15 +220,16 @@ class Streams:
 
     @asynccontextmanager
     async def take(
-        self, program: Program, kind: MediaKind, rendition: Rendition | None
+        self, program: Program, kind: MediaKind, rendition: Rendition | None, leaves: bool
     ) -> AsyncIterator[RtpStream]:
         key = kind, None if rendition == program.shared else rendition
         epoch = await program.started()
         self._users[key] += 1
         try:
-            if key not in self._working:
-                self._working[key] = RtpStream(program, *key, epoch)
-            yield self._working[key]
+            with program.leaving(rendition) if leaves and kind == "video" else nullcontext():
+                if key not in self._working:
+                    self._working[key] = RtpStream(program, *key, epoch)
+                yield self._working[key]
         finally:
             self._users[key] -= 1
             if not self._users[key]:
@@ -220,7 +240,13 @@ _streams: WeakKeyDictionary[Program, Streams] = WeakKeyDictionary()
 
 
 def rtp_stream(
-    program: Program, kind: MediaKind, rendition: Rendition | None = None
+    program: Program,
+    kind: MediaKind,
+    rendition: Rendition | None = None,
+    leaves: bool = False,
 ) -> AbstractAsyncContextManager[RtpStream]:
-    """The program's one stream of this kind and rendition (None: the shared pictures)."""
-    return _streams.setdefault(program, Streams()).take(program, kind, rendition)
+    """The program's one stream of this kind and rendition (None: the shared pictures).
+
+    leaves: it leaves this machine, see ``Program.leaving``.
+    """
+    return _streams.setdefault(program, Streams()).take(program, kind, rendition, leaves)

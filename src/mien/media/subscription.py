@@ -60,6 +60,11 @@ class Subscription:
         self._starts_at_keyframe = True
         self._error: Exception | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it takes nothing before a key frame."""
+        return self._starts_at_keyframe
+
     def restart(self) -> None:
         """Forget what is queued and begin anew: sound now, pictures at the next key frame."""
         self._queue.clear()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.label.badge import Badge
 from mien.media.fitting import fitted
 from mien.media.output import Figure, OutputError
 from mien.media.program import Program
@@ -65,7 +66,8 @@ class VirtualCamera:
             with program.ticks() as ticks:
                 while True:
                     tick = await ticks.get()
-                    self._bytes += await camera.show(tick.image)
+                    badge = program.label.drawn(leaves=True)
+                    self._bytes += await camera.show(tick.image, badge)
                     self._pictures += 1
                     self._left_out += 0 if last is None else tick.index - last - 1
                     last = tick.index
@@ -116,12 +118,12 @@ class _Camera:
         except TimeoutError:
             raise _trouble("stalled", "") from None
 
-    async def show(self, image: Image) -> int:
+    async def show(self, image: Image, badge: Badge | None = None) -> int:
         """Hand over a picture; waits until the camera has taken it. Returns its bytes.
 
         Raises OutputError.
         """
-        self._writing = asyncio.create_task(asyncio.to_thread(self._write, image))
+        self._writing = asyncio.create_task(asyncio.to_thread(self._write, image, badge))
         # Also where nobody waits for it any more: a pipe that broke in leaving is no news.
         self._writing.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait({self._writing}, timeout=STALLED_SEC)
@@ -132,10 +134,12 @@ class _Camera:
                 await self._word()
         return self._writing.result()
 
-    def _write(self, image: Image) -> int:
+    def _write(self, image: Image, badge: Badge | None) -> int:
         size = self._size
-        fitting = np.ascontiguousarray(fitted(image, size.width, size.height, size.fit))
-        picture = fitting.data.cast("B")
+        fitting = fitted(image, size.width, size.height, size.fit)
+        if badge:
+            fitting = badge.on(fitting, fresh=fitting is not image)
+        picture = np.ascontiguousarray(fitting).data.cast("B")
         sent = 0
         while sent < len(picture):
             sent += os.write(self._sink, picture[sent:])

@@ -18,19 +18,21 @@ from mien.media.webrtc import BadOffer, WebRtcPeer
 class WebRtcViewer(WebRtcPeer):
     """One viewer. ``run`` answers the offer and lasts as long as the connection.
 
-    cutout: the figure alone, see ``Rendition``, instead of the shared pictures.
+    cutout: the figure alone, see ``Rendition``, instead of the shared pictures. leaves: they watch
+    from another machine.
     """
 
     NO_CODEC = "no codec in common; the receiver must take H.264 and Opus"
 
     cutout: bool = False
+    leaves: bool = False
 
     async def run(self, program: Program) -> None:
         rendition = program.shared.as_cutout() if self.cutout else None
         with self._outcome():
             async with (
                 rtp_stream(program, "audio") as sound,
-                rtp_stream(program, "video", rendition) as pictures,
+                rtp_stream(program, "video", rendition, self.leaves) as pictures,
             ):
                 self._sound, self._pictures = sound, pictures
                 await self._serve()

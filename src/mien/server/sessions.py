@@ -162,17 +162,19 @@ class Session:
                 self.close()
                 return
 
-    async def watch(self, offer: str, cutout: bool = False) -> tuple[str, str]:
+    async def watch(
+        self, offer: str, cutout: bool = False, leaves: bool = False
+    ) -> tuple[str, str]:
         """Answer a WHEP offer. Returns the viewer's id and the SDP answer.
 
-        cutout: the presenter alone, see ``Rendition``.
+        cutout: the presenter alone, see ``Rendition``. leaves: they watch from another machine.
 
         Raises:
             Problem: 400 for an offer that cannot be read, 422 for one that cannot be met.
         """
         if self._tasks is None:
             raise no_such_session(self.id)
-        viewer = WebRtcViewer(offer, self._webrtc(), cutout)
+        viewer = WebRtcViewer(offer, self._webrtc(), cutout, leaves)
         key = secrets.token_urlsafe(9)
         self._tasks.create_task(self._run_viewer(key, viewer), name=f"viewer {key}")
         return key, await _answer(viewer, "video", "视频")

@@ -8,6 +8,7 @@ from mien.problems import Problem
 from mien.server import sdp_exchange
 from mien.server.access import require_token
 from mien.server.api import AnySession
+from mien.server.leaving import leaves
 
 router = APIRouter(prefix="/whep")
 authorised = [Depends(require_token)]
@@ -20,7 +21,8 @@ async def watch(session: AnySession, request: Request, cutout: bool = False) -> 
     cutout: pictures of twice the width, the presenter's colours on the left half and their opacity
     as grey on the right, as the page at /stage joins them.
     """
-    viewer, answer = await session.watch(await sdp_exchange.read_offer(request), cutout)
+    offer = await sdp_exchange.read_offer(request)
+    viewer, answer = await session.watch(offer, cutout, leaves(request))
     return sdp_exchange.created(request, answer, f"/whep/{session.id}/{viewer}", viewer)
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from mien.media.fragments import FragmentStream, Text
 from mien.media.program import Program
 from mien.problems import Problem
+from mien.server.leaving import leaves
 from mien.server.sessions import Sessions
 from mien.server.sockets import SESSION_ENDED, admitted
 
@@ -30,7 +31,7 @@ class SocketViewer:
     def __init__(self, socket: WebSocket, cutout: bool = False) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self._socket = socket
-        self._stream = FragmentStream(self._send, cutout)
+        self._stream = FragmentStream(self._send, cutout, leaves(socket))
         self._closed = asyncio.Event()
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mien.media.annexb import ParameterSets, with_lengths
 from mien.media.encoders import AAC_CONFIG
 from mien.media.rtmp import amf0
@@ -36,7 +38,12 @@ def sound(data: bytes) -> bytes:
     return bytes([_AAC, _DATA]) + data
 
 
-def metadata(sets: ParameterSets, video_bitrate: int, audio_bitrate: int = 96_000) -> bytes:
+def metadata(
+    sets: ParameterSets,
+    video_bitrate: int,
+    audio_bitrate: int = 96_000,
+    tags: Mapping[str, str] | None = None,
+) -> bytes:
     """``onMetaData`` for those who come; platforms show it. Bitrates in bits per second."""
     info = sets.info
     values: dict[str, amf0.Value] = {
@@ -52,5 +59,6 @@ def metadata(sets: ParameterSets, video_bitrate: int, audio_bitrate: int = 96_00
         "audiochannels": 1.0,
         "stereo": False,
         "encoder": "mien",
+        **(tags or {}),
     }
     return amf0.encode("@setDataFrame", "onMetaData", amf0.EcmaArray(values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mien.media.annexb import ParameterSets, parameter_sets
 from mien.media.h264 import VIDEO_CLOCK
@@ -61,13 +61,15 @@ class RtmpOutput:
         self._attempt = None
         connection = await connect(self._target, self._tls)
         bitrate = (self._rendition or program.shared).video.bitrate
+        element = program.label.element()
+        tags = {"AIGC": element} if element else {}
         try:
             with (
-                program.subscribe("video", self._rendition) as pictures,
+                program.subscribe("video", self._rendition, leaves=True) as pictures,
                 program.subscribe("aac") as sound,
             ):
                 self._attempt = _Broadcast(
-                    self._target, connection, pictures, sound, bitrate, on_live
+                    self._target, connection, pictures, sound, bitrate, tags, on_live
                 )
                 await self._attempt.run()
         except asyncio.CancelledError:
@@ -94,6 +96,7 @@ class _Broadcast:
         pictures: Subscription,
         sound: Subscription,
         bitrate: int,
+        tags: Mapping[str, str],
         on_live: Callable[[], None],
     ) -> None:
         self._target = target
@@ -101,6 +104,7 @@ class _Broadcast:
         self._pictures = pictures
         self._sound = sound
         self._bitrate = bitrate
+        self._tags = tags
         self._on_live = on_live
         self._begun = time.monotonic()
         self._sets: ParameterSets | None = None
@@ -158,7 +162,7 @@ class _Broadcast:
             return
         if self._sets is None:
             self._origin.set_result(at)
-            connection.send_data(flv.metadata(sets, self._bitrate))
+            connection.send_data(flv.metadata(sets, self._bitrate, tags=self._tags))
             connection.send_sound(flv.sound_header(), 0)
         self._sets = sets
         connection.send_picture(flv.picture_header(sets), self._stamp(at))

@@ -66,7 +66,7 @@ class WhipOutput:
         async with (
             Http(self._endpoint, self._tls) as http,
             rtp_stream(program, "audio") as sound,
-            rtp_stream(program, "video", self._rendition) as pictures,
+            rtp_stream(program, "video", self._rendition, leaves=True) as pictures,
         ):
             try:
                 await self._publish(http, sound, pictures, on_live)

@@ -1,0 +1,77 @@
+"""Finding what was said by its words: an inverted index in the store, ranked by BM25.
+
+Not SQLite's FTS5: its trigrams find no Chinese word of two characters, its statistics are those of
+all users together, and what it deletes stays in its segments until they are merged.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+from mien.memory.words import words_of
+
+Place = Literal["turn", "fact"]
+
+# BM25 (Robertson and Zaragoza, 2009) with the usual constants; the mean length is taken to be that
+# of a spoken sentence, so that a word's weight is known when it is written.
+K1, B, MEAN_WORDS = 1.2, 0.75, 12.0
+# Of a word that is everywhere the newest are looked at: 16 words stay within milliseconds.
+NEWEST = 1000
+MOST_WORDS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """id: of the turn or fact. score: 0…1, how much of the question's weight it explains."""
+
+    place: Place
+    id: int
+    score: float
+
+
+def add(db: sqlite3.Connection, user: int, place: Place, key: int, text: str) -> None:
+    counted = Counter(words_of(text))
+    longer = 1 - B + B * counted.total() / MEAN_WORDS
+    db.executemany(
+        "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?)",
+        [
+            (user, word, place, key, round(count * (K1 + 1) / (count + K1 * longer), 3))
+            for word, count in counted.items()
+        ],
+    )
+
+
+def remove(db: sqlite3.Connection, user: int, place: Place, key: int) -> None:
+    db.execute("DELETE FROM words WHERE user = ? AND place = ? AND id = ?", (user, place, key))
+
+
+def search(db: sqlite3.Connection, user: int, question: str, limit: int) -> list[Hit]:
+    """What shares words with the question, the best first, of equals the newest."""
+    total = _count(db, "SELECT count(*) FROM turns WHERE user = ?", user)
+    total += _count(db, "SELECT count(*) FROM facts WHERE user = ?", user)
+    asked = list(dict.fromkeys(words_of(question)))[:MOST_WORDS]
+    scores: dict[tuple[Place, int], float] = {}
+    best_possible = 0.0
+    for word in asked:
+        having = _count(db, "SELECT count(*) FROM words WHERE user = ? AND word = ?", user, word)
+        rarity = math.log(1 + (total - having + 0.5) / (having + 0.5)) if having else math.log(3)
+        best_possible += rarity * (K1 + 1)
+        for place in ("turn", "fact"):
+            found = db.execute(
+                "SELECT id, weight FROM words WHERE user = ? AND word = ? AND place = ?"
+                " ORDER BY id DESC LIMIT ?",
+                (user, word, place, NEWEST),
+            )
+            for key, weight in found:
+                at: tuple[Place, int] = (place, key)
+                scores[at] = scores.get(at, 0.0) + rarity * weight
+    best = sorted(scores.items(), key=lambda one: (one[1], one[0][1]), reverse=True)[:limit]
+    return [Hit(place, key, min(1.0, score / best_possible)) for (place, key), score in best]
+
+
+def _count(db: sqlite3.Connection, query: str, *of: object) -> int:
+    return int(db.execute(query, of).fetchone()[0])

@@ -1,0 +1,104 @@
+"""Takes documents apart in a program of its own.
+
+Extraction is pure Python: 10 ms for most pages, seconds for some, and what reads hostile HTML may
+crash. In a thread it would hold up the sound, which needs the interpreter every 20 ms, and could
+not be stopped; a process can be, and has neither our keys nor our memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import sys
+from typing import Any
+
+from mien.pages.contract import PageError
+from mien.pages.extract import Extracted
+
+_LIMIT_SEC = 5.0
+"""For one document. On a slow machine the longest that are not cut short take 1 s."""
+_START_SEC = 20.0
+_ANSWER_BYTES = 1 << 23
+# What it needs to find its libraries; keys are in the environment, too.
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT", "LANG", "LC_ALL")
+
+
+class Extractor:
+    """One worker, started when first needed, for one document at a time.
+
+    It is ended together with a request that is cancelled: half a second of starting again, for
+    nothing running that nobody waits for.
+    """
+
+    def __init__(self) -> None:
+        self._worker: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+
+    async def extract(self, body: bytes, media_type: str, charset: str, url: str) -> Extracted:
+        """As `extract.extract`. Raises PageError, also for what takes too long or is fatal."""
+        request = {
+            "media_type": media_type,
+            "charset": charset,
+            "url": url,
+            "length": len(body),
+            "limit_sec": _LIMIT_SEC,
+        }
+        async with self._lock:
+            worker = await self._running()
+            try:
+                answer = await self._ask(worker, json.dumps(request).encode() + b"\n" + body)
+            except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+                await self._end()
+                raise PageError("the page cannot be taken apart", "网页无法解析") from error
+            except asyncio.CancelledError:
+                await self._end()
+                raise
+        if "error" in answer:
+            raise PageError(answer["error"], answer["zh"])
+        return Extracted(**answer)
+
+    async def start(self) -> None:
+        """Have the worker ready, while something else takes time anyway."""
+        async with self._lock:
+            await self._running()
+
+    async def aclose(self) -> None:
+        async with self._lock:
+            await self._end()
+
+    async def _ask(self, worker: asyncio.subprocess.Process, request: bytes) -> dict[str, Any]:
+        assert worker.stdin is not None and worker.stdout is not None
+        worker.stdin.write(request)
+        async with asyncio.timeout(_LIMIT_SEC + _START_SEC):  # it ends itself at the limit
+            await worker.stdin.drain()
+            answer: dict[str, Any] = json.loads(await worker.stdout.readuntil(b"\n"))
+        return answer
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._worker is None or self._worker.returncode is not None:
+            if importlib.util.find_spec("trafilatura") is None:
+                raise PageError(
+                    'reading web pages needs pip install "mien[mind]"',
+                    '读取网页需要 pip install "mien[mind]"',
+                )
+            self._worker = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "mien.pages.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=_ANSWER_BYTES,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            )
+        return self._worker
+
+    async def _end(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                worker.kill()
+            await worker.wait()

@@ -22,7 +22,7 @@ from mien.search.settings import ProviderSettings
 _REGIONS = {"zh": "cn-zh", "en": "us-en"}
 _TIME_LIMITS = {"day": "d", "week": "w", "month": "m", "year": "y"}
 # The library asks two at a time, then one by one until it has enough.
-_ENGINES = "duckduckgo, brave, mojeek, yandex"
+_ENGINES = "duckduckgo, brave, mojeek, yahoo"
 _ENGINE_TIMEOUT_SEC = 4
 _THREADS = 2
 _REFUSED_REST_SEC = 30.0

@@ -13,6 +13,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from mien.avatar.contract import Avatar
+from mien.label.label import label_of
 from mien.language import Language
 from mien.media.file import FileWriter
 from mien.media.speech import SpeechChunk
@@ -159,9 +160,13 @@ class _OfflineStage:
 
 
 async def write_file(
-    services: Services, speech: AsyncIterator[SpeechChunk], path: Path, transparent: bool = False
+    services: Services,
+    speech: AsyncIterator[SpeechChunk],
+    path: Path,
+    transparent: bool = False,
+    language: Language = "zh",
 ) -> float:
-    """Perform ``speech`` into ``path``. Returns its length in seconds.
+    """Perform ``speech`` into ``path``. Returns its length in seconds. language: of the label.
 
     Drawing runs one batch ahead of encoding, each in its own thread.
     """
@@ -172,7 +177,8 @@ async def write_file(
             await queue.put(tick)
         await queue.put(None)
 
-    with FileWriter(path, services.avatar.size, transparent) as writer:
+    label = label_of(services.settings.label, language, lambda: services.avatar)
+    with FileWriter(path, services.avatar.size, transparent, label) as writer:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(draw(), name="draw")

@@ -86,11 +86,12 @@ async def _say(
             def on_progress(done: float) -> None:
                 progress.update(bar, completed=done)
 
+            spoken = services.persona.language if sound else detect_language(text)
+            language = settings.language or spoken
             if sound is not None:
                 speech = speak_file(sound, on_progress)
             else:
-                language = settings.language or detect_language(text)
                 speech = speak_text(
                     services, text, language, on_progress, partial(_tell_speaker, services)
                 )
-            return await write_file(services, speech, output, transparent)
+            return await write_file(services, speech, output, transparent, language)

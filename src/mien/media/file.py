@@ -15,9 +15,12 @@ from av.audio.stream import AudioStream
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from av.video.stream import VideoStream
 
+from mien.label.label import UNLABELLED, Label
 from mien.media.alpha import bled
 from mien.media.recipe import recipe_for
 from mien.media.tick import FPS, SAMPLE_RATE, SAMPLES_PER_TICK, Image, Tick
+
+_MOVIES = (".mp4", ".m4v", ".mov")
 
 
 class FileWriter:
@@ -27,18 +30,32 @@ class FileWriter:
     nothing that looks whole.
 
     transparent: ticks carry uint8[H, W, 4] RGBA, straight alpha, and the file keeps the alpha.
+    label: how the file says that a machine made it.
 
     Raises:
         OSError: when the file cannot be written.
         ValueError: when the name's ending is no container for this.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], transparent: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        transparent: bool = False,
+        label: Label = UNLABELLED,
+    ) -> None:
         recipe = recipe_for(path, transparent)
         self._path = path
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(self._partial), "w")
+        self._badge = label.drawn(leaves=True)
+        tags = label.tags()
+        # Without this, FFmpeg keeps of an MP4's tags only those that iTunes knows.
+        keep_all = (
+            {"movflags": "use_metadata_tags"} if tags and path.suffix.lower() in _MOVIES else {}
+        )
+        self._container = av.open(str(self._partial), "w", options=keep_all)
+        self._container.metadata.update(tags)
         video = self._container.add_stream(recipe.video, rate=FPS)
         audio = self._container.add_stream(recipe.audio, rate=SAMPLE_RATE)
         assert isinstance(video, VideoStream) and isinstance(audio, AudioStream)
@@ -74,8 +91,11 @@ class FileWriter:
 
     def _picture(self, image: Image) -> av.VideoFrame:
         if self._transparent:
-            frame = av.VideoFrame.from_ndarray(bled(image), "rgba")
+            figure = self._badge.on_figure(image) if self._badge else image
+            frame = av.VideoFrame.from_ndarray(bled(figure), "rgba")
             return frame.reformat(format=self._pix_fmt, dst_colorspace=Colorspace.ITU601)
+        if self._badge:
+            image = self._badge.on(image)
         i420 = cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)
         return av.VideoFrame.from_ndarray(np.asarray(i420, np.uint8), "yuv420p")
 

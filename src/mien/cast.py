@@ -10,6 +10,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from mien.avatar.contract import Avatar
 from mien.events import Message
+from mien.label.label import UNLABELLED, Label
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.media.rendition import VideoSettings
@@ -29,6 +30,7 @@ class Cast:
     moderator: who may object to what is about to be spoken.
     fillers: short things to say while the brain has not found its first words after
         ``filler_sec`` seconds.
+    label: of a conversation that shows this avatar, see ``Label``.
     """
 
     avatar: Avatar
@@ -44,3 +46,4 @@ class Cast:
     moderator: Moderator | None = None
     fillers: tuple[str, ...] = ()
     filler_sec: float = 1.5
+    label: Callable[[Callable[[], Avatar]], Label] = lambda avatar: UNLABELLED

@@ -70,7 +70,12 @@ class Conversation:
             on_event=self._on_event,
         )
         self.program = Program(
-            self.performer, cast.avatar.size, cast.executor, cast.video, self._on_sound
+            self.performer,
+            cast.avatar.size,
+            cast.executor,
+            cast.video,
+            self._on_sound,
+            cast.label(lambda: self.performer.avatar),
         )
         self._pipeline = SpeechPipeline(
             cast,
@@ -336,11 +341,7 @@ class Conversation:
     def _on_sound(self, tick: Tick) -> None:
         turn = self._turn
         if turn is not None and turn.sound_due:
-            turn.sound_due = False
-            mouth_at = self.performer.first_mouth_at
-            if mouth_at is not None and mouth_at >= turn.trace.start:  # else of an earlier turn
-                turn.trace.stamp("first_mouth", mouth_at)
-            turn.trace.stamp("first_packet")
+            turn.sounds(self.performer.first_mouth_at)
             self._publish("latency", turn, stages=turn.trace.milliseconds())
             self.on_trace(turn.trace)
 

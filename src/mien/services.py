@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -21,6 +22,7 @@ from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.cast import Cast
 from mien.config import LipSyncSection, Settings
 from mien.hearing import Hearing
+from mien.label.label import check_producer, label_of
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain
@@ -108,6 +110,7 @@ class Services:
             executor=self.executor,
             video=video_settings(self.settings),
             moderator=self.moderator,
+            label=partial(label_of, self.settings.label, language),
             **self._fillers(persona, language),
         )
 
@@ -236,6 +239,7 @@ async def open_services(
     mouths = Mouths(settings.lipsync)
     lexicon = load_lexicon(settings.lexicon)
     moderator = make_moderator(settings)
+    check_producer(settings.label)
     alignment = ForcedAlignment()
     voices = VoicePool(settings.voice, settings.voices, alignment)
     hearing = Hearing.of(settings.ears, (persona.name.zh, persona.name.en))

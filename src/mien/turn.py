@@ -45,6 +45,13 @@ class Turn:
         """What was told so far, with the clause that sounds."""
         return self.before + ("" if self.clause_is_aside else self.clause)
 
+    def sounds(self, mouth_at: float | None) -> None:
+        """Its first sound leaves. mouth_at: when the newest first mouth was drawn."""
+        self.sound_due = False
+        if mouth_at is not None and mouth_at >= self.trace.start:  # else of an earlier turn
+            self.trace.stamp("first_mouth", mouth_at)
+        self.trace.stamp("first_packet")
+
     def close(self) -> None:
         """Nothing more is said in it."""
         self.close_filler()

@@ -52,7 +52,8 @@ def test_a_text_becomes_a_video_whose_mouth_moves_with_the_voice(tmp_path: Path)
 @pytest.mark.parametrize("ending", [".webm", ".mov"])
 def test_a_transparent_recording_holds_the_figure_alone(ending: str, tmp_path: Path) -> None:
     out = tmp_path / f"out{ending}"
-    run = mien("say", "Hello there.", "--transparent", "--size", "320x480", "-o", str(out))
+    said = ("say", "Hello there.", "--transparent", "--size", "320x480", "-o", str(out))
+    run = mien(*said, MIEN_LABEL__BADGE="never")
     assert run.exit_code == 0, run.stderr
     shown = list(pictures(out))
     assert shown[0].shape == (480, 320, 4)
@@ -72,7 +73,9 @@ def test_background_and_size_are_as_asked(tmp_path: Path) -> None:
     assert run.exit_code == 0, run.stderr
     first = next(pictures(out))
     assert first.shape == (270, 480, 4)
-    assert np.abs(first[:20, :20, :3].mean(axis=(0, 1)) - (0x20, 0x40, 0x80)).max() < 6
+    corner = first[:20, -20:, :3]
+    assert np.abs(corner.mean(axis=(0, 1)) - (0x20, 0x40, 0x80)).max() < 6
+    assert first[:40, :60, :3].min(axis=-1).max() > 180, "the white letters of the AI label"
 
 
 def test_a_recording_can_be_lip_synced(tmp_path: Path) -> None:

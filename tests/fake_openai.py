@@ -21,6 +21,8 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
 
+from fake_tool_calls import DIALECTS, Call, deltas, finish_reason
+
 #: Everything `Scenario.kind` may be, with what the server then does.
 KINDS: dict[str, str] = {
     "text": "stream `text` token by token",
@@ -47,6 +49,7 @@ KINDS: dict[str, str] = {
     "utf8_split": "write the stream byte by byte, so that every character is cut",
     "characters": "stream `text` one character at a time, so that every tag is cut",
     "tool_call": "answer with a tool call and no text",
+    "calls": "say `before`, then call the tools of `calls` as `dialect` has it",
 }
 
 
@@ -63,10 +66,16 @@ class Scenario:
     body: dict[str, Any] | None = None
     finish_reason: str = "stop"
     keep_alive: bool = False  #: after a stream, the connection serves the next request
+    calls: tuple[Call, ...] = ()
+    dialect: str = "openai"
+    before: str = ""
+    hold: asyncio.Event | None = None  #: waited for behind the first fragment of a call
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {sorted(KINDS)}, got {self.kind!r}")
+        if self.dialect not in DIALECTS:
+            raise ValueError(f"dialect must be one of {sorted(DIALECTS)}, got {self.dialect!r}")
 
 
 @dataclass
@@ -293,8 +302,8 @@ async def _events(scenario: Scenario, request: RecordedRequest) -> AsyncIterator
         yield event({"choices": [{"index": 0}]})
         yield event({"choices": [{"index": 0, "delta": {"content": None, "mood": "odd"}}]})
     yield delta({"role": "assistant", "content": ""})
-    if kind in ("reasoning", "reasoning_vllm"):
-        name = "reasoning_content" if kind == "reasoning" else "reasoning"
+    if kind in ("reasoning", "reasoning_vllm") or scenario.dialect == "deepseek":
+        name = "reasoning" if kind == "reasoning_vllm" else "reasoning_content"
         for token in tokens(scenario.reasoning):
             yield delta({name: token, "content": None})
             await asyncio.sleep(scenario.token_delay_s)
@@ -302,6 +311,17 @@ async def _events(scenario: Scenario, request: RecordedRequest) -> AsyncIterator
         call = {"name": "look_up", "arguments": '{"q":"x"}'}
         yield delta({"tool_calls": [{"index": 0, "id": "c1", "function": call}]})
         yield delta({}, "tool_calls")
+        yield "data: [DONE]\n\n"
+        return
+    if kind == "calls":
+        for token in tokens(scenario.before):
+            yield delta({"content": token})
+        for at, fields in enumerate(deltas(scenario.calls, scenario.dialect)):
+            yield delta(fields)
+            if at == 0 and scenario.hold is not None:
+                await scenario.hold.wait()
+            await asyncio.sleep(scenario.token_delay_s)
+        yield delta({}, finish_reason(scenario.dialect))
         yield "data: [DONE]\n\n"
         return
     pieces = [] if kind == "empty" else tokens(scenario.text)

@@ -53,7 +53,7 @@ class LeakedCalls:
             if not self._close or (end := self._pending.find(self._close)) < 0:
                 return out
             self._note(self._pending[:end])
-            self._pending = self._pending[end + len(self._close) :].lstrip("\n")
+            self._pending = self._pending[end + len(self._close) :]
             self._close = None
         keep = _partial_mark_length(self._pending)
         ready = self._pending[: len(self._pending) - keep]

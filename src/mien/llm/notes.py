@@ -1,4 +1,4 @@
-"""What a model is told besides who it is: the day, how to cite, what our documents say."""
+"""What a model is told besides who it is: the day, what our documents say."""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from mien.language import Language
 from mien.retrieval.contract import Passage
 from mien.tools.clock import weekday
 
-#: How to use what was found. Addresses would be read out letter by letter.
-CITING: Mapping[Language, str] = {
-    "zh": "用到编号资料里的内容时，在那句话后面写上编号，如[1]。不要念出网址。",
-    "en": "Where you use a numbered source, write its number behind the sentence, like [1]. "
-    "Never say web addresses.",
-}
 #: After the last round of calls.
 NO_MORE_TOOLS: Mapping[Language, str] = {
     "zh": "现在不能再调用工具了，请用已有的结果直接回答；不知道的就说不知道。",

@@ -28,11 +28,11 @@ from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
 from pipecat.utils.errors import ErrorCategory
 
-from mien.language import Language, detect_language
+from mien.language import Language
 from mien.llm.chat_client import ChatClient
 from mien.llm.failure import FAILURE_CATEGORY, FailureCode, LLMFailure, LLMFailureFrame
 from mien.llm.frames import AskFrame
-from mien.llm.history import HistoryLimits, last_user_text, trim_context
+from mien.llm.history import HistoryLimits, trim_context
 from mien.llm.info import BrainInfo
 from mien.llm.presets import Endpoint, LLMSettings
 from mien.llm.reply import Reply, is_unfinished
@@ -40,7 +40,6 @@ from mien.llm.requests import offers, refuses_tools, request_body
 from mien.llm.role import Role
 from mien.llm.service_settings import service_settings
 from mien.llm.tool_rounds import ToolRounds
-from mien.llm.viewers import unframed
 from mien.tools.contract import ToolSpec
 
 # Models whose template opens <think> in the prompt, so that the answer starts inside it.
@@ -77,9 +76,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     ) -> None:
         self._own = settings or LLMSettings()
         super().__init__(
-            settings=service_settings(
-                endpoint.model, self._own, role.persona.instruction(role.language)
-            ),
+            settings=service_settings(endpoint.model, self._own),
             **kwargs,
         )
         self._role = role
@@ -108,7 +105,6 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
     def become(self, role: Role) -> None:
         """See `Playing`; not in the middle of an answer."""
         self._role = role
-        self._settings.system_instruction = role.persona.instruction(role.language)
 
     def can_generate_metrics(self) -> bool:
         """Time to first byte and token usage are measured."""
@@ -151,8 +147,6 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
 
     async def _answer(self, context: LLMContext, granted: asyncio.Event) -> None:
         trim_context(context, self._limits)
-        asked = unframed(last_user_text(context))
-        language = detect_language(asked, self._role.language)
         await self.push_frame(LLMFullResponseStartFrame())
         await self.start_processing_metrics()
         await self.start_ttfb_metrics()
@@ -160,7 +154,6 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             self._role,
             context,
             granted,
-            language,
             self.push_frame,
             rounds=self._own.tool_rounds,
             replay=self._endpoint.preset.replay_reasoning,
@@ -182,7 +175,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             logger.exception(f"{self}: unexpected error while answering")
             failure = LLMFailure(FailureCode.INTERNAL, f"{type(e).__name__}: {e}")
         if failure is not None:
-            await self._report(failure, language, said)
+            await self._report(failure, rounds.language, said)
         await self.stop_processing_metrics()
         # Not in a `finally`: see the class's docstring.
         await self.push_frame(LLMFullResponseEndFrame())
@@ -256,8 +249,8 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         await self._push_llm_text(message)
 
     def _instruction(self, note: str = "") -> str:
-        own = self._settings.system_instruction
-        parts = (own if isinstance(own, str) else "", *self._briefs.values(), note)
+        own = self._role.persona.instruction(self._role.language)
+        parts = (own.rstrip(), *self._briefs.values(), note)
         return "\n".join(filter(None, parts))
 
     async def _request_body(

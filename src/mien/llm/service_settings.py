@@ -7,13 +7,14 @@ from pipecat.services.settings import LLMSettings as PipecatLLMSettings
 from mien.llm.presets import LLMSettings
 
 
-def service_settings(
-    model: str, own: LLMSettings | None = None, system_instruction: str | None = None
-) -> PipecatLLMSettings:
-    """What pipecat's base class is to know; fields it finds missing it would report as errors."""
+def service_settings(model: str, own: LLMSettings | None = None) -> PipecatLLMSettings:
+    """What pipecat's base class is to know; fields it finds missing it would report as errors.
+
+    Not the instruction: it is the role's, which may change.
+    """
     return PipecatLLMSettings(
         model=model,
-        system_instruction=system_instruction,
+        system_instruction=None,
         temperature=own.temperature if own else None,
         max_tokens=own.max_tokens if own else None,
         top_p=own.top_p if own else None,

@@ -12,14 +12,15 @@ from loguru import logger
 from pipecat.frames.frames import Frame
 from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
 
-from mien.language import Language
+from mien.language import Language, detect_language
 from mien.llm.frames import SourcesFrame, ToolFrame
 from mien.llm.history import last_user_text
-from mien.llm.notes import CITING, NO_MORE_TOOLS, about_today, passages_note
+from mien.llm.notes import NO_MORE_TOOLS, about_today, passages_note
 from mien.llm.reply import Reply
 from mien.llm.role import Role
 from mien.llm.tool_calls import messages_of
 from mien.llm.viewers import unframed
+from mien.retrieval.budget import tokens_of
 from mien.retrieval.contract import Passage
 from mien.tools.contract import Source, ToolCall, ToolContext, ToolSpec, passage_source
 from mien.tools.runner import State, ToolRunner
@@ -39,6 +40,7 @@ class ToolRounds:
     reasoning back with its calls, if any.
 
     Attributes:
+        language: of the question.
         messages: what was called and found so far, as the model is told it in this answer.
     """
 
@@ -47,22 +49,21 @@ class ToolRounds:
         role: Role,
         context: LLMContext,
         granted: asyncio.Event,
-        language: Language,
         push: Callable[[Frame], Awaitable[None]],
         *,
         rounds: int = 4,
         replay: str | None = None,
     ) -> None:
         question = unframed(last_user_text(context))
+        self.language: Language = detect_language(_URL.sub(" ", question), role.language)
         self._turn = ToolContext(
-            language,
+            self.language,
             question,
             on_sources=self._on_sources,
             openable={url.rstrip(".,;:!?)") for url in _URL.findall(question)},
         )
         self._runner = ToolRunner(role.tools, self._turn, granted, self._on_state)
-        self._role, self._language = role, language
-        self._context = context
+        self._role, self._context = role, context
         self._push, self._rounds_left, self._replay = push, rounds, replay
         self._passages: list[tuple[int, Passage]] = []
         self._untold: tuple[Source, ...] = ()  # sources that nobody was told of yet
@@ -79,7 +80,7 @@ class ToolRounds:
         try:
             async with asyncio.timeout(_LOOK_UP_SEC):
                 passages = await self._role.knowledge.search(
-                    self._turn.question, self._language, limit
+                    self._turn.question, self.language, limit
                 )
         except TimeoutError:
             logger.warning(f"the documents were not searched in {_LOOK_UP_SEC} s; done without")
@@ -98,13 +99,11 @@ class ToolRounds:
         """What stands behind the role's instruction in the next request."""
         lines = []
         if self._role.tools:
-            lines.append(about_today(date.today(), self._language))
-        if self._role.tools or self._passages:
-            lines.append(CITING[self._language])
+            lines.append(about_today(date.today(), self.language))
         if self._passages:
-            lines.append(passages_note(self._passages, self._language))
+            lines.append(passages_note(self._passages, self.language))
         if self._role.tools and not self._rounds_left:
-            lines.append(NO_MORE_TOOLS[self._language])
+            lines.append(NO_MORE_TOOLS[self.language])
         return "\n".join(lines)
 
     # -- while the model answers -------------------------------------------------------
@@ -119,7 +118,7 @@ class ToolRounds:
             return
         specs = {spec.name: spec for spec in self.offered}
         for name in reply.calls.names:
-            if name in specs and (asides := specs[name].aside.get(self._language)):
+            if name in specs and (asides := specs[name].aside.get(self.language)):
                 self._spoke = True
                 turns = len(self._context.get_messages()) // 2  # another one each time
                 await self._push(AsideFrame(asides[turns % len(asides)]))
@@ -170,14 +169,8 @@ def _within(passages: list[Passage], tokens: int) -> list[Passage]:
     """The best of them, of about so many tokens; always one."""
     kept: list[Passage] = []
     for passage in passages:
-        tokens -= _tokens_of(passage.text)
+        tokens -= tokens_of(passage.text)
         if kept and tokens < 0:
             break
         kept.append(passage)
     return kept
-
-
-def _tokens_of(text: str) -> int:
-    """About; a Han character is nearly one, Latin text some four characters each."""
-    han = sum(ord(c) > 0x2E80 for c in text)
-    return han + (len(text) - han) // 4

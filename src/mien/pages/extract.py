@@ -55,7 +55,7 @@ def extract(body: bytes, media_type: str, charset: str, url: str) -> Extracted:
 
 def _html(source: str, url: str) -> Extracted:
     import lxml.etree  # type: ignore[import-untyped]
-    import lxml.html
+    import lxml.html  # type: ignore[import-untyped]
     import trafilatura
 
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)

@@ -57,6 +57,7 @@ class PageReader:
         rest is given up, and nothing of it goes on. Those that fail are logged and left out.
         """
         pages: dict[str, Page] = {}
+        late = dict.fromkeys(urls)
 
         async def one(url: str) -> None:
             try:
@@ -65,14 +66,14 @@ class PageReader:
                 logger.info(f"Page not read: {_site(url)}: {error}")
             except Exception:
                 logger.exception(f"Page not read: {_site(url)}")
+            del late[url]
 
         with suppress(TimeoutError):
             async with asyncio.timeout(deadline_sec), asyncio.TaskGroup() as group:
                 for url in dict.fromkeys(urls):
                     group.create_task(one(url))
-        late = [_site(url) for url in urls if url not in pages]
-        if late:
-            logger.info(f"Read {len(pages)} pages; without {', '.join(late)}")
+        for url in late:
+            logger.info(f"Page not read: {_site(url)}: not within {deadline_sec:g} s")
         return [pages[url] for url in dict.fromkeys(urls) if url in pages]
 
     async def read_one(self, url: str) -> Page:

@@ -7,6 +7,7 @@ import { recallInTab, rememberInTab } from "./memory.js";
 /** @typedef {{name: string, ready?: boolean, why_not?: Text | null, label?: Text}} Named */
 /** @typedef {Named & {own: boolean, own_background: boolean, preview: string}} Face */
 /** @typedef {{name: string, label: Text, colour: string | null, preview: string | null, own: boolean}} Backdrop */
+/** @typedef {{name: string, label: Text, about: Text, avatar: string | null, why_not: Text | null}} ListedPersona */
 /** @typedef {import("./look.js").Look} Look */
 /**
  * @typedef {object} Info
@@ -74,12 +75,12 @@ export function authorization() {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{json?: unknown, body?: string | Blob, type?: string, keepalive?: boolean, timeoutMs?: number, signal?: AbortSignal}} [options]
+ * @param {{json?: unknown, body?: string | Blob, type?: string, keepalive?: boolean, timeoutMs?: number, signal?: AbortSignal, headers?: Record<string, string>}} [options]
  * @returns {Promise<Response>}
  */
 export async function request(method, path, options = {}) {
   const { json, keepalive = false, timeoutMs = 15_000 } = options;
-  const headers = new Headers(authorization());
+  const headers = new Headers({ ...authorization(), ...options.headers });
   const body = json === undefined ? options.body : JSON.stringify(json);
   if (body !== undefined) headers.set("Content-Type", options.type ?? "application/json");
   let response;
@@ -122,7 +123,7 @@ const at = (id, rest = "") => `/api/v1/sessions/${encodeURIComponent(id)}${rest}
 /** @returns {Promise<Info>} */
 export const getInfo = async () => (await request("GET", "/api/v1/info")).json();
 
-/** A filmed face may have to be loaded first. @param {{language: string, voice?: string} & Partial<Look>} wanted @returns {Promise<Session>} */
+/** A filmed face may have to be loaded first. @param {{language: string, voice?: string, persona?: string} & Partial<Look>} wanted @returns {Promise<Session>} */
 export const createSession = async (wanted) =>
   (await request("POST", "/api/v1/sessions", { json: wanted, timeoutMs: 60_000 })).json();
 
@@ -166,6 +167,13 @@ export const changeVoice = async (id, name) =>
 
 /** Those that can be chosen; a server that does not answer is waited for 3 s. @returns {Promise<Named[]>} */
 export const getVoices = async () => (await request("GET", "/api/v1/voices")).json();
+
+/** @returns {Promise<ListedPersona[]>} */
+export const getPersonas = async () => (await request("GET", "/api/v1/personas")).json();
+
+/** It may bring along a face and a voice that have to be loaded first. @param {string} id @param {string} persona */
+export const changePersona = async (id, persona) =>
+  (await request("PATCH", at(id, "/persona"), { json: { persona }, timeoutMs: 240_000 })).json();
 
 /** @returns {Promise<Backdrop[]>} */
 export const getBackgrounds = async () => (await request("GET", "/api/v1/backgrounds")).json();

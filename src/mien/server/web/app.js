@@ -14,8 +14,10 @@ import { LookPanel } from "./look.js";
 import { OnAirPanel } from "./onair.js";
 import { PathPanel } from "./path.js";
 import { Picture } from "./picture.js";
+import { Plate } from "./plate.js";
 import { Player } from "./player.js";
 import { Recordings } from "./recordings.js";
+import { Remembering } from "./remembering.js";
 import { joined, SessionKeeper } from "./session.js";
 import { Sound } from "./sound.js";
 import { Status } from "./status.js";
@@ -43,6 +45,8 @@ const latency = new LatencyPanel();
 const look = new LookPanel(() => keeper.current?.id);
 const recordings = new Recordings();
 const onair = new OnAirPanel(() => keeper.current?.id, () => recordings.offer());
+const remembering = new Remembering(() => keeper.current?.id);
+const plate = new Plate();
 const who = new Who(() => look.toggle(), () => look.showVoices(), api.getVoices);
 const chat = new Chat((text) => send(text));
 const composer = new Composer((text) => send(text));
@@ -117,8 +121,11 @@ const ears = new Ears({
 
 /** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
 const handlers = {
-  hello({ state, brain, voice, face, avatar, background, blur, outputs, history, ears: listens }) {
+  hello({ state, brain, voice, face, avatar, background, blur, outputs, history, ears: listens, persona, memory, label }) {
     who.show({ brain, voice, face });
+    plays(persona);
+    plate.labelled(Boolean(label?.badge));
+    remembering.show(joined ? undefined : memory);
     look.show({ avatar, background, blur });
     look.voices.show(voice.wanted ?? voice.name);
     onair.replace(outputs ?? []);
@@ -131,6 +138,7 @@ const handlers = {
     look.show({ avatar, background, blur });
     picture.changed();
   },
+  persona: (persona) => plays(/** @type {any} */ (persona)),
   voice(speaker) {
     const replaced = who.changeVoice(/** @type {import("./who.js").Speaker} */ (/** @type {unknown} */ (speaker)));
     look.voices.show(speaker.wanted);
@@ -151,7 +159,10 @@ const handlers = {
   turn({ turn, text, complete, aside }) {
     captions.end(complete);
     if (!aside) chat.turn(turn, text, complete);
+    remembering.changed();
   },
+  tool: (event) => chat.tool(/** @type {any} */ (event)),
+  sources: ({ turn, sources }) => chat.sources(turn, sources),
   ears: (state) => ears.told(/** @type {any} */ (state)),
   hearing({ speaking }) {
     ears.hearing(speaking);
@@ -172,6 +183,13 @@ const handlers = {
   // Also said to a listener that fell behind; its session may well live on.
   closed: () => exists(),
 };
+
+/** @param {import("./personas.js").Persona | undefined} persona */
+function plays(persona) {
+  chat.speaker(persona?.label ?? null);
+  plate.call(persona?.label);
+  look.personas.show(persona?.name ?? "");
+}
 
 /** @param {import("./status.js").Activity} activity */
 function act(activity) {
@@ -261,6 +279,7 @@ async function begin() {
     status.set({ server: true });
     status.explain(() => "");
     player.play(session);
+    if (!joined) remembering.begin(session.id);
     stream.follow(session.events);
     ears.begin(session.id);
   });

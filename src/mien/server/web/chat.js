@@ -1,11 +1,13 @@
 // @ts-check
 /** The history of the conversation: what was asked, and what was really heard as the answer. */
 import { find, make } from "./dom.js";
-import { onLanguage, t } from "./i18n.js";
+import { localised, onLanguage, t } from "./i18n.js";
+import { SourceCards } from "./sources.js";
+import { ToolLine } from "./toolline.js";
 
 /** @typedef {number | string} Turn */
-/** @typedef {{role: "user" | "assistant", text: string, turn: Turn, complete?: boolean, from?: string}} Message */
-/** @typedef {{row: HTMLElement, text: HTMLElement, turn: Turn | null, role: string, clauses: Set<unknown>}} Bubble */
+/** @typedef {{role: "user" | "assistant", text: string, turn: Turn, complete?: boolean, from?: string, sources?: import("./sources.js").Source[]}} Message */
+/** @typedef {{row: HTMLElement, text: HTMLElement, turn: Turn | null, role: string, clauses: Set<unknown>, cards?: SourceCards}} Bubble */
 
 /** What somebody of an audience wrote. @param {string} text @param {string} [from] */
 export const asked = (text, from) => (from ? `${from}: ${text}` : text);
@@ -20,6 +22,8 @@ export class Chat {
   #welcome = find(".welcome");
   /** @type {Bubble[]} */ #bubbles = [];
   /** @type {HTMLElement | null} */ #dots = null;
+  #tools = new ToolLine();
+  /** Who answers, by name. @type {import("./i18n.js").Text | null} */ #speaker = null;
   /** What is being said into a microphone. @type {Bubble | null} */ #heard = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #unanswered;
 
@@ -38,6 +42,7 @@ export class Chat {
     for (const { row } of this.#bubbles) row.remove();
     this.#bubbles = [];
     this.#heard = null;
+    this.#tools.clear();
     this.thinking(false);
     this.#show();
   }
@@ -46,13 +51,14 @@ export class Chat {
   replace(messages) {
     const known = new Set(messages.map((message) => `${message.role}/${message.turn}`));
     const speaking = this.#bubbles.filter(
-      ({ role, turn, clauses }) => role === "assistant" && clauses.size > 0 && !known.has(`${role}/${turn}`),
+      ({ role, turn, clauses, cards }) => role === "assistant" && (clauses.size > 0 || cards) && !known.has(`${role}/${turn}`),
     );
     this.clear();
-    for (const { role, text, turn, complete, from } of messages) {
+    for (const { role, text, turn, complete, from, sources } of messages) {
       if (!text) continue;
       const bubble = this.#add(role, asked(text, from), turn);
       if (complete === false) this.#markInterrupted(bubble);
+      if (sources?.length) this.#cite(bubble, sources);
     }
     for (const bubble of speaking) {
       this.#bubbles.push(bubble);
@@ -63,6 +69,7 @@ export class Chat {
 
   /** Shown at once, before the server has answered. @param {string} text @returns {Bubble} */
   sending(text) {
+    this.#tools.clear();
     const bubble = this.#add("user", text, null);
     bubble.row.classList.add("sending");
     this.#show(true);
@@ -132,9 +139,36 @@ export class Chat {
     this.#show();
   }
 
+  /** A tool begins or ends. @param {import("./toolline.js").ToolEvent} event */
+  tool(event) {
+    this.#tools.told(event);
+    if (this.#tools.shown) this.#list.insertBefore(this.#tools.row, this.#dots);
+    this.#show();
+  }
+
+  /** What the answer rests on; it may not be said yet. @param {Turn} turn @param {import("./sources.js").Source[]} sources */
+  sources(turn, sources) {
+    this.#cite(this.#assistant(turn) ?? this.#add("assistant", "", turn), sources);
+    this.#show();
+  }
+
+  /** @param {Bubble} bubble @param {import("./sources.js").Source[]} sources */
+  #cite(bubble, sources) {
+    bubble.cards ??= new SourceCards();
+    bubble.cards.show(sources);
+    if (!bubble.cards.element.isConnected) bubble.row.append(bubble.cards.element);
+  }
+
+  /** Who answers from now on. @param {import("./i18n.js").Text | null} name */
+  speaker(name) {
+    this.#speaker = name;
+    this.#relabel();
+  }
+
   /** The end of a turn. @param {Turn} turn @param {string} heard @param {boolean} complete */
   turn(turn, heard, complete) {
     this.thinking(false);
+    this.#tools.rest();
     let bubble = this.#assistant(turn);
     if (!heard) return bubble && this.remove(bubble);
     bubble ??= this.#add("assistant", "", turn);
@@ -150,7 +184,7 @@ export class Chat {
     this.#dots = null;
     if (!on) return;
     this.#dots = make("li", "message assistant dots", make("p", "text", make("i"), make("i"), make("i")));
-    this.#dots.setAttribute("aria-label", `${t("them")} ${t("thinking_dots")}`);
+    this.#dots.setAttribute("aria-label", `${this.#called("assistant")} ${t("thinking_dots")}`);
     this.#list.append(this.#dots);
     this.#scroll(true);
   }
@@ -175,12 +209,12 @@ export class Chat {
   /** @param {string} role @param {string} text @param {Turn | null} turn @returns {Bubble} */
   #add(role, text, turn) {
     const body = make("p", "text", text);
-    const who = make("span", "sr who-said", t(role === "user" ? "you" : "them"));
+    const who = make("span", "sr who-said", this.#called(role));
     const row = make("li", `message ${role}`, who, body);
     const bubble = { row, text: body, turn, role, clauses: new Set() };
     this.#bubbles.push(bubble);
-    if (this.#dots) this.#list.insertBefore(row, this.#dots);
-    else this.#list.append(row);
+    const doing = this.#tools.row.isConnected && this.#tools.shown ? this.#tools.row : this.#dots;
+    this.#list.insertBefore(row, role === "user" ? this.#dots : doing);
     return bubble;
   }
 
@@ -220,7 +254,12 @@ export class Chat {
   }
 
   #relabel() {
-    for (const { row, role } of this.#bubbles) find(".who-said", row).textContent = t(role === "user" ? "you" : "them");
+    for (const { row, role } of this.#bubbles) find(".who-said", row).textContent = this.#called(role);
+  }
+
+  /** @param {string} role */
+  #called(role) {
+    return role === "user" ? t("you") : localised(this.#speaker) || t("them");
   }
 }
 

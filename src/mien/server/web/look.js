@@ -1,5 +1,5 @@
 // @ts-check
-/** The panel where a visitor chooses face, background and voice; the conversation goes on meanwhile. */
+/** The panel where a visitor chooses persona, face, background and voice; the conversation goes on meanwhile. */
 import * as api from "./api.js";
 import { Backdrops } from "./backdrops.js";
 import { find } from "./dom.js";
@@ -8,8 +8,9 @@ import { localised, onLanguage, t } from "./i18n.js";
 import { forget, recall, remember } from "./memory.js";
 import { Models } from "./models.js";
 import { NewFace } from "./newface.js";
+import { Personas } from "./personas.js";
 import { toast } from "./toasts.js";
-import { Voices } from "./voices.js";
+import { Voices, dropVoice } from "./voices.js";
 
 /** @typedef {{avatar: string, background: string, blur: number}} Look */
 
@@ -64,6 +65,13 @@ export class LookPanel {
       this.#offer();
     });
     this.voices = new Voices(session, () => this.models?.mark(this.voices.chosen));
+    this.personas = new Personas(session, (snapshot) => {
+      // It brings its own along; what was chosen for the one before does not hold any more.
+      forget(KEY);
+      dropVoice();
+      this.show(snapshot);
+      this.voices.show(snapshot.voice.wanted ?? snapshot.voice.name);
+    });
     this.models = new Models({
       onUse: (name) => this.voices.choose(name),
       onChange: () => this.voices.offer(),
@@ -82,6 +90,7 @@ export class LookPanel {
     onLanguage(() => {
       if (this.#panel.hidden) return;
       this.#offer();
+      this.personas.offer();
       this.voices.offer();
     });
   }
@@ -95,7 +104,7 @@ export class LookPanel {
       // Other panels lie in the same place.
       document.dispatchEvent(new CustomEvent("panel", { detail: this }));
       this.faces.tell("");
-      this.#offered = Promise.all([this.#offer(), this.voices.offer()]);
+      this.#offered = Promise.all([this.personas.offer(), this.#offer(), this.voices.offer()]);
       this.models.offer();
       find("[data-testid=look-close]").focus();
     } else {

@@ -5,6 +5,7 @@ import { Backoff } from "./backoff.js";
 import { t } from "./i18n.js";
 import { forgetLook, rememberedLook } from "./look.js";
 import { recallInTab, rememberInTab } from "./memory.js";
+import { forgetPersona, rememberedPersona } from "./personas.js";
 import { forgetVoice, rememberedVoice } from "./voices.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -42,7 +43,7 @@ export class SessionKeeper {
       } catch (error) {
         if (run !== this.#run) return null;
         if (!(error instanceof ApiError)) throw error;
-        if (forgetLook(error) || forgetVoice(error)) continue;
+        if (forgetLook(error) || forgetVoice(error) || forgetPersona(error)) continue;
         this.onFailure(error);
         await this.#backoff.wait();
         if (run !== this.#run) return null;
@@ -53,7 +54,7 @@ export class SessionKeeper {
   /** @param {string} language */
   async #own(language) {
     const kept = recallInTab(KEY);
-    const wanted = { language, voice: rememberedVoice(), ...rememberedLook() };
+    const wanted = { language, persona: rememberedPersona(), voice: rememberedVoice(), ...rememberedLook() };
     return (kept && (await findSession(kept))) || (await createSession(wanted));
   }
 

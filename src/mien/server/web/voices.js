@@ -19,6 +19,9 @@ export function forgetVoice(error) {
   return true;
 }
 
+/** The next session begins with the usual one. */
+export const dropVoice = () => forget(KEY);
+
 export class Voices {
   #list = find(".voices");
   #said = find(".voices-said");

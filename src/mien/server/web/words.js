@@ -2,10 +2,12 @@
 /** Every sentence of the page, English beside Chinese, so that neither is forgotten. */
 
 import { EAR_WORDS } from "./earwords.js";
+import { MIND_WORDS } from "./mindwords.js";
 
 /** @type {Record<string, [en: string, zh: string]>} */
 export const WORDS = {
   ...EAR_WORDS,
+  ...MIND_WORDS,
   title: ["mien", "mien"],
   skip: ["Skip to the message field", "跳到输入框"],
   presenter: ["Presenter", "数字人"],

@@ -1,0 +1,31 @@
+// @ts-check
+/** The line on the picture: who this is, and that nobody is: it was made by AI. */
+import { find } from "./dom.js";
+import { localised, onLanguage } from "./i18n.js";
+
+export class Plate {
+  #plate = find(".plate");
+  #name = find(".plate-name");
+  /** @type {import("./i18n.js").Text} */ #label = "";
+
+  constructor() {
+    onLanguage(() => this.#paint());
+  }
+
+  /** @param {import("./i18n.js").Text | undefined} label who it is */
+  call(label) {
+    this.#label = label ?? "";
+    this.#paint();
+  }
+
+  /** Whether the picture itself says that AI made it; then the page need not say it twice. @param {boolean} badge */
+  labelled(badge) {
+    this.#plate.classList.toggle("labelled", badge);
+    this.#paint();
+  }
+
+  #paint() {
+    this.#name.textContent = localised(this.#label);
+    this.#plate.hidden = this.#plate.classList.contains("labelled") && !this.#name.textContent;
+  }
+}

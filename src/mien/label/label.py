@@ -48,8 +48,10 @@ class Label:
 UNLABELLED = Label()
 
 
-def label_of(section: LabelSection, language: Language, avatar: Callable[[], Avatar]) -> Label:
-    """The label of a session in this language. avatar: who is seen, whenever it is called."""
+def label_of(
+    section: LabelSection, language: Language, avatar: Callable[[], Avatar] | None
+) -> Label:
+    """The label of a session in this language. avatar: says who is seen, whenever a file begins."""
     badge = None
     if section.badge != "never":
         words = language if section.text == "auto" else section.text

@@ -134,9 +134,9 @@ class MemoryStore:
         """``erase`` in the store's thread."""
         return await asyncio.wrap_future(self._worker.submit(self.erase, user))
 
-    async def scrub_soon(self) -> None:
-        """``scrub`` in the store's thread."""
-        await asyncio.wrap_future(self._worker.submit(self.scrub))
+    def submit_scrub(self) -> Future[int | None]:
+        """``scrub``, in the store's thread."""
+        return self._worker.submit(self.scrub)
 
     async def expire_soon(self, keep_days: float) -> int:
         """``expire`` in the store's thread."""

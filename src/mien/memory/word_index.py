@@ -22,15 +22,18 @@ K1, B, MEAN_WORDS = 1.2, 0.75, 12.0
 # Of a word that is everywhere the newest are looked at: 16 words stay within milliseconds.
 NEWEST = 1000
 MOST_WORDS = 16
+UNHEARD = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """id: of the turn or fact. score: 0…1, how much of the question's weight it explains."""
+    """id: of the turn or fact. score: BM25. covered: 0…1, the share of the question's words that
+    are in it, rare words counting more."""
 
     place: Place
     id: int
     score: float
+    covered: float
 
 
 def add(db: sqlite3.Connection, user: int, place: Place, key: int, text: str) -> None:
@@ -55,11 +58,13 @@ def search(db: sqlite3.Connection, user: int, question: str, limit: int) -> list
     total += _count(db, "SELECT count(*) FROM facts WHERE user = ?", user)
     asked = list(dict.fromkeys(words_of(question)))[:MOST_WORDS]
     scores: dict[tuple[Place, int], float] = {}
-    best_possible = 0.0
+    covered: dict[tuple[Place, int], float] = {}
+    weight_of_all = 0.0
     for word in asked:
         having = _count(db, "SELECT count(*) FROM words WHERE user = ? AND word = ?", user, word)
-        rarity = math.log(1 + (total - having + 0.5) / (having + 0.5)) if having else math.log(3)
-        best_possible += rarity * (K1 + 1)
+        # A word that nobody said tells nothing of rarity; it is a strange one.
+        rarity = math.log(1 + (total - having + 0.5) / (having + 0.5)) if having else UNHEARD
+        weight_of_all += rarity
         for place in ("turn", "fact"):
             found = db.execute(
                 "SELECT id, weight FROM words WHERE user = ? AND word = ? AND place = ?"
@@ -69,8 +74,9 @@ def search(db: sqlite3.Connection, user: int, question: str, limit: int) -> list
             for key, weight in found:
                 at: tuple[Place, int] = (place, key)
                 scores[at] = scores.get(at, 0.0) + rarity * weight
-    best = sorted(scores.items(), key=lambda one: (one[1], one[0][1]), reverse=True)[:limit]
-    return [Hit(place, key, min(1.0, score / best_possible)) for (place, key), score in best]
+                covered[at] = covered.get(at, 0.0) + rarity
+    best = sorted(scores, key=lambda at: (scores[at], at[1]), reverse=True)[:limit]
+    return [Hit(*at, scores[at], covered[at] / weight_of_all) for at in best]
 
 
 def _count(db: sqlite3.Connection, query: str, *of: object) -> int:

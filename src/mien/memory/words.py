@@ -40,6 +40,19 @@ def words_of(text: str) -> list[str]:
     return found
 
 
+def whole_words_of(text: str) -> list[str]:
+    """Words as people write them, for people to read: no stems, no parts, no single characters."""
+    import rjieba
+
+    found: list[str] = []
+    for run in _RUN.findall(unicodedata.normalize("NFKC", text)):
+        words: list[str] = rjieba.cut(run) if _HAN.match(run) else [run]
+        stop = _STOP_ZH | _STOP_EN
+        found += [word for word in words if 2 <= len(word) <= _MAX_CHARS]
+        found = [word for word in found if word.casefold() not in stop and not word.isdigit()]
+    return found
+
+
 def one_line(text: str, limit: int) -> str:
     """Without line breaks and what cannot be seen, at most ``limit`` characters."""
     shown = (c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))

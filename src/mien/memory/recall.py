@@ -1,0 +1,88 @@
+"""Looking something up in what is remembered of a user, and forgetting it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from mien.memory import facts, summaries, turns, users, word_index
+from mien.memory.chores import to_scrub
+from mien.memory.facts import Fact
+from mien.memory.turns import Exchange
+
+# Below, a hit has a common word with the question and nothing else.
+LEAST_COVERED = 0.25
+# What is forgotten has to be meant; whoever misses something can say it in other words.
+FORGET_COVERED = 0.8
+MOST_FORGOTTEN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best first."""
+
+    facts: tuple[Fact, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+
+
+def search(
+    db: sqlite3.Connection, user: int, question: str, limit: int, now_in: tuple[str, int]
+) -> Found:
+    """What was said and is known about it, but for the exchange (conversation, turn) ``now_in``,
+    in which it is asked. Raises Erased."""
+    users.seen(db, user, 0.0)
+    hits = word_index.search(db, user, question, 4 * limit)
+    known: dict[int, Fact] = {}
+    said: dict[tuple[str, int], Exchange] = {}
+    for hit in hits:
+        if hit.covered < LEAST_COVERED or len(known) + len(said) >= limit:
+            continue
+        if hit.place == "fact":
+            fact = facts.find(db, user, hit.id)
+            if fact is not None and fact.superseded_by is None:
+                known[fact.id] = fact
+        elif (exchange := turns.exchange(db, user, hit.id)) is not None:
+            first = exchange.said[0]
+            if (first.conversation, first.turn) != now_in:
+                said[first.conversation, first.turn] = exchange
+    return Found(tuple(known.values()), tuple(said.values()))
+
+
+def forget(db: sqlite3.Connection, user: int, what: str) -> int:
+    """Forget the facts and exchanges about it, and what the summary says. Returns how many.
+
+    Raises Erased.
+    """
+    users.seen(db, user, 0.0)
+    hits = word_index.search(db, user, what, MOST_FORGOTTEN)
+    meant = [hit for hit in hits if hit.covered >= FORGET_COVERED]
+    gone = 0
+    for hit in meant:
+        if hit.place == "fact":
+            gone += facts.remove(db, user, hit.id)
+        elif turns.exchange(db, user, hit.id) is not None:  # it may have gone with a fact
+            turns.remove(db, user, hit.id)
+            gone += 1
+    if meant:
+        summaries.without(db, user, what)
+    return gone
+
+
+def forget_fact(db: sqlite3.Connection, user: int, key: int) -> bool:
+    """Whether there was such a fact."""
+    fact = facts.find(db, user, key)
+    if fact is None:
+        return False
+    summaries.without(db, user, fact.text)
+    return facts.remove(db, user, key)
+
+
+def forget_everything(db: sqlite3.Connection, user: int) -> int:
+    """All but that the user is remembered from now on. How many facts and turns. Raises Erased."""
+    users.seen(db, user, 0.0)
+    to_scrub(db)
+    gone = db.execute("DELETE FROM facts WHERE user = ?", (user,)).rowcount
+    gone += db.execute("DELETE FROM turns WHERE user = ?", (user,)).rowcount
+    db.execute("DELETE FROM summaries WHERE user = ?", (user,))
+    db.execute("DELETE FROM words WHERE user = ?", (user,))
+    return gone

@@ -40,6 +40,7 @@ rtmp {{
         chunk_size 4096;
         application live {{
             live on;
+            meta copy;
             {on_publish}
         }}
     }}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
-
-import httpx
 
 from mien.language import Language
 from mien.search.clean import day, host_of, plain, web_address
@@ -86,11 +85,10 @@ class _BochaApi(JsonApi):
         if code == "200":
             return None
         status = int(code) if code.isdigit() and len(code) == 3 else 400
-        said = plain(payload.get("message") or payload.get("msg"))[:200]
-        return self.refusal(httpx.Response(status, json={"message": said}), b"")
+        return self.refusal(status, json.dumps(payload).encode(), {})
 
-    def refusal(self, response: httpx.Response, body: bytes) -> SearchError:
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:
         """HTTP 403 means a key that is right, of an account without money."""
-        if response.status_code == 403:
-            return self.no_money(self.complaint(body or response.content))
-        return super().refusal(response, body or response.content)
+        if status == 403:
+            return self.no_money(self.complaint(body))
+        return super().refusal(status, body, headers)

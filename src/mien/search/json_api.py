@@ -62,7 +62,7 @@ class JsonApi:
                 f"无法连接{self.label}（{kind}），请检查网络",
             ) from error
         if response.status_code != 200:
-            raise self.refusal(response, body)
+            raise self.refusal(response.status_code, body, response.headers)
         try:
             return json.loads(body)
         except ValueError:
@@ -124,9 +124,9 @@ class JsonApi:
             retryable=False,
         )
 
-    def refusal(self, response: httpx.Response, body: bytes) -> SearchError:
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:
         """What an answer with another status than 200 means."""
-        status, said = response.status_code, self.complaint(body)
+        said = self.complaint(body)
         detail = self._detail(said)
         if status in (401, 403):
             return self.wrong_key(said)
@@ -136,13 +136,13 @@ class JsonApi:
             return SearchError(
                 f"{self.label} is asked too often{detail}",
                 f"{self.label}请求过于频繁{detail}",
-                rest_sec=_rest(response),
+                rest_sec=_rest(headers),
             )
         if status >= 500:
             return SearchError(
                 f"{self.label} has a problem (HTTP {status}){detail}",
                 f"{self.label}服务出错（HTTP {status}）{detail}",
-                rest_sec=_rest(response),
+                rest_sec=_rest(headers),
             )
         if 300 <= status < 400:
             return SearchError(
@@ -180,8 +180,8 @@ class JsonApi:
         return f" ({said})" if said else ""
 
 
-def _rest(response: httpx.Response) -> float | None:
+def _rest(headers: Mapping[str, str]) -> float | None:
     try:
-        return min(max(float(response.headers["Retry-After"]), 0), _MOST_REST_SEC)
+        return min(max(float(headers["Retry-After"]), 0), _MOST_REST_SEC)
     except (KeyError, ValueError):
         return None

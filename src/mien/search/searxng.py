@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from mien.language import Language
 from mien.search.clean import day, host_of, plain, web_address
 from mien.search.contract import Freshness, Result, SearchError
@@ -92,9 +90,9 @@ def _result(item: Mapping[str, Any]) -> Result | None:
 
 
 class _SearxngApi(JsonApi):
-    def refusal(self, response: httpx.Response, body: bytes) -> SearchError:
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:
         """HTTP 403 is its answer to a format that is switched off."""
-        if response.status_code == 403:
+        if status == 403:
             return SearchError(
                 f"{self.label} does not answer in JSON (HTTP 403): add json to search.formats in "
                 "its settings.yml and restart it; most public instances do not allow it",
@@ -102,7 +100,7 @@ class _SearxngApi(JsonApi):
                 "中加入 json 并重启；多数公共实例不开放",
                 retryable=False,
             )
-        return super().refusal(response, body)
+        return super().refusal(status, body, headers)
 
 
 def _named(silent: list[object]) -> str:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from mien.language import Language
 from mien.search.clean import SNIPPET_CHARS, day, host_of, plain, web_address
 from mien.search.contract import Freshness, Result, SearchError
@@ -77,8 +75,8 @@ def _result(item: Mapping[str, Any]) -> Result | None:
 
 
 class _TavilyApi(JsonApi):
-    def refusal(self, response: httpx.Response, body: bytes) -> SearchError:
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:
         """It has HTTP codes of its own for limits of the plan."""
-        if response.status_code in _LIMITS_OF_THE_PLAN:
+        if status in _LIMITS_OF_THE_PLAN:
             return self.no_money(self.complaint(body))
-        return super().refusal(response, body)
+        return super().refusal(status, body, headers)

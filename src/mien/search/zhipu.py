@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import httpx
-
 from mien.language import Language
 from mien.search.clean import SNIPPET_CHARS, day, host_of, plain, web_address
 from mien.search.contract import Freshness, Result, SearchError
@@ -103,7 +101,7 @@ class _ZhipuApi(JsonApi):
             f"{self.label}拒绝了请求：{code} {said}",
         )
 
-    def refusal(self, response: httpx.Response, body: bytes) -> SearchError:
+    def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:
         """With HTTP 429 it also says that there is no money left."""
         try:
             error = json.loads(body)["error"]
@@ -112,7 +110,7 @@ class _ZhipuApi(JsonApi):
         code = str(error.get("code", "")) if isinstance(error, dict) else ""
         if code in _WRONG_KEY_CODES | _NO_MONEY_CODES:
             return self.error_in(error)
-        return super().refusal(response, body)
+        return super().refusal(status, body, headers)
 
 
 def shortened(query: str, most_chars: int) -> str:

@@ -56,7 +56,9 @@ def create_brain(
     settings = replace(settings, language=role.language)
     chosen = (name or "scripted").strip().lower()
     if chosen in ("scripted", "none"):
-        return ScriptedLLMService(role.persona, faq_paths=role.faq, settings=settings)
+        return ScriptedLLMService(
+            role.persona, faq_paths=role.faq, knowledge=role.knowledge, settings=settings
+        )
     if chosen not in PRESETS:
         raise LLMConfigurationError(
             f"unknown brain {name!r}; choose one of {', '.join(BRAIN_NAMES)}"

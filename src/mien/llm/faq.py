@@ -125,6 +125,7 @@ class FAQ:
         entries: Of two with the same id, the first counts.
         concepts: Concept name to the words and phrases, in either language, that stand for it.
         anchors: Names of concepts that make an entry likelier, see `FAQFile`.
+        own: The ids of the user's entries.
     """
 
     def __init__(
@@ -132,7 +133,9 @@ class FAQ:
         entries: Iterable[Entry],
         concepts: Mapping[str, Sequence[str]] | None = None,
         anchors: Iterable[str] = (),
+        own: Iterable[str] = (),
     ) -> None:
+        self.own = frozenset(own)
         self._anchors = frozenset(f"#{name}" for name in anchors)
         unique: dict[str, Entry] = {}
         for entry in entries:
@@ -234,7 +237,8 @@ def _load(paths: tuple[tuple[Path, int], ...]) -> FAQ:
         for name, words in file.concepts.items():
             concepts[name] = concepts.get(name, ()) + words
     anchors = {name for file in files for name in file.anchors}
-    return FAQ((entry for file in files for entry in file.entry), concepts, anchors)
+    users = {entry.id for file in files[: len(paths)] for entry in file.entry}
+    return FAQ((entry for file in files for entry in file.entry), concepts, anchors, users)
 
 
 def _read(path: Path | Traversable) -> FAQFile:

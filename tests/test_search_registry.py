@@ -53,6 +53,8 @@ def test_named_services_are_asked_in_their_order() -> None:
         ({"services": {"tavily": {"key": "x", "key_env": "Y"}}}, "not both", "设置有误"),
         ({"services": {"tavily": {"key_env": "NOT_SET"}}}, "NOT_SET is not set", "未设置"),
         ({"services": {"searxng": {"base_url": "10.0.0.7"}}}, "base_url", "设置有误"),
+        ({"services": {"searxng": {"base_url": "http://a:99999"}}}, "base_url", "设置有误"),
+        ({"services": {"searxng": {"base_url": "http://[::1"}}}, "base_url", "设置有误"),
         ({"services": {"home": {}}}, "home.service: not said", "未填写"),
         ({"services": {"home": {"service": "yacy"}}}, "'yacy'.*searxng", "没有名为"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mien.config import ConfigError
 from mien.section import Section
@@ -27,6 +27,13 @@ class HttpSettings(ProviderSettings):
     base_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+[^?#\s]*$")] | None = None
     key: str | None = Field(default=None, min_length=1, repr=False)
     key_env: str | None = Field(default=None, min_length=1)
+
+    @field_validator("base_url")
+    @classmethod
+    def _whole(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).port == 0 or not urlsplit(value).hostname):
+            raise ValueError("no host or a wrong port")
+        return value
 
     @model_validator(mode="after")
     def _said_once(self) -> Self:

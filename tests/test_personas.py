@@ -28,8 +28,8 @@ def test_those_that_come_with_mien_are_two_people() -> None:
     for language in ("zh", "en"):
         assert lin.instruction(language) != mei.instruction(language)
         assert lin.name.get(language) in lin.greet(language) and "{" not in lin.greet(language)
-    assert lin.avatar is not None and (BUILT_IN / lin.avatar / "avatar.toml").is_file()
-    assert mei.avatar is None, "the usual persona wears the face that is configured"
+    faces = [str(each.avatar) for each in (mei, lin)]
+    assert faces[0] != faces[1] and all((BUILT_IN / face).is_dir() for face in faces)
     assert mei.may_use("web_search") and not lin.may_use("web_search")
     assert lin.rules is not None and len(lin.rules.zh) == len(lin.rules.en)
     assert all(each.about["zh"] and each.about["en"] for each in personas.listed())

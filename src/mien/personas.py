@@ -13,6 +13,7 @@ from loguru import logger
 from mien.config import Settings
 from mien.language import Language
 from mien.llm.persona import Persona, PersonaError, bundled_folder, read_persona
+from mien.problems import Problem
 from mien.voices import LAST_RESORT
 
 Text = dict[str, str]
@@ -117,6 +118,31 @@ class Personas:
             voice=persona.voice,
             own=own,
         )
+
+
+def find_persona(personas: Personas, name: str) -> Persona:
+    """The one of this name, as it now is. Reads its file; a path is no name.
+
+    Raises:
+        Problem: 404 naming those there are, 409 for one that is broken.
+    """
+    if name not in personas:
+        known = ", ".join(each.name for each in personas.listed())
+        raise Problem(
+            "no_such_persona",
+            f"There is no persona {name!r}. There are: {known}.",
+            f"没有名为 {name!r} 的人设。现有：{known}。",
+            status=404,
+        )
+    try:
+        return personas.load(name)
+    except PersonaError as error:
+        raise Problem(
+            "broken_persona",
+            f"This persona cannot be played: {error}",
+            f"这个人设无法使用：{error.zh}",
+            status=409,
+        ) from error
 
 
 def voice_names(persona: Persona, settings: Settings) -> tuple[str, ...]:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from loguru import logger
 
 from mien.llm.persona import Persona
-from mien.personas import voice_names
+from mien.personas import find_persona, voice_names
 from mien.problems import Problem
 from mien.server.looks import Look, Wardrobe
-from mien.server.personas_api import find_persona
 from mien.server.sessions import Session
 from mien.server.voice_board import VoiceBoard
 from mien.services import Services

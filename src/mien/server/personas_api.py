@@ -6,13 +6,27 @@ import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 
-from mien.llm.persona import Persona, PersonaError
 from mien.personas import ListedPersona, Personas
-from mien.problems import Problem
 from mien.server.access import require_token
+from mien.server.api import (
+    AnyServices,
+    AnySession,
+    AnyWardrobe,
+    casting_of,
+    look_of,
+    snapshot,
+)
+from mien.server.casting import Casting
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(require_token)])
+
+
+class NewPersona(BaseModel):
+    """By its name, as GET /personas lists it."""
+
+    persona: str
 
 
 def personas_of(request: Request) -> Personas:
@@ -21,6 +35,7 @@ def personas_of(request: Request) -> Personas:
 
 
 AnyPersonas = Annotated[Personas, Depends(personas_of)]
+AnyCasting = Annotated[Casting, Depends(casting_of)]
 
 
 @router.get("/personas")
@@ -44,26 +59,16 @@ def described(persona: ListedPersona) -> dict[str, Any]:
     }
 
 
-def find_persona(personas: Personas, name: str) -> Persona:
-    """The one of this name, as it now is. Reads its file; a path is no name.
-
-    Raises:
-        Problem: 404 naming those there are, 409 for one that is broken.
-    """
-    if name not in personas:
-        known = ", ".join(each.name for each in personas.listed())
-        raise Problem(
-            "no_such_persona",
-            f"There is no persona {name!r}. There are: {known}.",
-            f"没有名为 {name!r} 的人设。现有：{known}。",
-            status=404,
-        )
-    try:
-        return personas.load(name)
-    except PersonaError as error:
-        raise Problem(
-            "broken_persona",
-            f"This persona cannot be played: {error}",
-            f"这个人设无法使用：{error.zh}",
-            status=409,
-        ) from error
+@router.patch("/sessions/{session}/persona")
+async def change_persona(
+    session: AnySession,
+    services: AnyServices,
+    wardrobe: AnyWardrobe,
+    casting: AnyCasting,
+    body: NewPersona,
+) -> dict[str, Any]:
+    """Go on as somebody else, who greets and knows nothing of what was said. Face and voice change
+    with it; answers when a large voice is loaded."""
+    await casting.play(session, body.persona)
+    session.conversation.events.publish({"type": "avatar", **look_of(session, wardrobe)})
+    return snapshot(session, services, wardrobe)

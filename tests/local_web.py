@@ -27,7 +27,8 @@ moved.example      /to?URL, /loop, /chain/N, /refresh?URL (meta)
 odd.example        /status/N, /image.png, /app (JavaScript only), /empty, /plain.txt, /data.json,
                    /cookies (counts those sent), /cut (ends early), /zstd, /garbage
 private.example    robots.txt: /members/ is forbidden, /slow/ too but /slow/open, Crawl-delay 30
-fence.example      robots.txt: 503.   hang.example: never answers.   big.example: 5 MB of rules
+fence.example      robots.txt: 503.   hang.example: never.   sly.example: is on 127.0.0.1
+big.example        robots.txt: 5 MB.  named.example: forbids all to us
 safe.example       https with a certificate of ``web.tls``; wrong.example is there, too
 inside.example     127.0.0.1   mixed.example: a public address and 127.0.0.1
 rebind.example     public, then 127.0.0.1, in turns     cloud.example: 169.254.169.254

@@ -135,6 +135,8 @@ async def answer(
     if path == "/robots.txt":
         if host == "hang.example":
             await nothing()
+        if host == "sly.example":
+            return await send(b"", status=302, Location="http://127.0.0.1/robots.txt")
         if host == "fence.example":
             return await send(b"later", status=503)
         rules = RULES.get(host)

@@ -18,6 +18,7 @@ from mien.pages.unpacking import ACCEPTED, TooLarge, Unpacker
 
 USER_AGENT = f"mien/{__version__}"
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]+)""", re.I)
+_SKIPPED_BYTES = 1 << 16
 _ADDRESS_SEC = 1.0
 """For one of several addresses before the next is tried. A network without a way there says
 nothing; half the internet answers within a tenth of this."""
@@ -148,6 +149,7 @@ async def _reply(
         headers[name.decode("latin-1").lower()] = _text(value)
     reply = Reply(response.status, headers)
     if reply.status != 200 or reply.media_type not in media:
+        await _skip(response)
         return reply
     unpacker = Unpacker(headers.get("content-encoding", ""), limit)
     try:
@@ -158,6 +160,16 @@ async def _reply(
         if whole:
             raise
         return replace(reply, body=bytes(unpacker.body))
+
+
+async def _skip(response: httpcore.Response) -> None:
+    """Read to the end of a short body, so that the connection can be used for the next request:
+    most robots.txt are a page that says they are not there."""
+    left = _SKIPPED_BYTES
+    async for piece in response.aiter_stream():
+        left -= len(piece)
+        if left < 0:
+            break
 
 
 def _text(value: bytes) -> str:

@@ -19,9 +19,10 @@ READABLE = HTML | PLAIN | PDF
 
 _MAX_CHARACTERS = 200_000
 _PDF_PAGES = 30
-# trafilatura takes 11 ms for an article and 3 s for 40,000 elements; longer pages are read plainly.
-_MAX_ELEMENTS = 15_000
+# trafilatura takes 11 ms for an article and 3 s for 40,000 elements; what is longer is read plainly.
+_MAX_ELEMENTS = 8_000
 _HEAVY_CHARACTERS = 600_000
+_LONGEST_ATTRIBUTE = 2_000
 # Less than this beside scripts is what they put there until they have run.
 _JUST_SCRIPTS = 80
 _REFRESH_SEC = 10
@@ -69,6 +70,10 @@ def _html(source: str, url: str) -> Extracted:
     for tag in ("script", "style", "noscript", "template"):
         for element in tree.findall(f".//{tag}"):
             element.drop_tree()
+    for element in tree.iter():
+        for name, value in element.attrib.items():
+            if len(value) > _LONGEST_ATTRIBUTE:  # pictures, mostly; regular expressions search them
+                del element.attrib[name]
     heavy = len(source) > _HEAVY_CHARACTERS or _elements_exceed(tree, _MAX_ELEMENTS)
     if heavy:
         title = site = published = text = ""

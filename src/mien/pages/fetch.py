@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpcore
@@ -54,11 +55,13 @@ class Fetcher:
         self._rules: Cache[Rules] = Cache(_ROBOTS_SEC, _ROBOTS_CACHE_BYTES)
         self._asking: dict[str, asyncio.Lock] = {}
 
-    async def get(self, url: str) -> Fetched:
-        """Follows redirects. Raises PageError."""
+    async def get(self, url: str, meanwhile: Callable[[], Awaitable[None]]) -> Fetched:
+        """Follows redirects. Raises PageError. meanwhile: what else will be needed, begun
+        before each connection."""
         known: set[str] = set()
         for _ in range(MAX_REDIRECTS + 1):
             target = await self._guard.resolve(url)
+            await meanwhile()
             reply = await self._visit(target, target.host not in known)
             if reply.redirect is None:
                 return _fetched(target, reply)

@@ -99,8 +99,8 @@ class PageReader:
         if self._fetcher is None:
             self._fetcher = Fetcher(self._guard, await self._trusted(), self._network)
         for _ in range(_MAX_REFRESHES + 1):
-            await self._extractor.start()  # it finds its libraries while we wait for the network
-            fetched = await self._fetcher.get(url)
+            # The worker finds its libraries while we wait for the network.
+            fetched = await self._fetcher.get(url, meanwhile=self._extractor.start)
             found = await self._extractor.extract(
                 fetched.body, fetched.media_type, fetched.charset, fetched.url
             )

@@ -90,10 +90,12 @@ class ToolCall:
 class ToolResult:
     """text: for the model. untrusted: it comes from somebody who may wish us ill (a web page); the
     model is told that it is data, and may use only tools without effects for the rest of the turn.
+    note: what the tool itself tells the model about the text; never a word of somebody else.
     """
 
     text: str
     untrusted: bool = False
+    note: str = ""
 
 
 class ToolError(Exception):

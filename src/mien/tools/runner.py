@@ -104,9 +104,10 @@ class ToolRunner:
         text = result.text[:MOST_CHARACTERS]
         if len(result.text) > MOST_CHARACTERS:
             text += "\n(cut here: too long)"
-        if not result.untrusted:
-            return text or "Done; there is nothing to report."
-        return self._fenced(spec, text)
+        if result.untrusted:
+            text = self._fenced(spec, text)
+        told = "\n".join(filter(None, (result.note, text)))
+        return told or "Done; there is nothing to report."
 
     def _fenced(self, spec: ToolSpec, text: str) -> str:
         self.untrusted = True

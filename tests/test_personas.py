@@ -1,6 +1,7 @@
 """The personas there are, and what one of them asks for."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from command_line import mien
 from mien.avatar.library import BUILT_IN
 from mien.config import Settings
-from mien.llm import PersonaError
+from mien.llm import Persona, PersonaError
+from mien.llm.persona import bundled_folder
 from mien.personas import Personas, voice_names
 from mien.voices import voice_settings
 
@@ -103,3 +105,19 @@ def test_the_command_lists_shows_and_begins_one(tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "did you mean rules?" in wrong.output
     table = mien("personas", **home)
     assert "did you mean rules?" in table.output and "小林" not in table.output
+
+
+def test_what_the_docs_and_the_template_offer_can_be_played(tmp_path: Path) -> None:
+    docs = (Path(__file__).parents[1] / "docs" / "personas.md").read_text(encoding="utf-8")
+    example = tmp_path / "anna.toml"
+    example.write_text(re.findall(r"```toml\n(.*?)```", docs, re.DOTALL)[0], encoding="utf-8")
+    assert Personas(tmp_path).load("anna").avatar == "lin"
+    for field in Persona.model_fields:
+        assert f"`{field}`" in docs or f"`[{field}." in docs, field
+    template = (bundled_folder() / "template.txt").read_text(encoding="utf-8")
+    everything = re.sub(r"^# (\[|[a-z_]+ = )", r"\1", template, flags=re.MULTILINE)
+    (tmp_path / "NAME.faq.toml").touch()
+    example.write_text(everything, encoding="utf-8")
+    whole = Personas(tmp_path).load("anna")
+    assert whole.knowledge == ("house",) and whole.voices and whole.faq
+    assert set(Persona.model_fields) <= whole.model_fields_set, "one field is not in the template"

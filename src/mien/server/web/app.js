@@ -159,9 +159,9 @@ const handlers = {
   turn({ turn, text, complete, aside }) {
     captions.end(complete);
     if (!aside) chat.turn(turn, text, complete);
-    remembering.changed();
   },
   tool: (event) => chat.tool(/** @type {any} */ (event)),
+  memory: ({ on, facts }) => joined || remembering.changed({ on, facts }),
   sources: ({ turn, sources }) => chat.sources(turn, sources),
   ears: (state) => ears.told(/** @type {any} */ (state)),
   hearing({ speaking }) {

@@ -3,7 +3,7 @@
 import { request } from "./api.js";
 import { userHeader } from "./userkey.js";
 
-/** @typedef {{id: number, text: string}} Fact */
+/** said: the words it was taken from. @typedef {{id: number, text: string, said: string}} Fact */
 
 const PLACE = "/api/v1/memory";
 
@@ -13,10 +13,8 @@ export const setMemory = async (id, on) => {
   return (await request("PUT", path, { json: { on }, headers: userHeader() })).json();
 };
 
-const all = () => request("GET", PLACE, { headers: userHeader(), timeoutMs: 60_000 });
-
-/** @returns {Promise<Fact[]>} */
-export const getFacts = async () => (await (await all()).json()).facts ?? [];
+/** The newest first. @returns {Promise<Fact[]>} */
+export const getFacts = async () => (await (await request("GET", `${PLACE}/facts`, { headers: userHeader() })).json()).facts;
 
 /** @param {number} id */
 export const forgetFact = (id) => request("DELETE", `${PLACE}/facts/${encodeURIComponent(id)}`, { headers: userHeader() });
@@ -26,7 +24,8 @@ export const eraseMemory = () => request("DELETE", PLACE, { headers: userHeader(
 
 /** As a file. A plain link would have to carry the key in its address. */
 export async function download() {
-  const url = URL.createObjectURL(await (await all()).blob());
+  const everything = await request("GET", PLACE, { headers: userHeader(), timeoutMs: 60_000 });
+  const url = URL.createObjectURL(await everything.blob());
   const link = document.createElement("a");
   link.href = url;
   link.download = "mien-memory.json";

@@ -58,8 +58,10 @@ export class Remembering {
     this.#paint();
   }
 
-  /** Something was said: there may be more to remember. */
-  changed() {
+  /** Switched on or off, or more is known; here or in another tab. @param {Partial<Memory>} change */
+  changed(change) {
+    this.#memory = { ...this.#memory, ...change };
+    this.#paint();
     if (!this.#panel.hidden) this.#look();
   }
 
@@ -101,11 +103,10 @@ export class Remembering {
   }
 
   #erase() {
-    return this.#do(async (id) => {
-      // Off first, or the session would go on to write.
-      this.#memory = await api.setMemory(id, false);
+    return this.#do(async () => {
       await api.eraseMemory();
       forgetUser();
+      this.#memory = { ...this.#memory, on: false };
       this.#remembered = [];
       this.#tell(t("memory_erased"));
     });
@@ -144,6 +145,7 @@ export class Remembering {
   /** @param {import("./rememberapi.js").Fact} fact */
   #fact(fact) {
     const row = make("li", "remember-fact", make("bdi", "", fact.text));
+    row.title = fact.said;
     row.dataset.testid = "fact";
     row.append(twoStep("remove", t("memory_forget", { what: fact.text }), () => this.#forget(fact)));
     return row;

@@ -24,6 +24,9 @@ _GRACE_SEC = 0.4
 _MOST_CHARS = 40_000
 _MOST_HITS = 24
 _MOST_OF_ONE_PAGE = 4
+# Of what the best passage explains of the question. With less, what else is on the pages fills the
+# budget, and every token is read before the first word of the answer.
+_LEAST_SHARE = 0.3
 _SAME_CHARS = 60
 
 
@@ -119,12 +122,13 @@ def _chunks(result: Result, page: Page | None) -> list[Chunk]:
 
 
 def _spread(hits: Sequence[Hit]) -> list[Hit]:
-    """Without those that would let one page speak alone."""
+    """Without those that hardly matter, or would let one page speak alone."""
+    least = _LEAST_SHARE * max((hit.score for hit in hits), default=0)
     of_page: dict[str, int] = {}
     kept = []
     for hit in hits:
         of_page[hit.chunk.url] = of_page.get(hit.chunk.url, 0) + 1
-        if of_page[hit.chunk.url] <= _MOST_OF_ONE_PAGE:
+        if hit.score >= least and of_page[hit.chunk.url] <= _MOST_OF_ONE_PAGE:
             kept.append(hit)
     return kept
 

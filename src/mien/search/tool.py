@@ -82,9 +82,10 @@ class WebSearchTool:
         try:
             found = await self._search.search(query, language, freshness)
         except SearchError as error:
+            # What the services say of it is for the log, and not for a model to obey.
             raise ToolError(
-                f"The web search failed: {error}. Say that you cannot look it up at the moment; "
-                "what you know may be out of date."
+                "The web search does not work at the moment. Say that you cannot look it up; what "
+                "you know may be out of date."
             ) from error
         if not found.results:
             return ToolResult(
@@ -100,7 +101,7 @@ class WebSearchTool:
             f"{query}\n{context.question}",
         )
         note = (
-            f"Found in the web for {query.strip()!r}. Today is {self._now():%A, %Y-%m-%d}. "
+            f"Found in the web today, {self._now():%A, %Y-%m-%d}. "
             "Answer from this in a few spoken sentences, newest first where it changes. After each "
             "statement that rests on a source write its number as [1]. Never write or read out "
             "addresses. If it does not answer the question, say so."
@@ -124,5 +125,6 @@ def _told(chosen: Sequence[Excerpt], context: ToolContext) -> str:
             )
         )
         heading = ", ".join(filter(None, (result.title, result.site, result.published)))
-        parts.append("\n".join((f"[{number}] {heading}", *excerpt.passages)))
+        # The address is for the tool that reads a page whole.
+        parts.append("\n".join((f"[{number}] {heading} <{result.url}>", *excerpt.passages)))
     return "\n\n".join(parts)

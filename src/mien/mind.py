@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import overload
+
+from loguru import logger
 
 from mien.config import ConfigError, Settings
 from mien.language import Language
 from mien.llm.persona import Persona
 from mien.llm.role import Role
+from mien.memory.digester import Summarise
+from mien.memory.errors import MemoryStoreError
+from mien.memory.store import MemoryStore
+from mien.mind_settings import MemorySection
 from mien.pages.reader import PageReader
 from mien.pages.tool import ReadPageTool
 from mien.personas import Personas
@@ -17,6 +25,7 @@ from mien.search.tool import WebSearchTool
 from mien.search.web_search import WebSearch
 from mien.tools.clock import ClockTool
 from mien.tools.contract import Tool
+from mien.tools.mcp import open_mcp
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +34,81 @@ class Mind:
 
     settings: Settings
     personas: Personas
-    tools: tuple[Tool, ...]
+    tools: Sequence[Tool]
+    memory: MemoryStore | None
+    summarise: Summarise | None = None
 
     def role(self, persona: Persona, language: Language, own: Sequence[Tool] = ()) -> Role:
         """What it takes to be ``persona``. own: tools of this session alone."""
-        tools = tuple(tool for tool in (*self.tools, *own) if persona.may_use(tool.spec.name))
+        tools = Joined((self.tools, own), persona.may_use)
         return Role(persona, language, tools, None, (*persona.faq, *self.settings.faq))
 
 
+class Joined(Sequence[Tool]):
+    """Collections that may grow (MCP servers come and go) as one. may_use: by a tool's name."""
+
+    def __init__(
+        self, parts: Sequence[Sequence[Tool]], may_use: Callable[[str], bool] = lambda name: True
+    ) -> None:
+        self._parts = parts
+        self._may_use = may_use
+
+    def _now(self) -> list[Tool]:
+        return [tool for part in self._parts for tool in part if self._may_use(tool.spec.name)]
+
+    @overload
+    def __getitem__(self, index: int) -> Tool: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Tool]: ...
+    def __getitem__(self, index: int | slice) -> Tool | Sequence[Tool]:
+        return self._now()[index]
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+
 @asynccontextmanager
-async def open_mind(settings: Settings, personas: Personas) -> AsyncIterator[Mind]:
-    """End what it began on leaving. Raises ConfigError for what is set up wrongly."""
+async def open_mind(
+    settings: Settings, personas: Personas, summarise: Summarise | None
+) -> AsyncIterator[Mind]:
+    """End what it began on leaving. summarise: asks a model, for what is remembered.
+
+    Raises ConfigError for what is set up wrongly.
+    """
     async with AsyncExitStack() as owned:
-        tools: list[Tool] = []
+        tools: Sequence[Tool] = ()
         if settings.tools.enabled and settings.llm.name is not None:
-            tools = [ClockTool(), *_web(settings, owned)]
-        yield Mind(settings, personas, tuple(tools))
+            ours = [ClockTool(), *_web(settings, owned)]
+            theirs = await owned.enter_async_context(open_mcp(settings.tools.mcp))
+            tools = Joined((ours, theirs))
+        memory = await asyncio.to_thread(_memory, settings.memory)
+        if memory is not None:
+            owned.push_async_callback(memory.aclose)
+            tasks = await owned.enter_async_context(asyncio.TaskGroup())
+            expiry = tasks.create_task(_expire(memory, settings.memory), name="forgetting")
+            owned.callback(expiry.cancel)
+        yield Mind(settings, personas, tools, memory, summarise)
+
+
+async def _expire(memory: MemoryStore, section: MemorySection) -> None:
+    """Forget who has not come back, at once and then daily."""
+    while True:
+        try:
+            await memory.expire_soon(section.keep_days)
+        except MemoryStoreError as error:
+            logger.warning(f"memory: {error}")
+        await asyncio.sleep(86_400)
+
+
+def _memory(section: MemorySection) -> MemoryStore | None:
+    """None where nobody is remembered. A presenter without memory is better than none."""
+    if not section.enabled:
+        return None
+    try:
+        return MemoryStore(section.file)
+    except MemoryStoreError as error:
+        logger.error(f"nobody is remembered: {error}")
+        return None
 
 
 def _web(settings: Settings, owned: AsyncExitStack) -> list[Tool]:

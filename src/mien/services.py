@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 from aiortc import RTCIceServer
+from pipecat.processors.aggregators.llm_context import LLMContext
 
 from mien.avatar.background import Background
 from mien.avatar.clip.avatar import ClipAvatar, ClipStyle
@@ -26,9 +27,11 @@ from mien.label.label import check_producer, label_of
 from mien.language import Language
 from mien.lipsync.contract import LipSync
 from mien.llm import BrainInfo, LLMSettings, Persona, brain_info, create_brain
+from mien.llm.role import Role
 from mien.media.rendition import VideoSettings
 from mien.media.turn import Turn
 from mien.media.webrtc import WebRtcSettings
+from mien.memory.digester import Summarise
 from mien.mind import Mind, open_mind
 from mien.moderation.contract import Moderator
 from mien.moderation.several import make_moderator
@@ -251,7 +254,8 @@ async def open_services(
         owned.push_async_callback(hearing.aclose)
         if moderator is not None:
             owned.push_async_callback(moderator.aclose)
-        mind = await owned.enter_async_context(open_mind(settings, personas))
+        summarise = _summariser(settings, persona, owned)
+        mind = await owned.enter_async_context(open_mind(settings, personas, summarise))
         size = picture_size(settings)
         avatar, lipsync = await asyncio.to_thread(
             make_player, settings.avatar, size, background, mouths, on_progress
@@ -298,6 +302,24 @@ def as_played(
     new = {name: dict(table) for name, table in voices.items() if name not in settings.voices}
     played = {key: value for key, value in brought.items() if value and key not in said}
     return settings.model_copy(update={**played, "voices": {**settings.voices, **new}})
+
+
+def _summariser(settings: Settings, persona: Persona, owned: AsyncExitStack) -> Summarise | None:
+    """A brain of its own, so that a conversation's is never busy with it; None without a model."""
+    if settings.llm.name is None:
+        return None
+    language = settings.language or persona.language
+    role = Role(persona, language)
+    brain = create_brain(settings.llm.name, llm_settings(settings, language), role=role)
+    owned.push_async_callback(brain.cleanup)
+
+    async def summarise(prompt: str) -> str | None:
+        return await brain.run_inference(
+            LLMContext([{"role": "user", "content": prompt}]),
+            system_instruction="Answer with JSON alone.",
+        )
+
+    return summarise
 
 
 async def _warm_up(voices: VoicePool, hearing: Hearing, language: Language) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -14,14 +15,14 @@ from mien.tools.contract import Tool
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """language: of unclear questions and of the instruction. tools: those it may use; brains that
-    cannot use tools do without. knowledge: looked into before every answer. faq: files of written
-    answers, for the scripted brain.
+    """language: of unclear questions and of the instruction. tools: those it may use, looked at for
+    each answer; brains that cannot use tools do without. knowledge: looked into before every
+    answer. faq: files of written answers, for the scripted brain.
     """
 
     persona: Persona
     language: Language
-    tools: tuple[Tool, ...] = ()
+    tools: Sequence[Tool] = ()
     knowledge: Retriever | None = None
     faq: tuple[Path, ...] = field(default=())
 

@@ -311,6 +311,7 @@ def snapshot(session: Session, services: Services, wardrobe: Wardrobe) -> dict[s
         },
         "voice": session.conversation.speaker.state,
         "persona": session.character.state,
+        "memory": session.character.memory_state,
         **look_of(session, wardrobe),
         "ears": session.listener.state,
         "outputs": [airing.as_message() for airing in session.outputs.all()],

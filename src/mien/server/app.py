@@ -29,6 +29,7 @@ from mien.server import (
     drafts_api,
     ears_api,
     looks_api,
+    memory_api,
     messages_api,
     microphone_ws,
     models_api,
@@ -160,6 +161,8 @@ def create_app(
     app.state.voice_board = board
     app.state.personas = services.mind.personas
     app.state.casting = casting
+    app.state.memory = services.mind.memory
+    app.state.summarise = services.mind.summarise
     app.state.metrics = Metrics(
         lambda: len(sessions),
         lambda: sum(len(s.viewers) for s in sessions.all()),
@@ -182,6 +185,7 @@ def create_app(
     app.include_router(looks_api.router)
     app.include_router(drafts_api.router)
     app.include_router(models_api.router)
+    app.include_router(memory_api.router)
     app.include_router(messages_api.router)
     app.include_router(outputs_api.router)
     app.include_router(personas_api.router)

@@ -21,6 +21,7 @@ from mien.media.program import Program
 from mien.media.webrtc import BadOffer, WebRtcPeer, WebRtcSettings
 from mien.media.webrtc_microphone import WebRtcMicrophone
 from mien.media.webrtc_viewer import WebRtcViewer
+from mien.memory.user_memory import UserMemory
 from mien.problems import Problem
 from mien.server.character import Character
 from mien.server.looks import Look
@@ -79,6 +80,7 @@ class Session:
         self._closing = asyncio.Event()
         self._ended = asyncio.Event()
         self._companions: list[asyncio.Task[None]] = []
+        self._attending: asyncio.Task[None] | None = None
         self._dressing = asyncio.Lock()
         self._voices_asked = 0
 
@@ -114,6 +116,28 @@ class Session:
         self.conversation.speaker.speak_with(voice)
         return True
 
+    async def remember(self, memory: UserMemory | None) -> None:
+        """Remember this user from now on, in place of the one before; None: nobody.
+
+        Raises:
+            Problem: 404 when the session has ended.
+        """
+        if self._tasks is None:
+            raise no_such_session(self.id)
+        if self._attending is not None:
+            self._attending.cancel()
+            await asyncio.wait({self._attending})
+        await self.character.know(memory)
+        self._attending = None
+        if memory is not None and self._tasks is not None:
+            attending = self.character.attend(memory)
+            self._attending = self._tasks.create_task(attending, name=f"memory {self.id}")
+
+    @property
+    def memory(self) -> UserMemory | None:
+        """Of the user who wishes to be remembered."""
+        return self.character.memory
+
     async def run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -131,8 +155,9 @@ class Session:
                 self.microphones.close()
                 self.outputs.close()
                 await asyncio.wait({on_air})
-                for task in (*owned, *self._companions):
-                    task.cancel()
+                for task in (*owned, *self._companions, self._attending):
+                    if task is not None:
+                        task.cancel()
         finally:
             self._tasks = None
             self._ended.set()

@@ -54,6 +54,7 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._closed = False
         self._worker = ThreadPoolExecutor(1, "memory")
+        self._cleaner = ThreadPoolExecutor(1, "memory-cleaner")  # takes long, and may wait
 
     def call(
         self, do: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **more: P.kwargs
@@ -115,36 +116,50 @@ class MemoryStore:
 
         Raises MemoryStoreError.
         """
-        with self._lock:
-            chore = self.call(chores.next_chore)
-            if chore is None:
-                return
-            try:
+        chore = self.call(chores.next_chore)
+        if chore is None:
+            return
+        try:
+            with self._lock:
                 self._db.execute("VACUUM")
-                until = time.monotonic() + SCRUB_SEC
-                while self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
-                    if time.monotonic() > until:
-                        raise _still_read(self.path)
-                    time.sleep(SCRUB_AGAIN_SEC)
-                self.call(chores.done, chore)
-            except sqlite3.Error as error:
-                raise self._in_words(error) from error
+            until = time.monotonic() + SCRUB_SEC
+            while not self._log_emptied():
+                if time.monotonic() > until:
+                    raise _still_read(self.path)
+                time.sleep(SCRUB_AGAIN_SEC)
+        except sqlite3.Error as error:
+            raise self._in_words(error) from error
+        self.call(chores.done, chore)
+
+    def _log_emptied(self) -> bool:
+        with self._lock:  # not for as long as others read: conversations go on
+            self._db.execute("PRAGMA busy_timeout = 0")
+            try:
+                (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_SEC * 1000)}")
+        return not busy
 
     async def erase_soon(self, user: str) -> bool:
-        """``erase`` in the store's thread."""
-        return await asyncio.wrap_future(self._worker.submit(self.erase, user))
+        """``erase``, besides what the store's thread does."""
+        return await asyncio.wrap_future(self._cleaner.submit(self.erase, user))
+
+    async def scrub_soon(self) -> None:
+        """``scrub``, besides what the store's thread does."""
+        await asyncio.wrap_future(self._cleaner.submit(self.scrub))
 
     def submit_scrub(self) -> Future[int | None]:
-        """``scrub``, in the store's thread."""
-        return self._worker.submit(self.scrub)
+        """``scrub``, besides what the store's thread does, some time soon."""
+        return self._cleaner.submit(self.scrub)
 
     async def expire_soon(self, keep_days: float) -> int:
-        """``expire`` in the store's thread."""
-        return await asyncio.wrap_future(self._worker.submit(self.expire, keep_days))
+        """``expire``, besides what the store's thread does."""
+        return await asyncio.wrap_future(self._cleaner.submit(self.expire, keep_days))
 
     def close(self) -> None:
         """Everything submitted is written first; again does nothing."""
         self._worker.shutdown(wait=True)
+        self._cleaner.shutdown(wait=True)
         with self._lock:
             if self._closed:
                 return
@@ -172,7 +187,7 @@ class MemoryStore:
 def _still_read(path: Path) -> MemoryStoreError:
     return MemoryStoreError(
         f"It is forgotten, but another program has been reading {path} for more than "
-        f"{SCRUB_SEC + BUSY_SEC:.0f} s, so that its bytes are not gone from the disk yet. Erase "
+        f"{SCRUB_SEC:.0f} s, so that its bytes are not gone from the disk yet. Erase "
         "again when that has ended; it is also tried when mien ends and starts.",
         f"内容已不再被记住，但另一个程序正在读取 {path}，磁盘上的字节尚未清除。"
         "请在它结束后再次删除；mien 退出和启动时也会重试。",

@@ -120,7 +120,7 @@ class UserMemory:
             await self._quiet()
             try:
                 while not self.erased and await self._digester.digest():
-                    await self._count()
+                    await self.recount()
             except Erased:
                 self._end()
             except MemoryStoreError as error:
@@ -147,6 +147,10 @@ class UserMemory:
             self._end()
             return 0, 0
 
+    async def recount(self) -> None:
+        """Somebody else may have added or forgotten facts. Raises MemoryStoreError."""
+        self._now_holding((await self.counts())[0])
+
     # -- what the model does -----------------------------------------------------------
 
     async def learn(self, fact: str, kind: Kind, about: str = "", question: str = "") -> bool:
@@ -155,7 +159,7 @@ class UserMemory:
         Raises Erased, MemoryStoreError; ValueError for a fact without words.
         """
         new = await self._store.run(self._learn, fact, kind, about, question)
-        await self._count()
+        await self.recount()
         return new
 
     async def recall(self, question: str) -> str:
@@ -184,7 +188,7 @@ class UserMemory:
             gone = await self._store.run(recall.forget, self._key, what)
         if gone:
             self._own(self._store.submit_scrub())
-            await self._count()
+            await self.recount()
         return gone
 
     # -- helpers -----------------------------------------------------------------------
@@ -223,9 +227,6 @@ class UserMemory:
             self._news.set()
             if not written.cancelled() and (holding := written.result()) is not None:
                 self._now_holding(holding)
-
-    async def _count(self) -> None:
-        self._now_holding((await self.counts())[0])
 
     def _now_holding(self, count: int) -> None:
         if count != self.facts and not self.erased:

@@ -20,7 +20,7 @@ travel.example     /en/lighthouse.html  Gull Rock: 1871, 41 metres, Ada Thornbur
                    /en/ferry.html       Marigold: 180 passengers, hydrogen, winter timetable
 recipes.example    /en/soup.html    a recipe with a prompt injection
 slow.example       /never, /drip (a byte a second), /headers (the same), /after/MS (bridge.html)
-heavy.example      /huge (3 MB), /bomb (gzip, 200 MB), /bombs (gzip twice), /endless, /fields,
+heavy.example      /huge (3 MB), /bomb (gzip, 40 MB), /bombs (gzip twice), /endless, /fields,
                    /deep, /many (elements)
 old.example        /charset/NAME: the bridge in a charset that is stated wrongly: CHARSETS
 moved.example      /to?URL, /loop, /chain/N, /refresh?URL (meta)
@@ -57,6 +57,7 @@ from mien.mind_settings import SearchSection
 from mien.pages.reader import PageReader
 
 PUBLIC = "93.184.216.34"
+SILENT = "8.8.8.8"  # a way there that leads nowhere
 ADDRESSES = {
     "inside.example": ["127.0.0.1"],
     "mixed.example": [PUBLIC, "127.0.0.1"],
@@ -134,6 +135,8 @@ class Network(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         self._web.dialled.append(host)
+        if host == SILENT:
+            raise httpcore.ConnectTimeout
         if host == PUBLIC:
             port = {80: self._web.port, 443: self._web.tls_port}[port]
         elif port in (80, 443):

@@ -89,10 +89,10 @@ def in_charset(name: str) -> bytes:
 
 @cache
 def bomb(layers: int) -> bytes:
-    """200 MB of spaces after a heading, in some 200 KB; in fewer when packed again."""
+    """40 MB of spaces after a paragraph, in some 40 KB; in fewer when packed again."""
     packer = zlib.compressobj(9, wbits=31)
     packed = packer.compress(b"<html><body><p>begin</p>")
-    packed += b"".join(packer.compress(b" " * (1 << 20)) for _ in range(200)) + packer.flush()
+    packed += b"".join(packer.compress(b" " * (1 << 20)) for _ in range(40)) + packer.flush()
     for _ in range(layers - 1):
         packed = gzip.compress(packed)
     return packed

@@ -46,13 +46,14 @@ def decode_page(body: bytes, stated: str = "") -> str:
 
     A byte order mark decides; then whether it is UTF-8, which nothing else is by chance; then
     which of the charsets of Chinese, Japanese and Korean makes text of it; then what the server
-    or the page states. Never raises: what fits nothing has replacement characters.
+    or the page states; of what states nothing either, West European. Never raises: what fits
+    nothing has replacement characters.
     """
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(encoding, "replace")
     found = _unmarked_utf16(body) or _utf8(body) or _east_asian(body)
-    return body.decode(found or _stated(body, stated) or _detected(body), "replace")
+    return body.decode(found or _stated(body, stated) or "cp1252", "replace")
 
 
 def _unmarked_utf16(body: bytes) -> str | None:
@@ -104,10 +105,3 @@ def _stated(body: bytes, stated: str) -> str | None:
         if not encoding.startswith("utf"):
             return _READ_AS.get(encoding, encoding)
     return None
-
-
-def _detected(body: bytes) -> str:
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(body[:_SAMPLE], enable_fallback=False).best()
-    return best.encoding if best else "cp1252"

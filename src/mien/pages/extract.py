@@ -19,7 +19,7 @@ READABLE = HTML | PLAIN | PDF
 
 _MAX_CHARACTERS = 200_000
 _PDF_PAGES = 30
-# trafilatura takes 11 ms for an article and 3 s for 40,000 elements; what is longer is read plainly.
+# trafilatura takes 11 ms for an article, 3 s for 40,000 elements; what is longer is read plainly.
 _MAX_ELEMENTS = 8_000
 _HEAVY_CHARACTERS = 600_000
 _LONGEST_ATTRIBUTE = 2_000

@@ -1,0 +1,170 @@
+"""Documents taken apart, and the process in which that happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import psutil
+import pytest
+
+import mien.pages.extractor
+from local_pages import APPLICATION, BRIDGE, page_en
+from mien.pages.contract import PageError
+from mien.pages.extract import READABLE, extract
+from mien.pages.extractor import Extractor
+
+HTML = "text/html"
+URL = "http://news.example/"
+
+
+def _read(html: str) -> str:
+    return extract(html.encode(), HTML, "", URL).text
+
+
+def test_tables_and_lists_are_kept() -> None:
+    body = """<p>Prices of the season, which are the same at the gate and in the shop.</p>
+    <ul><li>Adults pay seven pounds</li><li>Children pay nothing</li></ul>
+    <table><tr><th>Month</th><th>Crossings</th></tr><tr><td>May</td><td>12</td></tr></table>"""
+    text = _read(page_en("Prices", body))
+    assert "- Adults pay seven pounds" in text
+    assert "| May | 12 |" in text
+
+
+def test_what_nobody_sees_is_not_read() -> None:
+    hidden = "".join(map(chr, (0x200B, 0x202E, 0x2066, 0xFEFF)))
+    body = f"<p>The lamp is lit at dusk{hidden} by the keeper of the light every evening.</p>" * 3
+    assert hidden[0] not in _read(page_en("Lamp", body))
+    assert "lit at dusk by the keeper" in _read(page_en("Lamp", body))
+
+
+def test_marks_of_markdown_are_not_escaped() -> None:
+    body = "<p>Call read_page or f(x) * 2 to see what a name_with_lines is in the text.</p>" * 3
+    assert "Call read_page or f(x) * 2" in _read(page_en("Code", body))
+
+
+def test_a_short_page_is_read_whole() -> None:
+    assert _read("<p>Closed on Mondays.") == "Closed on Mondays."
+    assert _read("<html lang=zh><body><div>周一闭馆</div></body>") == "周一闭馆"
+
+
+def test_the_language() -> None:
+    def language(lang: str, text: str) -> str | None:
+        return extract(f"<html lang='{lang}'><p>{text}".encode(), HTML, "", URL).language
+
+    assert language("zh-CN", "Apple iPhone 17 Pro Max") == "zh"
+    assert language("", "周一闭馆") == "zh"
+    assert language("", "Closed on Mondays") == "en"
+    assert language("de", "Montags geschlossen") is None
+    assert language("", "月曜日はお休みです") is None
+
+
+@pytest.mark.parametrize(
+    "html",
+    ["", " ", "<html>", "<!--", "<body></body>", "<script>alert(1)</script>", "<p></p>"],
+)
+def test_pages_without_text(html: str) -> None:
+    with pytest.raises(PageError):
+        _read(html)
+
+
+def test_a_page_made_by_scripts_says_so() -> None:
+    with pytest.raises(PageError, match="JavaScript") as failed:
+        _read(APPLICATION)
+    assert "JavaScript" in failed.value.zh
+
+
+def test_huge_attributes_and_depth_do_no_harm() -> None:
+    assert _read(f"<p class='{'a' * 500_000}'>Some words") == "Some words"
+    assert _read("<div>" * 200 + "Some words") == "Some words"
+    assert _read("Some words" + "<b>" * 100_000)
+
+
+def test_pdf() -> None:
+    page = extract(_pdf("The lighthouse is 41 metres high."), "application/pdf", "", URL)
+    assert "41 metres" in page.text
+    with pytest.raises(PageError, match="PDF"):
+        extract(b"%PDF-1.7 nothing", "application/pdf", "", URL)
+
+
+def test_text_is_not_taken_for_markup() -> None:
+    page = extract("若 a<b 且 b>c，则<停>。".encode(), "text/plain", "", URL)
+    assert page.text == "若 a<b 且 b>c，则<停>。"
+    assert "text/plain" in READABLE
+
+
+async def test_in_a_process_of_its_own() -> None:
+    extractor = Extractor()
+    os.environ["MIEN_TEST_SECRET"] = "secret"
+    try:
+        await extractor.start()
+        (worker,) = _workers()
+        assert "MIEN_TEST_SECRET" not in worker.environ()
+        found = await extractor.extract(BRIDGE.encode(), HTML, "", URL)
+        assert found == extract(BRIDGE.encode(), HTML, "", URL)
+        with pytest.raises(PageError, match="no text"):
+            await extractor.extract(b"<p>", HTML, "", URL)
+        assert _workers() == [worker]
+
+        task = asyncio.create_task(extractor.extract(BRIDGE.encode(), HTML, "", URL))
+        await asyncio.sleep(0)  # it has been asked
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not worker.is_running()
+        assert (await extractor.extract(BRIDGE.encode(), HTML, "", URL)).title == "望溪大桥今日通车"
+
+        (worker,) = _workers()
+        worker.kill()
+        worker.wait(60)
+        with pytest.raises(PageError, match="taken apart"):
+            await extractor.extract(BRIDGE.encode(), HTML, "", URL)
+        assert (await extractor.extract(b"<p>Some words", HTML, "", URL)).text == "Some words"
+    finally:
+        del os.environ["MIEN_TEST_SECRET"]
+        await extractor.aclose()
+    assert not _workers()
+
+
+async def test_what_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mien.pages.extractor, "_LIMIT_SEC", 0.001)
+    extractor = Extractor()
+    long = ("<p>Some sentence of many words, and a comma. </p>" * 7000).encode()
+    with pytest.raises(PageError, match="taken apart"):
+        await extractor.extract(long, HTML, "", URL)
+    assert not _workers()
+    await extractor.aclose()
+
+
+async def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(PageError, match=r'pip install "mien\[mind\]"') as failed:
+        await Extractor().extract(BRIDGE.encode(), HTML, "", URL)
+    assert "mien[mind]" in failed.value.zh
+
+
+def _workers() -> list[psutil.Process]:
+    children = psutil.Process().children()
+    return [child for child in children if "mien.pages.worker" in child.cmdline()]
+
+
+def _pdf(text: str) -> bytes:
+    """A page as a PDF, by the smallest means (ISO 32000-1, 7.5)."""
+    content = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R"
+        b"/Resources<</Font<</F1 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    ]
+    pdf = b"%PDF-1.4\n"
+    places = []
+    for number, body in enumerate(objects, 1):
+        places.append(len(pdf))
+        pdf += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(pdf)
+    pdf += b"xref\n0 6\n0000000000 65535 f \n"
+    pdf += b"".join(b"%010d 00000 n \n" % place for place in places)
+    return pdf + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start

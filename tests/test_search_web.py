@@ -102,7 +102,7 @@ async def test_a_failed_service_is_left_alone_longer_each_time() -> None:
             before = there.asked["bocha"]
             found = await there.find()
             assert found.provider == "tavily"
-            assert "500" in found.failures["bocha"]
+            assert "500" in str(found.failures["bocha"])
             if there.asked["bocha"] > before:
                 tried_at.append(there.clock.now - tried_at[0] if tried_at else there.clock.now)
         assert tried_at[1:] == [5, 15, 35]
@@ -154,20 +154,20 @@ async def test_a_silent_service_costs_its_time_limit_only() -> None:
         found = await search.search("weather", "en")
         await search.aclose()
     assert found.provider == "tavily"
-    assert "0.5 s" in found.failures["bocha"]
+    assert "0.5 s" in str(found.failures["bocha"])
 
 
 async def test_nothing_found_asks_the_next_and_is_an_answer_in_the_end() -> None:
     async with web(("bocha", "tavily")) as there:
         there.fail(bocha="empty")
         found = await there.find()
-        assert (found.provider, dict(found.failures)) == ("tavily", {"bocha": ""})
+        assert (found.provider, dict(found.failures)) == ("tavily", {"bocha": None})
         there.fail(tavily="empty")
         assert (await there.find()).results == ()
         there.fail(tavily="http_500")
         found = await there.find()
         assert (found.results, found.provider) == ((), "bocha")
-        assert "500" in found.failures["tavily"]
+        assert "500" in str(found.failures["tavily"])
 
 
 async def test_what_was_found_is_kept_for_a_while() -> None:
@@ -192,7 +192,7 @@ async def test_too_many_at_once_go_to_the_next_service() -> None:
     async with web(("bocha", "tavily")) as there:
         found = await asyncio.gather(*(there.search.search(f"query {n}", "en") for n in range(2)))
         assert sorted(one.provider for one in found) == ["bocha", "tavily"]
-        assert "busy" in found[1].failures["bocha"]
+        assert "busy" in str(found[1].failures["bocha"])
 
 
 async def test_nothing_is_set_up_or_asked() -> None:

@@ -279,6 +279,46 @@ def voices(
         raise fail(error) from None
 
 
+@app.command()
+def search(
+    query: Annotated[str, typer.Argument(help="What to search for, in quotation marks. 搜索内容")],
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            help="searxng, zhipu, bocha, tavily or ddgs, or a table of yours; several with commas."
+        ),
+    ] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read the pages, too, and show what a model would get.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Search the web as the presenter does: who answers, and with what. 网页搜索。
+
+    A service is set up by its key in the environment, see docs/web-search.md. Without one, search
+    engines are read as a browser would (ddgs), which they may refuse.
+
+    [bold]Examples[/]
+
+      mien search "上海明天天气"
+
+      mien search "weather in Paris" --read       with the passages a model is shown
+
+      TAVILY_API_KEY=… mien search "Mars rover" --provider tavily
+    """
+    quiet_logs(False)
+    names = [name.strip() for name in (provider or "").split(",") if name.strip()]
+    settings = read_settings(config, {"search": {"providers": names or None}})
+    from mien.commands.search import search_web
+    from mien.search.contract import SearchError
+
+    try:
+        search_web(settings, query, read, as_json)
+    except (ConfigError, SearchError) as error:
+        raise fail(error) from None
+
+
 app.add_typer(avatar_app, name="avatar")
 app.add_typer(models_app, name="models")
 app.add_typer(live_app, name="live")

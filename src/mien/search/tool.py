@@ -106,10 +106,10 @@ class WebSearchTool:
             "statement that rests on a source write its number as [1]. Never write or read out "
             "addresses. If it does not answer the question, say so."
         )
-        return ToolResult(_told(chosen, context), untrusted=True, note=note)
+        return ToolResult(told(chosen, context), untrusted=True, note=note)
 
 
-def _told(chosen: Sequence[Excerpt], context: ToolContext) -> str:
+def told(chosen: Sequence[Excerpt], context: ToolContext) -> str:
     """The excerpts under the numbers they are cited by."""
     parts = []
     for excerpt in chosen:

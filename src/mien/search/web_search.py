@@ -31,13 +31,13 @@ class Found:
     """Pages, the best first; none when no service knows any.
 
     provider: the name of the service that found them. cached: found earlier. failures: what kept
-    the services that would have been asked before from answering, by name; "" = nothing found.
+    the services that would have been asked before from answering, by name; None = found nothing.
     """
 
     results: tuple[Result, ...]
     provider: str
     cached: bool = False
-    failures: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, SearchError | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -126,10 +126,10 @@ class WebSearch:
                 failures[name] = error
                 continue
             if results:
-                return Found(tuple(results), name, failures=_reasons(failures))
+                return Found(tuple(results), name, failures=failures)
             failures[name], answered = None, answered or name
         if answered:
-            return Found((), answered, failures=_reasons(failures))
+            return Found((), answered, failures=failures)
         raise _nobody({name: error for name, error in failures.items() if error})
 
     async def _ask(
@@ -172,10 +172,6 @@ def _busy(provider: SearchProvider) -> SearchError:
         f"{provider.label} is busy with other searches; try again",
         f"{provider.label}正忙于其他搜索，请稍后再试",
     )
-
-
-def _reasons(failures: Mapping[str, SearchError | None]) -> dict[str, str]:
-    return {name: str(error or "") for name, error in failures.items()}
 
 
 def _nobody(failures: Mapping[str, SearchError]) -> SearchError:

@@ -105,7 +105,7 @@ def test_what_was_written_survives_being_killed(path: Path) -> None:
 
 def fill(store: MemoryStore, people: int, messages: int) -> dict[int, str]:
     """Texts of all lengths, so that pages split and cells move. Returns a word of each person."""
-    chance = random.Random(8)
+    chance = random.Random(0)  # without VACUUM, this one leaves pieces of two people
     keys = {
         store.call(users.enter, user_of(str(n)), "en", 1e9): f"SECRET{n:02d}" for n in range(people)
     }
@@ -122,7 +122,7 @@ def fill(store: MemoryStore, people: int, messages: int) -> dict[int, str]:
 def test_nothing_of_whoever_is_erased_is_left_in_any_file(path: Path) -> None:
     store = MemoryStore(path)
     secrets = fill(store, people=6, messages=300)
-    for person in (0, 4, 2):
+    for person in (0, 1, 2):
         secret = f"SECRET{person:02d}".encode()
         assert secret in bytes_of(path)
         assert store.erase(user_of(str(person)))

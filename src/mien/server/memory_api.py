@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -50,9 +51,7 @@ def store_of(request: Request) -> MemoryStore:
 
 
 # Whoever has the key is the user: it is as good as a password, and as long as one should be.
-Key = Annotated[
-    str | None, Header(alias="Mien-User", pattern=r"^[A-Za-z0-9_-]{16,128}$")
-]
+Key = Annotated[str | None, Header(alias="Mien-User", pattern=r"^[A-Za-z0-9_-]{16,128}$")]
 
 
 def user_in(key: Key = None) -> str:
@@ -106,7 +105,7 @@ async def switch_memory(
                 request.app.state.summarise,
                 services.settings.memory,
             )
-            memory.on_change = lambda told=memory: _changed(session, told)
+            memory.on_change = partial(_changed, session, memory)
             await session.remember(memory)
             _tell(session, memory)
         holding, turns = await memory.counts()
@@ -198,10 +197,15 @@ async def _stop(session: Session) -> None:
 
 def _changed(session: Session, memory: UserMemory) -> None:
     if memory.erased:
-        with suppress(Problem):  # the session may be ending
-            session.accompany(_stop(session), "forget")
+        with suppress(Problem):  # the session may have ended
+            session.accompany(_forget(session), "forget")
     elif session.memory is memory:
         _tell(session, memory)
+
+
+async def _forget(session: Session) -> None:
+    with suppress(Problem):
+        await _stop(session)
 
 
 def _tell(session: Session, memory: UserMemory | None) -> None:

@@ -68,5 +68,6 @@ def test_english_pages_are_left_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"\x80\x81", b"\xfe\xff", bytes(range(256)) * 9])
-def test_no_bytes_are_too_strange(body: bytes) -> None:
-    assert isinstance(decode_page(body, "gbk"), str)
+@pytest.mark.parametrize("stated", ["gbk", "hex", "rot13", "punycode", "undefined", "a\0b"])
+def test_nothing_is_too_strange(body: bytes, stated: str) -> None:
+    assert isinstance(decode_page(body, stated), str)

@@ -13,6 +13,9 @@ _BOMS = (
 _META = re.compile(rb"""<meta[^>]{0,300}?charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{2,40})""", re.I)
 _META_WITHIN = 4096
 
+# UTF-8 and UTF-16 would have been recognised; "hex", "punycode" and the like are no charsets.
+_ALPHABET = re.compile(r"gb|big5|euc|shift|iso8859|cp\d|koi8|mac|tis|hz|johab|ascii")
+
 # The larger charset that each is a part of, as browsers read them (WHATWG Encoding).
 _READ_AS = {
     "gb2312": "gb18030",
@@ -99,9 +102,8 @@ def _stated(body: bytes, stated: str) -> str | None:
     for name in (stated, declared[1].decode("ascii") if declared else ""):
         try:
             encoding = codecs.lookup(name).name
-        except LookupError:
+        except (LookupError, ValueError):
             continue
-        # UTF-8 it is not, and UTF-16 could not have been read so far.
-        if not encoding.startswith("utf"):
+        if _ALPHABET.match(encoding):
             return _READ_AS.get(encoding, encoding)
     return None

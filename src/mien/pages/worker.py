@@ -41,8 +41,12 @@ def _answer(body: bytes, request: dict[str, str]) -> dict[str, object]:
         page = extract(body, request["media_type"], request["charset"], request["url"])
     except PageError as error:
         return {"error": str(error), "zh": error.zh}
-    except (MemoryError, RecursionError):
-        return {"error": "the page is too involved", "zh": "网页结构过于复杂"}
+    except Exception as error:  # whatever hostile documents make libraries stumble over
+        kind = type(error).__name__
+        return {
+            "error": f"the page cannot be taken apart ({kind})",
+            "zh": f"网页无法解析（{kind}）",
+        }
     return dataclasses.asdict(page)
 
 

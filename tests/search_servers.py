@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -167,6 +168,27 @@ class SearchServer:
         known = [] if fault == "empty" else self.pages
         query = str(request.body.get("q") or request.body.get("query") or "")
         return 200, json.dumps(dialect.answer(known, query), ensure_ascii=False).encode(), {}
+
+
+@contextmanager
+def search_server_thread(dialect: Dialect, **given: Any) -> Iterator[SearchServer]:
+    """A server beside a test that has no event loop of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    server = SearchServer(dialect, **given)
+
+    def wait(work: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(work, loop).result(60)
+
+    wait(server.__aenter__())
+    try:
+        yield server
+    finally:
+        wait(server.__aexit__())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(60)
+        loop.close()
 
 
 async def _request(reader: asyncio.StreamReader) -> Request | None:

@@ -118,15 +118,18 @@ class Ddgs:
         except DDGSException as error:
             if "No results" in str(error):
                 raise _unsaid() from error
-            raise SearchError(
-                f"the search engines cannot be read: {plain(str(error))[:200]}",
-                f"无法读取搜索引擎：{plain(str(error))[:200]}",
-            ) from error
+            # Only the first word: the rest has the query in it.
+            raise _unread(str(error).partition(":")[0][:40]) from error
         except Exception as error:  # it parses what strangers send
-            raise SearchError(
-                f"the search engines cannot be read: {type(error).__name__}",
-                f"无法读取搜索引擎：{type(error).__name__}",
-            ) from error
+            raise _unread(type(error).__name__) from error
+
+
+def _unread(kind: str) -> SearchError:
+    return SearchError(
+        f"the search engines cannot be read ({kind}); check the network, or set up a service that "
+        "has a key",
+        f"无法读取搜索引擎（{kind}），请检查网络，或配置带密钥的搜索服务",
+    )
 
 
 def _unsaid() -> SearchError:

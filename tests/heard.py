@@ -112,7 +112,7 @@ class Talk:
     @property
     def context(self) -> list[tuple[str, str]]:
         """(role, text) of what the brain is told at the next question."""
-        messages = self.conversation._context.get_messages()
+        messages = self.conversation.transcript.context.get_messages()
         return [(str(m["role"]), str(m["content"])) for m in messages]  # type: ignore[index]
 
     @property

@@ -89,7 +89,7 @@ def studio(sink: Sink) -> tuple[Sink, int]:
 async def microphone(
     services: Services, talk: Talk, path: Path = direct
 ) -> AsyncIterator[Microphone]:
-    listener = Listener(talk.conversation, services.hearing)
+    listener = Listener(talk.conversation, services.hearing, services.hearing.wake_words)
     speaker = Microphone(*path(listener.hear))
     tasks = [asyncio.create_task(listener.run())]
     try:

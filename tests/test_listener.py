@@ -74,7 +74,7 @@ class Ear:
 @asynccontextmanager
 async def ear(services: Services, mode: str) -> AsyncIterator[Ear]:
     async with talking(services, "en") as talk:
-        listener = Listener(talk.conversation, services.hearing)
+        listener = Listener(talk.conversation, services.hearing, services.hearing.wake_words)
         running = asyncio.create_task(listener.run())
         try:
             await listener.choose(browser=True, mode=mode)  # type: ignore[arg-type]

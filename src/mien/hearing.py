@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mien.asr.barge_in import BargeInSettings
 from mien.asr.smart_turn import SmartTurn
@@ -26,6 +26,7 @@ class Hearing:
     turn_end: TurnEnd
     barge_in: BargeInSettings
     wake_words: WakeWords
+    _others: dict[tuple[str, ...], WakeWords] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: EarsSection, names: tuple[str, ...]) -> Hearing:
@@ -44,6 +45,14 @@ class Hearing:
             WakeWords(settings.wake_words or names),
         )
 
+    def waking(self, names: tuple[str, ...]) -> WakeWords:
+        """What wakes a presenter of these names, where the settings do not say it."""
+        if self.settings.wake_words or names == self.wake_words.phrases:
+            return self.wake_words
+        if names not in self._others:
+            self._others[names] = WakeWords(names)
+        return self._others[names]
+
     async def warm_up(self, language: Language) -> None:
         """Load what every microphone needs."""
         await self.vad.warm_up()
@@ -53,5 +62,6 @@ class Hearing:
 
     async def aclose(self) -> None:
         await self.ears.aclose()
-        await self.wake_words.aclose()
+        for words in (self.wake_words, *self._others.values()):
+            await words.aclose()
         await self.smart_turn.aclose()

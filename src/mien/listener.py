@@ -14,6 +14,7 @@ from mien.asr.backchannel import is_stop
 from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
 from mien.asr.vad import Vad
+from mien.asr.wake_word import WakeWords
 from mien.conversation import Conversation
 from mien.events import Message
 from mien.hearing import Hearing
@@ -42,10 +43,10 @@ PROPOSE_SEC = 0.8
 class Listener:
     """Hears what the microphone brings; ``run`` does what follows from it.
 
-    mode: how a visitor begins to speak.
+    mode: how a visitor begins to speak. words: what wakes the presenter.
     """
 
-    def __init__(self, conversation: Conversation, hearing: Hearing) -> None:
+    def __init__(self, conversation: Conversation, hearing: Hearing, words: WakeWords) -> None:
         self.mode: Mode = hearing.settings.mode
         self._conversation = conversation
         self._hearing = hearing
@@ -54,7 +55,7 @@ class Listener:
         self.interpreter = Interpreter(
             hearing.ears, conversation.language, self._on_partial, self._tell
         )
-        self._wakefulness = Wakefulness(hearing.wake_words, hearing.settings.awake_sec, self._woken)
+        self.wakefulness = Wakefulness(words, hearing.settings.awake_sec, self._woken)
         self._label: str | None = None
         self._released: asyncio.TimerHandle | None = None
         self._judging: asyncio.Task[None] | None = None
@@ -92,7 +93,7 @@ class Listener:
         finally:
             self._tasks = None
             await asyncio.shield(self.interpreter.aclose())
-            await asyncio.shield(self._wakefulness.aclose())
+            await asyncio.shield(self.wakefulness.aclose())
 
     def _then(self, step: Callable[[], Awaitable[object]]) -> None:
         """One thing after the other, off the path of the sound."""
@@ -149,8 +150,8 @@ class Listener:
             **self.interpreter.state,
             "mode": self.mode,
             "microphone": self._label is not None,
-            "wake_words": list(self._hearing.wake_words.phrases),
-            "awake": self.mode != "wake_word" or self._wakefulness.awake,
+            "wake_words": list(self.wakefulness.phrases),
+            "awake": self.mode != "wake_word" or self.wakefulness.awake,
         }
 
     def _tell(self) -> None:
@@ -163,8 +164,8 @@ class Listener:
         utterance = self._utterance
         if utterance is None:
             return
-        if utterance.asleep and self._wakefulness.called_in(text) is not None:
-            self._wakefulness.stay_awake()
+        if utterance.asleep and self.wakefulness.called_in(text) is not None:
+            self.wakefulness.stay_awake()
         if not utterance.asleep:
             self._publish("transcript", text=text, final=False)
 
@@ -182,9 +183,9 @@ class Listener:
             pcm = self._echo.clean(pcm, self._arrived)
         self._position += len(pcm)
         if self.mode == "wake_word":
-            self._wakefulness.push(pcm)
+            self.wakefulness.push(pcm)
             if self._conversation.answering:
-                self._wakefulness.stay_awake()
+                self.wakefulness.stay_awake()
         self._overlap.push(heard, pcm)
         self._activity.push(self._vad.push(pcm))
         if not self.interpreter.listens:
@@ -211,7 +212,7 @@ class Listener:
         if not self.interpreter.listens:
             return
         sound = self._pre_roll.take()
-        asleep = self.mode == "wake_word" and not self._wakefulness.awake
+        asleep = self.mode == "wake_word" and not self.wakefulness.awake
         self._utterance = Utterance(self._position, pressed, asleep)
         self._utterance.push(sound)
         self.interpreter.begin(sound)
@@ -236,14 +237,14 @@ class Listener:
     async def _attend(self) -> None:
         """Wait for the name, if that is what begins."""
         if self.mode == "wake_word" and self._label is not None:
-            await self._wakefulness.open()
+            await self.wakefulness.open()
         else:
-            await self._wakefulness.aclose()
+            await self.wakefulness.aclose()
 
     def _woken(self) -> None:
         """It was called, or has not been for a while."""
         utterance = self._utterance
-        if self._wakefulness.awake and utterance is not None and utterance.asleep:
+        if self.wakefulness.awake and utterance is not None and utterance.asleep:
             utterance.asleep = False
             if utterance.sure:
                 self._sure(utterance)
@@ -344,8 +345,8 @@ class Listener:
             await self._conversation.propose(text)
 
     def _end(self, utterance: Utterance, judgement: Judgement) -> None:
-        if utterance.asleep and self._wakefulness.called_in(judgement.text) is not None:
-            self._wakefulness.stay_awake()
+        if utterance.asleep and self.wakefulness.called_in(judgement.text) is not None:
+            self.wakefulness.stay_awake()
         text = self._said(judgement.text)
         if not text or utterance.asleep:
             return self._drop()
@@ -362,7 +363,7 @@ class Listener:
 
     def _said(self, text: str) -> str:
         """Without the name that the presenter was called by."""
-        said = self._wakefulness.called_in(text) if self.mode == "wake_word" else None
+        said = self.wakefulness.called_in(text) if self.mode == "wake_word" else None
         return (text if said is None else said).strip()
 
     def _drop(self) -> None:

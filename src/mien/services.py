@@ -245,7 +245,7 @@ async def open_services(
     check_producer(settings.label)
     alignment = ForcedAlignment()
     voices = VoicePool(settings.voice, settings.voices, alignment)
-    hearing = Hearing.of(settings.ears, (persona.name.zh, persona.name.en))
+    hearing = Hearing.of(settings.ears, persona.names)
     executor = ThreadPoolExecutor(THREADS, "mien")
     async with AsyncExitStack() as owned:
         owned.callback(executor.shutdown, wait=False, cancel_futures=True)

@@ -20,6 +20,18 @@ class Wakefulness:
         self._word: WakeWord | None = None
         self._sleep: asyncio.TimerHandle | None = None
 
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """What wakes it."""
+        return self._words.phrases
+
+    async def answer_to(self, words: WakeWords) -> None:
+        """Be called otherwise from now on."""
+        self._words = words
+        if self._word is not None:
+            await self.open()
+        self._on_change()
+
     async def open(self) -> None:
         """Wait for the name at another microphone."""
         await self.aclose()

@@ -148,6 +148,11 @@ class Persona(_Part):
         """The preferred language."""
         return self.languages[0]
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What it is called."""
+        return self.name.zh, self.name.en
+
     def may_use(self, tool: str) -> bool:
         """Whether the tool of this name is on its list."""
         return any(fnmatchcase(tool, pattern) for pattern in self.tools)

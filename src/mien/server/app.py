@@ -120,7 +120,8 @@ def create_app(
         greeting = wanted.persona.greet(wanted.language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
         idle_sec = math.inf if wanted.key else settings.sessions.idle_sec
-        listener = Listener(conversation, services.hearing)
+        words = services.hearing.waking(wanted.persona.names)
+        listener = Listener(conversation, services.hearing, words)
         return Session(
             conversation,
             wanted.look,

@@ -66,5 +66,7 @@ class Casting:
             logger.warning(f"persona {name}: {problem}")
         await session.speak_with(lambda: self.voice(name, persona))
         await session.character.become(name, persona)
+        words = self._services.hearing.waking(persona.names)
+        await session.listener.wakefulness.answer_to(words)
         if greeting := persona.greet(session.conversation.language):
             await session.conversation.say(greeting)

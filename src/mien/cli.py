@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from mien import __version__
 from mien.commands.avatar import avatar_app
+from mien.commands.knowledge import knowledge_app
 from mien.commands.live import live_app
 from mien.commands.models import models_app
 from mien.commands.personas import personas_app
@@ -322,6 +323,7 @@ def search(
 app.add_typer(avatar_app, name="avatar")
 app.add_typer(models_app, name="models")
 app.add_typer(live_app, name="live")
+app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(personas_app, name="personas")
 
 

@@ -1,0 +1,25 @@
+"""Tells whether two chunks say the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+from mien.retrieval.contract import Chunk
+
+# Numbers keep their signs and points: prices differ by no more than that.
+_PUNCTUATION = re.compile(r"[\s，。、；：！？!?;\"'“”‘’「」『』()（）\[\]【】《》<>*_`|#…—·]+")
+
+
+def fingerprint(chunk: Chunk) -> bytes:
+    """The same for chunks with the same words in the same order, under the same heading; whatever
+    their punctuation, spaces, capitals and widths of letters. 16 bytes.
+    """
+    heading = chunk.heading[-1] if chunk.heading else ""
+    words = "\n".join(_words(text) for text in (heading, chunk.text))
+    return hashlib.blake2b(words.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _words(text: str) -> str:
+    return _PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text).casefold()).strip()

@@ -15,14 +15,17 @@ authorised = [Depends(require_token)]
 
 
 @router.post("/{session}", status_code=201, dependencies=authorised)
-async def watch(session: AnySession, request: Request, cutout: bool = False) -> Response:
+async def watch(
+    session: AnySession, request: Request, cutout: bool = False, labelled: bool = False
+) -> Response:
     """SDP offer in, 201 with the SDP answer out; ``Location`` names the viewer.
 
     cutout: pictures of twice the width, the presenter's colours on the left half and their opacity
-    as grey on the right, as the page at /stage joins them.
+    as grey on the right, as the page at /stage joins them. labelled: the player itself says that
+    AI made it, so the pictures need not.
     """
     offer = await sdp_exchange.read_offer(request)
-    viewer, answer = await session.watch(offer, cutout, leaves(request))
+    viewer, answer = await session.watch(offer, cutout, leaves(request) and not labelled)
     return sdp_exchange.created(request, answer, f"/whep/{session.id}/{viewer}", viewer)
 
 

@@ -28,10 +28,10 @@ class SocketViewer:
     what is being made now. See :class:`FragmentStream` for what else it is sent.
     """
 
-    def __init__(self, socket: WebSocket, cutout: bool = False) -> None:
+    def __init__(self, socket: WebSocket, cutout: bool = False, labelled: bool = False) -> None:
         self.on_connected: Callable[[], None] = lambda: None
         self._socket = socket
-        self._stream = FragmentStream(self._send, cutout, leaves(socket))
+        self._stream = FragmentStream(self._send, cutout, leaves(socket) and not labelled)
         self._closed = asyncio.Event()
 
     def close(self) -> None:
@@ -102,16 +102,18 @@ def _left(error: Exception) -> bool:
 
 
 @router.websocket("/{session}")
-async def watch(socket: WebSocket, session: str, cutout: bool = False) -> None:
+async def watch(
+    socket: WebSocket, session: str, cutout: bool = False, labelled: bool = False
+) -> None:
     """Fragmented MP4 from the next key frame on; see :class:`SocketViewer`.
 
-    cutout: as in ``whep.watch``.
+    cutout, labelled: as in ``whep.watch``.
     """
     if not await admitted(socket):
         return
     await socket.accept()
     sessions: Sessions = socket.app.state.sessions
     try:
-        await sessions.get(session).attend(SocketViewer(socket, cutout))
+        await sessions.get(session).attend(SocketViewer(socket, cutout, labelled))
     except Problem as problem:  # said this way because a page cannot see a refusal's status
         await socket.close(SESSION_ENDED, problem.code)

@@ -14,7 +14,7 @@ import { LookPanel } from "./look.js";
 import { OnAirPanel } from "./onair.js";
 import { PathPanel } from "./path.js";
 import { Picture } from "./picture.js";
-import { Plate } from "./plate.js";
+import { Plate, underPlate } from "./plate.js";
 import { Player } from "./player.js";
 import { Recordings } from "./recordings.js";
 import { Remembering } from "./remembering.js";
@@ -278,7 +278,7 @@ async function begin() {
     if (!session) return;
     status.set({ server: true });
     status.explain(() => "");
-    player.play(session);
+    player.play(underPlate(session));
     if (!joined) remembering.begin(session.id);
     stream.follow(session.events);
     ears.begin(session.id);
@@ -343,7 +343,7 @@ addEventListener("pageshow", (event) => {
   // Back from the browser's cache, where connections do not survive.
   const session = keeper.current;
   if (!event.persisted || !session) return;
-  player.play(session);
+  player.play(underPlate(session));
   stream.follow(session.events);
   ears.begin(session.id);
 });

@@ -3,6 +3,12 @@
 import { find } from "./dom.js";
 import { localised, onLanguage } from "./i18n.js";
 
+/**
+ * Ways to watch for a page that says itself that AI made the picture: none is drawn into it.
+ * @param {{whep: string, ws: string}} session
+ */
+export const underPlate = ({ whep, ws }) => ({ whep: `${whep}?labelled=1`, ws: `${ws}?labelled=1` });
+
 export class Plate {
   #plate = find(".plate");
   #name = find(".plate-name");

@@ -56,11 +56,12 @@ def forget(db: sqlite3.Connection, user: int, what: str) -> int:
     users.seen(db, user, 0.0)
     hits = word_index.search(db, user, what, MOST_FORGOTTEN)
     meant = [hit for hit in hits if hit.covered >= FORGET_COVERED]
+    meant.sort(key=lambda hit: hit.place == "turn")  # a fact takes the exchange that it is from
     gone = 0
     for hit in meant:
         if hit.place == "fact":
             gone += facts.remove(db, user, hit.id)
-        elif turns.exchange(db, user, hit.id) is not None:  # it may have gone with a fact
+        elif turns.exchange(db, user, hit.id) is not None:
             turns.remove(db, user, hit.id)
             gone += 1
     if meant:

@@ -102,6 +102,7 @@ def remove(db: sqlite3.Connection, user: int, key: int) -> None:
     found = exchange(db, user, key)
     for said in found.said if found else ():
         word_index.remove(db, user, "turn", said.id)
+        db.execute("UPDATE facts SET said = '' WHERE source = ?", (said.id,))
         db.execute("DELETE FROM turns WHERE id = ? AND user = ?", (said.id, user))
 
 

@@ -16,7 +16,7 @@ _STOP_ZH = frozenset(
     "那个 是 在 有 没有 和 跟 与 也 都 就 还 很 不 没 要 会 能 可以 想 去 来 到 说 叫 给 对 从 把 "
     "被 让 一 个 一个 一下 一些 些 什么 怎么 怎样 怎么样 为什么 哪里 哪儿 哪个 谁 多少 几 如果 "
     "因为 所以 但是 但 而 或者 还是 然后 现在 今天 知道 觉得 告诉 请 请问 谢谢 你好 您好 好 好的 "
-    "嗯 记得 记住 忘记 忘 关于 上 下 里 着 过 地 得 之 其".split()
+    "嗯 记得 还记得 记住 忘记 忘 关于 上 下 里 着 过 地 得 之 其".split()
 )
 _STOP_EN = frozenset(
     "a about all also am an and any are as at be been being but by can could did do does doing "
@@ -34,7 +34,7 @@ def words_of(text: str) -> list[str]:
     found: list[str] = []
     for run in _RUN.findall(unicodedata.normalize("NFKC", text).casefold()):
         if _HAN.match(run):
-            found += [word for word in _segmented(run) if word not in _STOP_ZH]
+            found += _segmented(run)
         elif run not in _STOP_EN and len(run) <= _MAX_CHARS:
             found.append(_stem(run.replace("’", "'").removesuffix("'s")))
     return found
@@ -68,8 +68,9 @@ def _segmented(han: str) -> list[str]:
     """Words, the words in them, and each character: who asks may cut a name otherwise."""
     import rjieba
 
-    words: list[str] = rjieba.cut_for_search(han)
-    return words + [character for word in words if len(word) > 1 for character in word]
+    words = [word for word in rjieba.cut_for_search(han) if word not in _STOP_ZH]
+    parts = [character for word in words if len(word) > 1 for character in word]
+    return words + [character for character in parts if character not in _STOP_ZH]
 
 
 @cache

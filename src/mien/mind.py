@@ -11,16 +11,18 @@ from typing import overload
 from loguru import logger
 
 from mien.config import ConfigError, Settings
+from mien.knowledge.retriever import Knowledge, open_knowledge
 from mien.language import Language
 from mien.llm.persona import Persona
 from mien.llm.role import Role
 from mien.memory.digester import Summarise
 from mien.memory.errors import MemoryStoreError
 from mien.memory.store import MemoryStore
-from mien.mind_settings import MemorySection
+from mien.mind_settings import KnowledgeSection, MemorySection
 from mien.pages.reader import PageReader
 from mien.pages.tool import ReadPageTool
 from mien.personas import Personas
+from mien.retrieval.embeddings import EmbeddingError
 from mien.search.tool import WebSearchTool
 from mien.search.web_search import WebSearch
 from mien.tools.clock import ClockTool
@@ -35,13 +37,47 @@ class Mind:
     settings: Settings
     personas: Personas
     tools: Sequence[Tool]
+    knowledge: Bookcase
     memory: MemoryStore | None
     summarise: Summarise | None = None
 
     def role(self, persona: Persona, language: Language, own: Sequence[Tool] = ()) -> Role:
         """What it takes to be ``persona``. own: tools of this session alone."""
         tools = Joined((self.tools, own), persona.may_use)
-        return Role(persona, language, tools, None, (*persona.faq, *self.settings.faq))
+        known = self.knowledge.of(persona)
+        return Role(persona, language, tools, known, (*persona.faq, *self.settings.faq))
+
+
+class Bookcase:
+    """The documents of each persona; those of the same bases are read once."""
+
+    def __init__(self, section: KnowledgeSection) -> None:
+        self._section = section
+        self._open: dict[tuple[str, ...], Knowledge] = {}
+
+    def fetch(self, persona: Persona) -> None:
+        """Read the persona's documents; not for the event loop.
+
+        Raises KnowledgeError, ConfigError.
+        """
+        names = self._names(persona)
+        if not names or names in self._open:
+            return
+        try:
+            self._open[names] = open_knowledge(self._section, names)
+        except EmbeddingError as error:
+            raise ConfigError(f"knowledge.embeddings: {error}", error.zh) from error
+
+    def of(self, persona: Persona) -> Knowledge | None:
+        """What was fetched."""
+        return self._open.get(self._names(persona))
+
+    async def aclose(self) -> None:
+        for knowledge in self._open.values():
+            await knowledge.aclose()
+
+    def _names(self, persona: Persona) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*persona.knowledge, *self._section.bases)))
 
 
 class Joined(Sequence[Tool]):
@@ -73,7 +109,7 @@ async def open_mind(
 ) -> AsyncIterator[Mind]:
     """End what it began on leaving. summarise: asks a model, for what is remembered.
 
-    Raises ConfigError for what is set up wrongly.
+    Raises ConfigError, KnowledgeError for what is set up wrongly.
     """
     async with AsyncExitStack() as owned:
         tools: Sequence[Tool] = ()
@@ -81,13 +117,16 @@ async def open_mind(
             ours = [ClockTool(), *_web(settings, owned)]
             theirs = await owned.enter_async_context(open_mcp(settings.tools.mcp))
             tools = Joined((ours, theirs))
+        knowledge = Bookcase(settings.knowledge)
+        owned.push_async_callback(knowledge.aclose)
+        await asyncio.to_thread(knowledge.fetch, personas.load(settings.persona))
         memory = await asyncio.to_thread(_memory, settings.memory)
         if memory is not None:
             owned.push_async_callback(memory.aclose)
             tasks = await owned.enter_async_context(asyncio.TaskGroup())
             expiry = tasks.create_task(_expire(memory, settings.memory), name="forgetting")
             owned.callback(expiry.cancel)
-        yield Mind(settings, personas, tools, memory, summarise)
+        yield Mind(settings, personas, tools, knowledge, memory, summarise)
 
 
 async def _expire(memory: MemoryStore, section: MemorySection) -> None:

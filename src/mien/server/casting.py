@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from loguru import logger
 
+from mien.config import ConfigError
+from mien.knowledge.errors import KnowledgeError
 from mien.llm.persona import Persona
 from mien.personas import find_persona, voice_names
 from mien.problems import Problem
@@ -27,9 +29,21 @@ class Casting:
         self.default = services.mind.personas.name_of(services.settings.persona)
 
     async def persona(self, name: str | None) -> tuple[str, Persona]:
-        """With its name; the configured one for None. Raises Problem as ``find_persona``."""
+        """With its name and documents; the configured one for None.
+
+        Raises Problem as ``find_persona``, and 409 when its documents are not there.
+        """
         name = name or self.default
-        return name, await asyncio.to_thread(find_persona, self._services.mind.personas, name)
+        return name, await asyncio.to_thread(self._find, name)
+
+    def _find(self, name: str) -> Persona:
+        mind = self._services.mind
+        persona = find_persona(mind.personas, name)
+        try:
+            mind.knowledge.fetch(persona)
+        except (KnowledgeError, ConfigError) as error:
+            raise Problem("no_documents", str(error), error.zh, status=409) from error
+        return persona
 
     def look(self, name: str, persona: Persona) -> Look:
         """Who is seen, before what."""

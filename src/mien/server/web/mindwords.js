@@ -11,8 +11,8 @@ export const MIND_WORDS = {
 
   persona: ["Who it is", "人设"],
   persona_text: [
-    "Another one comes with a manner, a face and a voice of its own; the conversation goes on.",
-    "不同的人设有各自的风格、形象和声音；对话会继续。",
+    "Another one has a manner, a face and a voice of its own, and has not heard what was said so far.",
+    "不同的人设有各自的风格、形象和声音；换人后，新的人设不知道之前聊过什么。",
   ],
   persona_coming: ["Coming…", "切换中…"],
 

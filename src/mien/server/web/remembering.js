@@ -36,8 +36,8 @@ export class Remembering {
     document.addEventListener("panel", (event) => {
       if (/** @type {CustomEvent} */ (event).detail !== this) this.toggle(false);
     });
-    onLanguage(() => this.#paint());
-    this.#paint();
+    onLanguage(() => this.#relabel());
+    this.#relabel();
   }
 
   /** A session begins: whoever wanted to be remembered is known from its first word on. @param {string} id */
@@ -90,7 +90,8 @@ export class Remembering {
   async #look() {
     if (!userKey()) return;
     try {
-      this.#remembered = await api.getFacts();
+      const facts = await api.getFacts();
+      if (JSON.stringify(facts) !== JSON.stringify(this.#remembered)) this.#list(facts);
       this.#paint();
     } catch (error) {
       this.#explain(error);
@@ -107,7 +108,7 @@ export class Remembering {
       await api.eraseMemory();
       forgetUser();
       this.#memory = { ...this.#memory, on: false };
-      this.#remembered = [];
+      this.#list([]);
       this.#tell(t("memory_erased"));
     });
   }
@@ -137,9 +138,20 @@ export class Remembering {
     this.#switch.checked = on;
     this.#known.hidden = !userKey();
     find(".remember-off").hidden = on || !userKey();
-    this.#facts.replaceChildren(...this.#remembered.map((fact) => this.#fact(fact)));
     find(".remember-nothing").hidden = this.#remembered.length > 0;
+  }
+
+  /** Buttons that ask first must not be replaced in between, so only where words or facts change. */
+  #relabel() {
     this.#buttons.replaceChildren(this.#download(), this.#eraser());
+    this.#list(this.#remembered);
+    this.#paint();
+  }
+
+  /** @param {import("./rememberapi.js").Fact[]} facts */
+  #list(facts) {
+    this.#remembered = facts;
+    this.#facts.replaceChildren(...facts.map((fact) => this.#fact(fact)));
   }
 
   /** @param {import("./rememberapi.js").Fact} fact */

@@ -1,0 +1,260 @@
+"""The page shows what answers rest on, who answers, and what is remembered of the visitor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from browser import CHROMIUM, NO_CHROMIUM, PATIENCE, Visitor, eventually, visiting
+from fake_openai import FakeOpenAI, Scenario
+from fake_tool_calls import Call, Rounds
+from harness import Server
+from local_web import LocalWeb, local_web
+from search_servers import Known, SearchServer, searxng
+
+pytest_plugins = ["browser_fixtures"]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM),
+]
+
+ANSWER = "It is 1286 metres long."
+SEARCH = Scenario("calls", calls=(Call("web_search", {"query": "望溪大桥 长度"}),))
+#: Keeps what the tool line said; each event is seen, however quickly the next one follows.
+WATCH_TOOLS = """addEventListener("DOMContentLoaded", () => {
+  window.__tools = [];
+  new MutationObserver(() => {
+    const line = document.querySelector("[data-testid=tool-line]");
+    if (line && !line.hidden) __tools.push(line.textContent);
+  }).observe(document.querySelector(".messages"), { childList: true, subtree: true });
+})"""
+HOSTILE = """async () => {
+  const { SourceCards } = await import("/static/sources.js");
+  const cards = new SourceCards();
+  const evil = "<img src=x onerror='window.owned = 1'><script>window.owned = 2</script>";
+  const urls = ["javascript:window.owned=3", "data:text/html,<script>1</script>", "//host",
+    "https://user:pass@bank.example/", "file:///etc/passwd", "https://fine.example/a?b"];
+  cards.show(urls.map((url, at) => ({ number: at + 1, title: evil, url, site: "\\u202Eevil" + evil,
+    snippet: evil, published: evil, kind: "web" })));
+  cards.show([{ number: 99, title: "House rules", url: "", site: "Hours › Sundays",
+    snippet: evil, published: "", kind: "document" }]);
+  document.querySelector(".messages").append(cards.element);
+  for (const button of cards.element.querySelectorAll("button")) button.click();
+}"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def found() -> AsyncIterator[SearchServer]:
+    async with SearchServer(searxng) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[LocalWeb]:
+    with local_web() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def brain(brain: dict[str, str], found: SearchServer, web: LocalWeb) -> dict[str, str]:
+    """A model that searches in a web of ours."""
+    found.pages = [
+        Known(
+            "&lt;script&gt;window.owned = 4&lt;/script&gt; 望溪大桥通车",
+            f"{web.url}/zh/bridge.html",
+            "望溪大桥全长一千二百八十六米。",
+            "望溪日报",
+            "2026-11-20",
+        ),
+        Known("望溪大桥", "javascript:window.owned=5", "望溪大桥。"),
+        Known("Wangxi bridge", "https://bridges.example/wangxi", "1286 metres."),
+    ]
+    return {
+        **brain,
+        "MIEN_SEARCH__PROVIDERS": '["searxng"]',
+        "MIEN_SEARCH__SERVICES": json.dumps({"searxng": {"base_url": found.base_url}}),
+        "MIEN_SEARCH__ALLOW_HOSTS": json.dumps([web.allow]),
+        "MIEN_SEARCH__DEADLINE_SEC": "1",  # one of the pages cannot be reached
+    }
+
+
+async def test_an_answer_shows_its_sources_and_keeps_them(
+    browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    fake.scenario = Rounds(SEARCH, Scenario(text=f"{ANSWER[:-1]} [1]."))
+    async with visiting(browser, color_scheme="dark") as visitor:
+        await visitor.page.add_init_script(WATCH_TOOLS)
+        await visitor.arrives(site.url)
+        await visitor.ask("How long is the bridge at Wangxi?")
+        await visitor.answered(ANSWER)
+        assert "Searching the web…" in await visitor.page.evaluate("__tools")
+        assert await visitor.part("tool-line").is_hidden()
+        assert "[1]" not in " ".join(await visitor.captions())
+        await cards_are_right(visitor)
+        await visitor.picture_of("sources-dark", tmp_path)
+        await visitor.page.reload()
+        await visitor.is_live()
+        await visitor.part("source").first.wait_for()
+        await cards_are_right(visitor)  # from the history now
+        await visitor.part("source").first.focus()
+        await visitor.page.keyboard.press("Tab")
+        assert await visitor.part("source").nth(1).evaluate("it => it === document.activeElement")
+
+
+async def cards_are_right(visitor: Visitor) -> None:
+    cards = visitor.part("source")
+    links = [await card.get_attribute("href") for card in await cards.all()]
+    assert len(links) == 2 and str(links[0]).endswith("/zh/bridge.html")
+    assert links[1] == "https://bridges.example/wangxi"
+    first = cards.first
+    assert await first.get_attribute("target") == "_blank"
+    assert await first.get_attribute("rel") == "noopener noreferrer nofollow"
+    shown = await first.inner_text()
+    assert "1" in shown and "望溪大桥通车" in shown and "20 Nov 2026" in shown
+    assert await visitor.page.evaluate("window.owned") is None
+
+
+async def test_hostile_sources_stay_text(browser: Browser, site: Server) -> None:
+    async with visiting(browser, viewport={"width": 390, "height": 844}) as visitor:
+        await visitor.arrives(site.url)
+        await visitor.page.evaluate(HOSTILE)
+        links = visitor.page.locator("a.source")
+        assert [await link.get_attribute("href") for link in await links.all()] == [
+            "https://fine.example/a?b"
+        ]
+        assert "<img src=x" in await links.first.inner_text()
+        document = visitor.page.locator(".source[data-kind=document]")
+        assert "Hours › Sundays" in await document.inner_text()
+        assert "<script>" in await visitor.page.locator(".source-passage").inner_text()
+        inner = await visitor.part("sources").evaluate(
+            "it => it.querySelectorAll('img, script').length + it.innerText.split('\\u202e').length"
+        )
+        assert inner == 1
+        assert await visitor.page.evaluate("window.owned") is None
+        wide = "document.documentElement.scrollWidth > innerWidth"
+        assert not await visitor.page.evaluate(wide), "a long row must not widen the page"
+
+
+async def test_a_search_that_fails_is_said_quietly(
+    browser: Browser, site: Server, fake: FakeOpenAI, found: SearchServer
+) -> None:
+    search = Call("web_search", {"query": "青川雾茶 价格"})  # none whose results are still known
+    sorry = Scenario(text="I cannot look that up at the moment.")
+    fake.scenario = Rounds(Scenario("calls", calls=(search,)), sorry)
+    found.fault = "http_500"
+    try:
+        async with visiting(browser, locale="zh-CN") as visitor:
+            await visitor.arrives(site.url)
+            await visitor.ask("青川雾茶多少钱？")
+            await visitor.answered("I cannot look that up at the moment.")
+            assert "正在搜索网页：未成功" in await visitor.part("tool-line").inner_text()
+            assert await visitor.part("sources").count() == 0
+            fake.scenario = Scenario(text="好的。")
+            await visitor.ask("好吧")
+            await visitor.answered("好的。")
+            assert await visitor.part("tool-line").is_hidden()
+    finally:
+        found.fault = None
+
+
+async def test_another_persona_has_another_face_name_and_manner(
+    browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    fake.scenario = Scenario(text="Certainly.")
+    async with visiting(browser, color_scheme="light") as visitor:
+        await visitor.arrives(site.url)
+        plate = visitor.part("ai-label")
+        assert "Mei" in await plate.inner_text() and "AI-generated" in await plate.inner_text()
+        await visitor.part("look").click()
+        await visitor.part("persona-lin").wait_for(timeout=PATIENCE * 1000)
+        assert await visitor.part("persona-mei").get_attribute("aria-pressed") == "true"
+        assert "only what the documents say" in await visitor.part("persona-lin").inner_text()
+        await visitor.part("persona-lin").click()
+        await visitor.page.locator("[data-testid=persona-lin][aria-pressed=true]").wait_for(
+            timeout=PATIENCE * 1000
+        )
+        await visitor.page.locator("[data-testid=face-lin][aria-pressed=true]").wait_for()
+        await visitor.picture_of("personas-light", tmp_path)
+        await visitor.part("look-close").click()
+        assert "Lin" in await plate.inner_text()
+        assert "Lin" in await visitor.part("chip-face").inner_text()
+        await eventually(lambda: greeted(visitor), "a greeting", describe=visitor.describe)
+        await visitor.ask("When do you open?")
+        await visitor.answered("Certainly.")
+        asked = fake.requests[-1]
+        assert "You are Lin" in str(asked.messages[0]["content"])
+        tools = {tool["function"]["name"] for tool in asked.body.get("tools", [])}
+        assert "web_search" not in tools
+        assert await visitor.page.locator(".who-said").last.text_content() == "Lin"
+        tab = await visitor.another_tab()  # the next session of this visitor
+        await tab.arrives(site.url)
+        assert "Lin" in await tab.part("ai-label").inner_text()
+
+
+async def test_who_wants_to_is_remembered_until_they_erase_it(
+    browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
+) -> None:
+    fact = "The user is called Fang and keeps bees."
+    note = Scenario("calls", calls=(Call("remember", {"fact": fact}),))
+    key = "localStorage.getItem('mien.user')"
+    async with visiting(browser, viewport={"width": 390, "height": 844}) as visitor:
+        await visitor.arrives(site.url)
+        assert "off" in await visitor.part("chip-memory").inner_text()
+        assert await visitor.page.evaluate(key) is None, "nobody has a key before they ask for it"
+        await visitor.part("chip-memory").click()
+        assert "kept on this server" in await visitor.part("remember").inner_text()
+        assert await visitor.part("remember-erase").is_hidden()
+        await visitor.part("remember-switch").check()
+        await says(visitor, "chip-memory", "on")
+        assert len(await visitor.page.evaluate(key)) == 64
+        await visitor.part("remember-close").click()
+
+        fake.scenario = Rounds(note, Scenario(text="I will remember that."))
+        await visitor.ask("I am Fang, and I keep bees. Remember that.")
+        await visitor.answered("I will remember that.")
+        await visitor.page.evaluate("sessionStorage.clear()")  # another visit, another session
+        await visitor.page.reload()
+        await visitor.is_live()
+        await says(visitor, "chip-memory", "on")
+        fake.scenario = Scenario(text="Hello Fang.")
+        await visitor.ask("Do you know me?")
+        await visitor.answered("Hello Fang.")
+        assert "keeps bees" in json.dumps(fake.requests[-1].messages)
+
+        await visitor.part("chip-memory").click()
+        await says(visitor, "fact", fact)
+        await visitor.picture_of("memory-phone", tmp_path)
+        async with visitor.page.expect_download() as downloading:
+            await visitor.part("remember-export").click()
+        saved = tmp_path / "memory.json"
+        await (await downloading.value).save_as(saved)
+        assert {fact} == {each["text"] for each in json.loads(saved.read_bytes())["facts"]}
+
+        await visitor.part("remember-erase").click()
+        assert "Really" in await visitor.part("remember-erase").inner_text()
+        assert await visitor.part("fact").count() == 1, "one press erases nothing"
+        await visitor.part("remember-erase").click()
+        await says(visitor, "remember-said", "Everything was erased.")
+        await says(visitor, "chip-memory", "off")
+        assert await visitor.part("fact").count() == 0
+        assert await visitor.page.evaluate(key) is None
+        await visitor.page.reload()
+        await visitor.is_live()
+        assert "off" in await visitor.part("chip-memory").inner_text()
+
+
+async def greeted(visitor: Visitor) -> bool:
+    return any("Good day" in said for said in await visitor.said())
+
+
+async def says(visitor: Visitor, part: str, words: str) -> None:
+    async def there() -> bool:
+        shown = visitor.part(part)
+        return await shown.count() > 0 and words in await shown.first.inner_text()
+
+    await eventually(there, f"{part}: {words!r}", describe=visitor.describe)

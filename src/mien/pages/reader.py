@@ -52,6 +52,11 @@ class PageReader:
         await self._extractor.aclose()
         self._guard.close()
 
+    async def warm(self) -> None:
+        """Begin what takes half a second, so that the first page need not wait for it."""
+        with suppress(PageError):  # told when a page is read
+            await self._extractor.start()
+
     async def read(self, urls: Sequence[str], deadline_sec: float) -> list[Page]:
         """Read them all at once. What is there at the deadline counts, in the order of `urls`; the
         rest is given up, and nothing of it goes on. Those that fail are logged and left out.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from mien.config import ConfigError
 from mien.section import Section
@@ -14,6 +14,8 @@ from mien.section import Section
 
 class ProviderSettings(Section):
     """service: which one it is, where the table has another name. timeout_sec: for one search."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # what is wrong may be a key
 
     service: str = ""
     timeout_sec: float = Field(default=6, ge=0.5, le=60)

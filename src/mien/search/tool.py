@@ -79,6 +79,7 @@ class WebSearchTool:
         asked = arguments.get("freshness")
         freshness = asked if asked in get_args(Freshness) else None
         language = detect_language(query, context.language)
+        await self._reader.warm()  # ready by the time that pages are found
         try:
             found = await self._search.search(query, language, freshness)
         except SearchError as error:

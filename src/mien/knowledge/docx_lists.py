@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from docx.text.paragraph import Paragraph
 
 _DEEPEST = 8
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 class Lists:
@@ -57,15 +58,15 @@ def _kinds(document: Document) -> dict[tuple[str, int], str]:
     except (KeyError, NotImplementedError):  # a document without lists has no such part
         return {}
     abstract: dict[str, dict[int, str]] = {}
-    for definition in root.xpath("./w:abstractNum"):
+    for definition in root.iterfind(f"{_W}abstractNum"):
         levels = {}
-        for level in definition.xpath("./w:lvl"):
-            formats = level.xpath("./w:numFmt/@w:val")
-            levels[int(level.xpath("./@w:ilvl")[0])] = formats[0] if formats else "decimal"
-        abstract[definition.xpath("./@w:abstractNumId")[0]] = levels
+        for level in definition.iterfind(f"{_W}lvl"):
+            shown = level.find(f"{_W}numFmt")
+            levels[int(level.get(f"{_W}ilvl"))] = "" if shown is None else shown.get(f"{_W}val")
+        abstract[definition.get(f"{_W}abstractNumId")] = levels
     kinds = {}
-    for number in root.xpath("./w:num"):
-        for name in number.xpath("./w:abstractNumId/@w:val"):
-            for level, kind in abstract.get(name, {}).items():
-                kinds[number.xpath("./@w:numId")[0], level] = kind
+    for number in root.iterfind(f"{_W}num"):
+        for name in number.iterfind(f"{_W}abstractNumId"):
+            for depth, kind in abstract.get(name.get(f"{_W}val"), {}).items():
+                kinds[number.get(f"{_W}numId"), depth] = kind
     return kinds

@@ -56,6 +56,7 @@ class _Writer:
         self._blocks: list[str] = []
         self._line: list[str] = []
         self._numbers: list[int | None] = []  # of the lists we are in: the next item, if numbered
+        self._mark = ""  # of the item we are in, until it has been written
 
     def written(self, tree: Any) -> str:
         self._element(tree)
@@ -66,7 +67,8 @@ class _Writer:
         lines = [_squeezed(line) for line in "".join(self._line).split("\r")]
         self._line = []
         if text := "\n".join(line for line in lines if line):
-            self._blocks.append(f"{before}{text}{after}")
+            self._blocks.append(f"{before or self._mark}{text}{after}")
+            self._mark = ""
 
     def _element(self, element: Any) -> None:
         tag = element.tag
@@ -85,7 +87,9 @@ class _Writer:
 
     def _inside(self, element: Any, tag: str) -> None:
         if tag in ("ul", "ol"):
-            self._numbers.append(1 if tag == "ol" else None)
+            self._numbers.append(0 if tag == "ol" else None)
+        elif tag == "li":
+            self._mark = self._next_mark()
         self._line.append((element.text or "").replace("\r", " "))
         for child in element:
             self._element(child)
@@ -94,7 +98,8 @@ class _Writer:
             self._end()
             self._numbers.pop()
         elif tag == "li":
-            self._end(self._mark())
+            self._end()
+            self._mark = ""
         elif tag in ("dt", "summary"):
             self._end("**", "**")
         elif tag in _BREAKS:
@@ -103,13 +108,12 @@ class _Writer:
             self._line = [" ".join("".join(self._line).split())]
             self._end(f"{'#' * int(tag[1])} ")
 
-    def _mark(self) -> str:
+    def _next_mark(self) -> str:
+        indent = "  " * (len(self._numbers) - 1)
         if not self._numbers or self._numbers[-1] is None:
-            return "- "
-        number = self._numbers[-1]
-        if "".join(self._line).strip():
-            self._numbers[-1] = number + 1
-        return f"{number}. "
+            return f"{indent}- "
+        self._numbers[-1] += 1
+        return f"{indent}{self._numbers[-1]}. "
 
     def _table(self, table: Any) -> None:
         rows = []

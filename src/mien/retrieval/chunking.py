@@ -37,7 +37,7 @@ def chunks_of_parts(parts: Iterable[Part], title: str, url: str = "") -> list[Ch
     """The same of a text that comes in parts, pages say: headings go on from one to the next."""
     return [
         Chunk(piece.text, title, section.heading(title), url, piece.place)
-        for section in _whole(_sections(parts))
+        for section in _whole(_sections(parts), title)
         for piece in packed(section.blocks)
     ]
 
@@ -67,13 +67,14 @@ def _sections(parts: Iterable[Part]) -> list[_Section]:
     return sections
 
 
-def _whole(sections: list[_Section]) -> list[_Section]:
+def _whole(sections: list[_Section], title: str) -> list[_Section]:
     """A heading with nothing below it is a line of what is above, as in a list of contents."""
     kept = [_Section(())]
     for section, following in zip_longest(sections, sections[1:]):
         path, content = section.path, section.blocks
         if not content and path:
-            if following is not None and following.path[: len(path)] == path:
+            inside = following is not None and following.path[: len(path)] == path
+            if inside or path[-1].lines == (title,):
                 continue
             content = [(Block("paragraph", path[-1].lines), section.place)]
             path = path[:-1]

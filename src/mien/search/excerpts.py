@@ -27,9 +27,10 @@ _WORD = re.compile(r"[a-z0-9]+")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _MOST_HITS = 24
 _MOST_OF_ONE_PAGE = 4
-# Of what the best passage explains of the question. With less, what else is on the pages fills the
-# budget, and every token is read before the first word of the answer.
-_LEAST_SHARE = 0.3
+# Of what the best passage explains of the question. With 0.05, what else is on the pages fills the
+# budget, and every token is read before the first word of the answer; with 0.3, one passage with a
+# rare word drives out all others, since the words of the query are on every page that it found.
+_LEAST_SHARE = 0.15
 _SAME_CHARS = 60
 
 

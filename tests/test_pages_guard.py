@@ -119,6 +119,13 @@ def test_urls_are_put_together_again_in_one_way(written: str, meant: str) -> Non
     assert parse_url(meant).url == meant
 
 
+def test_user_names_are_refused_as_such() -> None:
+    for url in ("http://good.example@127.0.0.1/", "https://user:pass@example.com/", "http://@a.b/"):
+        with pytest.raises(BlockedAddress, match="user name"):
+            parse_url(url)
+    assert parse_url("https://example.com/@user").path == "/@user"
+
+
 def test_redirects_are_joined() -> None:
     base = parse_url("https://a.example/x/y?z")
     assert join_url(base, "../w v") == "https://a.example/w%20v"

@@ -13,6 +13,8 @@ from local_web import PUBLIC, SILENT, LocalWeb, local_web
 from mien import __version__
 from mien.mind_settings import SearchSection
 from mien.pages.contract import PageError
+from mien.pages.fetch import Fetcher
+from mien.pages.guard import Guard
 from mien.pages.reader import PageReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -160,22 +162,6 @@ async def test_pages_come_in_the_order_asked_for(reader: PageReader) -> None:
     assert [page.url for page in pages] == [slow, quick]
 
 
-async def test_cancelling_ends_connections_and_the_worker(web: LocalWeb) -> None:
-    await _until_closed(web)
-    reader = web.reader()
-    task = asyncio.create_task(reader.read(["http://c.example/never"], 60))
-    await _until(lambda: "/never" in web.paths("c.example"))
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await _until_closed(web)
-    mine = psutil.Process()
-    workers = len(mine.children())
-    await reader.aclose()
-    assert len(mine.children()) == workers - 1
-    await reader.aclose()
-
-
 async def test_a_page_is_kept(web: LocalWeb, reader: PageReader) -> None:
     url = "http://kept.example/to?/zh/tea.html"
     first = await reader.read_one(url)
@@ -184,12 +170,23 @@ async def test_a_page_is_kept(web: LocalWeb, reader: PageReader) -> None:
     assert len(web.paths("kept.example")) == 3  # robots.txt, the redirect, the page
 
 
-async def test_nothing_is_kept_if_so_set(web: LocalWeb) -> None:
+async def test_nothing_is_kept_if_so_set_nor_left_behind(web: LocalWeb) -> None:
     reader = web.reader(cache_sec=0)
     for _ in range(2):
         await reader.read_one("http://fresh.example/en/ferry.html")
     assert web.paths("fresh.example").count("/en/ferry.html") == 2
     assert web.paths("fresh.example").count("/robots.txt") == 1
+
+    # Cancelled, it gives up its connection; closed, the worker that it has by now.
+    task = asyncio.create_task(reader.read(["http://c.example/never"], 60))
+    await _until(lambda: "/never" in web.paths("c.example"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await _until_closed(web)
+    workers = len(psutil.Process().children())
+    await reader.aclose()
+    assert len(psutil.Process().children()) == workers - 1
     await reader.aclose()
 
 
@@ -220,10 +217,15 @@ async def test_of_several_addresses_the_next_is_tried(web: LocalWeb) -> None:
     async def two(host: str, port: int) -> list[str]:
         return [SILENT, *await web.resolve(host, port)]
 
-    reader = PageReader(SearchSection(), resolve=two, network=web.network, tls=web.tls)
-    assert (await reader.read_one("http://two.example/zh/tea.html")).language == "zh"
+    async def nothing() -> None:
+        pass
+
+    assert web.tls is not None
+    fetched = await Fetcher(Guard(resolve=two), web.tls, web.network).get(
+        "http://two.example/zh/tea.html", nothing
+    )
+    assert "青川雾茶" in fetched.body.decode()
     assert web.dialled[-2:] == [SILENT, PUBLIC]
-    await reader.aclose()
 
 
 async def test_an_intranet_page_that_is_allowed(web: LocalWeb) -> None:

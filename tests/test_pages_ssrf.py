@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
 
+import httpx
 import pytest
 import pytest_asyncio
 
 from local_web import PUBLIC, LocalWeb, local_web
 from mien.mind_settings import SearchSection
 from mien.pages.contract import BlockedAddress, PageError
+from mien.pages.fetch import Fetcher
+from mien.pages.guard import Guard
 from mien.pages.reader import PageReader
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -134,8 +137,11 @@ def web() -> Iterator[LocalWeb]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def reader(web: LocalWeb) -> AsyncIterator[PageReader]:
-    reader = web.reader()
-    yield reader
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            patch.setenv(name, f"http://127.0.0.1:{web.victim_port}")
+        reader = web.reader()
+        yield reader
     await reader.aclose()
 
 
@@ -151,16 +157,15 @@ async def test_refused_without_a_connection(web: LocalWeb, reader: PageReader, u
 
 async def test_a_gap_would_be_seen(web: LocalWeb) -> None:
     """What the test above rests on: these addresses would be connected to if they were let by."""
-    reader = web.reader(allow_hosts=["127.0.0.1", "localhost", "inside.example", "::1"])
-    before = web.victim
+    allowed = ["127.0.0.1", "localhost", "inside.example", "::1"]
+    fetcher = Fetcher(Guard(allowed, web.resolve), httpx.create_ssl_context(), web.network)
     for url in ("http://127.1/", "https://127.0.0.1/", "http://[::1]/", "http://inside.example/"):
         with pytest.raises(PageError) as failed:
-            await reader.read_one(url)
+            await fetcher.get(url, _nothing)
         assert not isinstance(failed.value, BlockedAddress)
-    assert web.victim == before + 4
+    assert web.victim == 4
     web.victim = 0
     web.dialled.clear()
-    await reader.aclose()
 
 
 async def test_refused_without_any_of_our_parts(web: LocalWeb) -> None:
@@ -197,9 +202,8 @@ async def test_a_redirect_of_robots_txt_is_guarded_too(web: LocalWeb, reader: Pa
     assert web.victim == 0
 
 
-async def test_a_name_is_looked_up_once_for_each_visit(web: LocalWeb) -> None:
+async def test_a_name_is_looked_up_once_for_each_visit(web: LocalWeb, reader: PageReader) -> None:
     """DNS rebinding: the address that was checked is the one that is connected to."""
-    reader = web.reader(cache_sec=0)
     dialled = len(web.dialled)
     page = await reader.read_one("http://rebind.example/zh/bridge.html")  # public this time
     assert "1286米" in page.text
@@ -210,7 +214,6 @@ async def test_a_name_is_looked_up_once_for_each_visit(web: LocalWeb) -> None:
     assert web.resolved["rebind.example"] == 2
     assert web.dialled[dialled:] == [PUBLIC]
     assert web.victim == 0
-    await reader.aclose()
 
 
 async def test_the_certificate_must_be_of_the_name(web: LocalWeb, reader: PageReader) -> None:
@@ -223,19 +226,16 @@ async def test_the_certificate_must_be_of_the_name(web: LocalWeb, reader: PageRe
 
 
 async def test_a_self_signed_certificate_is_refused(web: LocalWeb) -> None:
-    reader = PageReader(SearchSection(), resolve=web.resolve, network=web.network)
+    fetcher = Fetcher(Guard(resolve=web.resolve), httpx.create_ssl_context(), web.network)
     with pytest.raises(PageError, match="certificate"):
-        await reader.read_one("https://safe.example/en/lighthouse.html")
+        await fetcher.get("https://safe.example/en/lighthouse.html", _nothing)
     assert "/en/lighthouse.html" not in web.paths("safe.example")
-    await reader.aclose()
 
 
-async def test_proxies_of_the_environment_are_not_used(
-    web: LocalWeb, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{web.victim_port}")
-    reader = web.reader()
+async def test_proxies_of_the_environment_are_not_used(web: LocalWeb, reader: PageReader) -> None:
     assert (await reader.read_one("http://direct.example/zh/tea.html")).language == "zh"
     assert web.victim == 0
-    await reader.aclose()
+
+
+async def _nothing() -> None:
+    pass

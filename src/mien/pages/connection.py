@@ -78,7 +78,6 @@ class Connection:
                 ("Host", target.authority),
                 ("User-Agent", USER_AGENT),
                 ("Accept", ", ".join(sorted(filter(None, media))) + ", */*;q=0.1"),
-                ("Accept-Language", "zh-CN, zh;q=0.9, en;q=0.8"),
                 ("Accept-Encoding", ACCEPTED),
             ],
         )

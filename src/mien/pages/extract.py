@@ -21,7 +21,7 @@ _MAX_CHARACTERS = 200_000
 _PDF_PAGES = 30
 # trafilatura takes 11 ms for an article, 3 s for 40,000 elements; what is longer is read plainly.
 _MAX_ELEMENTS = 8_000
-_HEAVY_CHARACTERS = 600_000
+_HEAVY_BYTES = 600_000
 _LONGEST_ATTRIBUTE = 2_000
 # Less than this beside scripts is what they put there until they have run.
 _JUST_SCRIPTS = 80
@@ -74,7 +74,7 @@ def _html(source: str, url: str) -> Extracted:
         for name, value in element.attrib.items():
             if len(value) > _LONGEST_ATTRIBUTE:  # pictures, mostly; regular expressions search them
                 del element.attrib[name]
-    heavy = len(source) > _HEAVY_CHARACTERS or _elements_exceed(tree, _MAX_ELEMENTS)
+    heavy = len(lxml.etree.tostring(tree)) > _HEAVY_BYTES or _exceeds(tree, _MAX_ELEMENTS)
     if heavy:
         title = site = published = text = ""
     else:
@@ -97,7 +97,7 @@ def _squeezed(text: Any) -> str:
     return " ".join((text or "").split())
 
 
-def _elements_exceed(tree: Any, limit: int) -> bool:
+def _exceeds(tree: Any, limit: int) -> bool:
     return any(count >= limit for count, _ in enumerate(tree.iter()))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipecat.frames.frames import LLMContextFrame, SystemFrame
+from pipecat.frames.frames import DataFrame, LLMContextFrame
 
 from mien.language import Language
 from mien.tools.contract import Source
@@ -29,8 +29,10 @@ class AskFrame(LLMContextFrame):
 
 
 @dataclass
-class ToolFrame(SystemFrame):
-    """A tool that the brain calls. call: unique in the turn. label: what it does, for people."""
+class ToolFrame(DataFrame):
+    """A tool that the brain calls; it travels in order, as its turn does. call: unique in the
+    turn. label: what it does, for people.
+    """
 
     call: str
     tool: str
@@ -39,7 +41,7 @@ class ToolFrame(SystemFrame):
 
 
 @dataclass
-class SourcesFrame(SystemFrame):
+class SourcesFrame(DataFrame):
     """All sources of the answer so far, see ``Source``."""
 
     sources: tuple[Source, ...]

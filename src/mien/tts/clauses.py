@@ -83,10 +83,8 @@ class ClauseProcessor(FrameProcessor):
         elif isinstance(frame, InterruptionFrame | LLMFullResponseStartFrame):
             self._segmenter.reset()
             self._citations.reset()
-            self._seen.clear()
-        if isinstance(frame, LLMFullResponseEndFrame | InterruptionFrame):
-            # Not where the next answer begins: its sources may have overtaken that frame.
             self._citations.sources = 0
+            self._seen.clear()
         await self.push_frame(frame, direction)
 
     async def _push_clauses(self, clauses: Sequence[Clause]) -> None:

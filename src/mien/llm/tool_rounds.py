@@ -24,7 +24,7 @@ from mien.retrieval.budget import tokens_of
 from mien.retrieval.contract import Passage
 from mien.tools.contract import Source, ToolCall, ToolContext, ToolSpec, passage_source
 from mien.tools.runner import State, ToolRunner
-from mien.tts.clauses import AsideFrame
+from mien.tts import clauses
 
 # Every answer waits for it; what an index of thousands of passages needs is some 10 ms.
 _LOOK_UP_SEC = 0.5
@@ -121,7 +121,7 @@ class ToolRounds:
             if name in specs and (asides := specs[name].aside.get(self.language)):
                 self._spoke = True
                 turns = len(self._context.get_messages()) // 2  # another one each time
-                await self._push(AsideFrame(asides[turns % len(asides)]))
+                await self._push(clauses.AsideFrame(asides[turns % len(asides)]))
                 return
 
     async def run(self, reply: Reply) -> bool:

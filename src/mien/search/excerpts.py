@@ -27,10 +27,11 @@ _WORD = re.compile(r"[a-z0-9]+")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _MOST_HITS = 24
 _MOST_OF_ONE_PAGE = 4
-# Of what the best passage explains of the question. With 0.05, what else is on the pages fills the
-# budget, and every token is read before the first word of the answer; with 0.3, one passage with a
-# rare word drives out all others, since the words of the query are on every page that it found.
-_LEAST_SHARE = 0.15
+# Of what the best passage explains of the question: for the best one of a page, and for its others.
+# With less, what else is on the pages fills the budget, and every token is read before the first
+# word of the answer (a page of another subject has 0.03). With 0.3 for all, one passage with a rare
+# word drives out the others, as the words of the query are on every page that it found.
+_LEAST_OF_BEST, _LEAST_OF_OTHERS = 0.05, 0.2
 _SAME_CHARS = 60
 
 
@@ -147,12 +148,14 @@ def _condensed(text: str, question: str) -> str:
 
 def _spread(hits: Sequence[Hit]) -> list[Hit]:
     """Without those that hardly matter, or would let one page speak alone."""
-    least = _LEAST_SHARE * max((hit.score for hit in hits), default=0)
+    most = max((hit.score for hit in hits), default=0)
     of_page: dict[str, int] = {}
     kept = []
     for hit in hits:
-        of_page[hit.chunk.url] = of_page.get(hit.chunk.url, 0) + 1
-        if hit.score >= least and of_page[hit.chunk.url] <= _MOST_OF_ONE_PAGE:
+        before = of_page.get(hit.chunk.url, 0)
+        least = (_LEAST_OF_OTHERS if before else _LEAST_OF_BEST) * most
+        if hit.score >= least and before < _MOST_OF_ONE_PAGE:
+            of_page[hit.chunk.url] = before + 1
             kept.append(hit)
     return kept
 

@@ -8,7 +8,7 @@ import platform
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from importlib import metadata
 
@@ -19,6 +19,8 @@ from rich.table import Table
 
 from mien import __version__
 from mien.avatar.library import list_avatars, load_avatar
+from mien.commands.doctor_mind import examine_mind
+from mien.commands.finding import Finding
 from mien.config import ConfigError, Settings
 from mien.ears import BROWSER, Ears, ListedRecognizer
 from mien.lipsync.wav2lip.backends import Found, available
@@ -35,23 +37,6 @@ LIBRARIES = ("pipecat-ai", "aiortc", "av", "opencv-python-headless", "numpy", "w
 CODECS = (("libx264", "H.264 pictures"), ("libopus", "Opus sound"), ("aac", "AAC in files"))
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """kind: "system", "library", "codec", "network", "voice", "ears", "avatar", "lip-sync" or
-    "brain".
-
-    why_not: what is wrong and what fixes it; None when ready. needed: whether ``mien run``
-    cannot do without it.
-    """
-
-    name: str
-    kind: str
-    ready: bool
-    detail: str = ""
-    why_not: str | None = None
-    needed: bool = True
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything the settings would use."""
     findings = [_python(), *map(_library, LIBRARIES), *(_codec(*codec) for codec in CODECS)]
@@ -62,6 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(_attempt("text normaliser", "library", _normalise))
     findings += [_wav2lip_weights(settings), *map(_wav2lip_library, available())]
     findings += [_brain(settings, name) for name in PRESETS]
+    findings += examine_mind(settings)
     return findings
 
 

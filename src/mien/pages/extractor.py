@@ -29,13 +29,14 @@ _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT",
 class Extractor:
     """One worker, started when first needed, for one document at a time.
 
-    It is ended together with a request that is cancelled: half a second of starting again, for
-    nothing running that nobody waits for.
+    When a request is cancelled it finishes that document, mostly in milliseconds, and its answer is
+    thrown away; starting again takes half a second of everybody's time.
     """
 
     def __init__(self) -> None:
         self._worker: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
+        self._owed = 0  # answers that are still to come from this worker
 
     async def extract(self, body: bytes, media_type: str, charset: str, url: str) -> Extracted:
         """As `extract.extract`. Raises PageError, also for what takes too long or is fatal."""
@@ -47,15 +48,7 @@ class Extractor:
             "limit_sec": _LIMIT_SEC,
         }
         async with self._lock:
-            worker = await self._running()
-            try:
-                answer = await self._ask(worker, json.dumps(request).encode() + b"\n" + body)
-            except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
-                await self._end()
-                raise PageError("the page cannot be taken apart", "网页无法解析") from error
-            except asyncio.CancelledError:
-                await self._end()
-                raise
+            answer = await self._ask(json.dumps(request).encode() + b"\n" + body)
         if "error" in answer:
             raise PageError(answer["error"], answer["zh"])
         return Extracted(**answer)
@@ -69,13 +62,28 @@ class Extractor:
         async with self._lock:
             await self._end()
 
-    async def _ask(self, worker: asyncio.subprocess.Process, request: bytes) -> dict[str, Any]:
+    async def _ask(self, request: bytes) -> dict[str, Any]:
+        while True:
+            worker = await self._running()
+            after_another = self._owed > 0
+            try:
+                return await self._exchange(worker, request)
+            except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+                await self._end()
+                if not after_another:  # else it may have been the other's fault
+                    raise PageError("the page cannot be taken apart", "网页无法解析") from error
+
+    async def _exchange(self, worker: asyncio.subprocess.Process, request: bytes) -> dict[str, Any]:
         assert worker.stdin is not None and worker.stdout is not None
         worker.stdin.write(request)
-        async with asyncio.timeout(_LIMIT_SEC + _START_SEC):  # it ends itself at the limit
+        self._owed += 1
+        async with asyncio.timeout(_START_SEC + _LIMIT_SEC * self._owed):  # it ends itself earlier
             await worker.stdin.drain()
-            answer: dict[str, Any] = json.loads(await worker.stdout.readuntil(b"\n"))
-        return answer
+            while True:
+                answer: dict[str, Any] = json.loads(await worker.stdout.readuntil(b"\n"))
+                self._owed -= 1
+                if not self._owed:
+                    return answer
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._worker is None or self._worker.returncode is not None:
@@ -84,6 +92,7 @@ class Extractor:
                     'reading web pages needs pip install "mien[mind]"',
                     '读取网页需要 pip install "mien[mind]"',
                 )
+            self._owed = 0
             self._worker = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -98,6 +107,7 @@ class Extractor:
 
     async def _end(self) -> None:
         worker, self._worker = self._worker, None
+        self._owed = 0
         if worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 worker.kill()

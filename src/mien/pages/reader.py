@@ -56,6 +56,7 @@ class PageReader:
         """Begin what takes half a second, so that the first page need not wait for it."""
         with suppress(PageError):  # told when a page is read
             await self._extractor.start()
+        await self._trusted()
 
     async def read(self, urls: Sequence[str], deadline_sec: float) -> list[Page]:
         """Read them all at once. What is there at the deadline counts, in the order of `urls`; the

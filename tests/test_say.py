@@ -69,7 +69,8 @@ def test_a_transparent_recording_holds_the_figure_alone(ending: str, tmp_path: P
 
 def test_background_and_size_are_as_asked(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
-    run = mien("say", "Hi.", "--background", "#204080", "--size", "480x270", "-o", str(out))
+    said = ("say", "Hi.", "--background", "#204080", "--size", "480x270", "-o", str(out))
+    run = mien(*said, MIEN_LABEL__CORNER="top-left")
     assert run.exit_code == 0, run.stderr
     first = next(pictures(out))
     assert first.shape == (270, 480, 4)

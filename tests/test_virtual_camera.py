@@ -20,11 +20,13 @@ import numpy as np
 import psutil
 import pytest
 
+from mien.label.label import UNLABELLED, Label
 from mien.media.output import OutputError
 from mien.media.program import Program
 from mien.media.rendition import Rendition
 from mien.media.virtual_camera import PROCESS, VirtualCamera
 from ticking import FlashBeep, counted
+from walls import labelled
 
 SIZE = (160, 120)
 LONG = 30.0
@@ -73,9 +75,11 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 
 
 @asynccontextmanager
-async def on_air(camera: VirtualCamera, threads: ThreadPoolExecutor) -> AsyncIterator[Program]:
+async def on_air(
+    camera: VirtualCamera, threads: ThreadPoolExecutor, label: Label = UNLABELLED
+) -> AsyncIterator[Program]:
     """A program that runs, and the camera showing it."""
-    program = Program(FlashBeep(SIZE), SIZE, threads)
+    program = Program(FlashBeep(SIZE), SIZE, threads, label=label)
     live = asyncio.Event()
     running = asyncio.create_task(program.run())
     showing = asyncio.create_task(camera.run(program, live.set))
@@ -126,14 +130,16 @@ async def test_pictures_reach_the_camera_in_order_and_it_is_closed_at_the_end(
     assert camera.figures()["bytes"] == int(camera.figures()["pictures"]) * pictures[0].size
 
 
-async def test_pictures_are_made_to_the_size_asked_for(
+async def test_pictures_are_made_to_the_size_asked_for_and_labelled(
     shown: Path, threads: ThreadPoolExecutor
 ) -> None:
     camera = VirtualCamera("camera 4", Rendition(320, 240))
-    async with on_air(camera, threads):
+    async with on_air(camera, threads, labelled(corner="bottom-right")):
         assert camera.label == "camera 4"
-        await eventually(lambda: int(camera.figures()["pictures"]) >= 1)
-    assert len(written(shown, (320, 240))) >= 1
+        await eventually(lambda: int(camera.figures()["pictures"]) >= 3)
+    dark = [picture for picture in written(shown, (320, 240)) if picture[160, 20].max() < 60]
+    assert dark and all(picture[-40:, -90:].max() > 180 for picture in dark), "white letters"
+    assert all(picture[100:180].max() < 60 for picture in dark), "and nothing elsewhere"
 
 
 async def test_a_camera_that_takes_no_pictures_holds_nobody_up(

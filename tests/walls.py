@@ -37,7 +37,7 @@ class Wall(FlashBeep):
 
 
 def labelled(**said: Any) -> Label:
-    return label_of(LabelSection.model_validate(said), "zh", None)
+    return label_of(LabelSection.model_validate({"corner": "top-left"} | said), "zh", None)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from mien import __version__
 from mien.commands.avatar import avatar_app
 from mien.commands.knowledge import knowledge_app
 from mien.commands.live import live_app
+from mien.commands.memory import memory_app
 from mien.commands.models import models_app
 from mien.commands.personas import personas_app
 from mien.commands.words import chinese
@@ -111,6 +112,10 @@ def main(
 def run(
     avatar: AvatarOption = None,
     voice: VoiceOption = None,
+    persona: Annotated[
+        str | None,
+        typer.Option("--persona", help="Who it is, by name or file (mien personas). 人设"),
+    ] = None,
     llm: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +170,8 @@ def run(
 
       mien run --llm openai --base-url http://localhost:8080/v1 --model my-model
 
+      mien run --persona lin                     a guide that answers from your documents
+
       mien run --publish rtmp://localhost/live/mien           on the air, whoever watches
 
       MIEN_STREAM_KEY=… mien run --publish rtmps://server/app --publish record:mp4
@@ -175,6 +182,7 @@ def run(
     given: dict[str, Any] = {
         "avatar": avatar,
         "voice": voice,
+        "persona": persona,
         "language": language,
         "host": host,
         "port": port,
@@ -323,6 +331,7 @@ def search(
 app.add_typer(avatar_app, name="avatar")
 app.add_typer(models_app, name="models")
 app.add_typer(live_app, name="live")
+app.add_typer(memory_app, name="memory")
 app.add_typer(knowledge_app, name="knowledge")
 app.add_typer(personas_app, name="personas")
 

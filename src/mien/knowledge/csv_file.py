@@ -38,10 +38,8 @@ def read(file: File) -> Reading:
     chunks = []
     for number, cells in rows:
         here = place.format(number)
-        if columns is not None and (
-            found := _answered(cells, header, columns, title, file.url, here)
-        ):
-            chunks += found
+        if columns is not None:
+            chunks += _answered(cells, header, columns, title, file.url, here)
         elif line := _described(cells, header, chinese):
             # Not read as Markdown: what stands in a cell is meant as it is.
             chunks += _chunks(line, title, file.url, here)

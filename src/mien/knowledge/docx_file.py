@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Text is packed to a tenth; what becomes more than this was made to fill the memory. Pictures are
 # not unpacked.
-_UNPACKED = 200_000_000
+MOST_UNPACKED = 200_000_000
 _PARTS = 5000
 _HEADING = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 _LONGEST_HEADING = 200
@@ -51,7 +51,7 @@ def _check_sizes(data: bytes) -> None:
             "不是 Word 文档（.docx）；请在 Word 或 WPS 中打开并另存为 .docx",
         ) from None
     text = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
-    if text > _UNPACKED or len(parts) > _PARTS:
+    if text > MOST_UNPACKED or len(parts) > _PARTS:
         raise KnowledgeError(
             f"becomes {text / 1e6:.0f} MB of text in {len(parts)} parts when it is unpacked; "
             "split it",

@@ -14,6 +14,7 @@ from mien.bench.asr_cli import asr
 from mien.bench.barge_in_cli import barge_in
 from mien.bench.echo_cli import echo
 from mien.bench.latency_cli import latency
+from mien.bench.memory_cli import memory
 from mien.bench.rtmp_cli import rtmp
 from mien.bench.terminal import AsJson, failed, measured, show_figures, stderr, text
 from mien.bench.voice_cli import voice
@@ -343,5 +344,6 @@ bench_app.command()(asr)
 bench_app.command("barge-in")(barge_in)
 bench_app.command()(echo)
 bench_app.command()(latency)
+bench_app.command()(memory)
 bench_app.command()(voice)
 bench_app.command()(rtmp)

@@ -136,11 +136,11 @@ def remove(db: sqlite3.Connection, user: int, key: int) -> bool:
     chain = db.execute(
         "WITH RECURSIVE chain(id) AS (VALUES (?) UNION"
         " SELECT facts.id FROM facts JOIN chain ON superseded_by = chain.id)"
-        " SELECT facts.id, facts.source FROM facts JOIN chain USING (id)",
+        " SELECT facts.id, facts.source, facts.text FROM facts JOIN chain USING (id)",
         (key,),
     ).fetchall()
-    for fact, source in chain:
-        word_index.remove(db, user, "fact", fact)
+    for fact, source, text in chain:
+        word_index.remove(db, user, "fact", fact, text)
         if source is not None:
             turns.remove(db, user, source)
     db.execute("DELETE FROM facts WHERE id = ?", (key,))  # what it superseded goes with it
@@ -153,9 +153,9 @@ def _keep(db: sqlite3.Connection, user: int, most: int) -> None:
     if there <= most:
         return
     surplus = db.execute(
-        "SELECT id FROM facts WHERE user = ? ORDER BY superseded_by IS NULL, at, id LIMIT ?",
+        "SELECT id, text FROM facts WHERE user = ? ORDER BY superseded_by IS NULL, at, id LIMIT ?",
         (user, there - most),
     ).fetchall()
-    for (key,) in surplus:
-        word_index.remove(db, user, "fact", key)
+    for key, text in surplus:
+        word_index.remove(db, user, "fact", key, text)
         db.execute("DELETE FROM facts WHERE id = ?", (key,))

@@ -101,7 +101,7 @@ def remove(db: sqlite3.Connection, user: int, key: int) -> None:
     to_scrub(db)
     found = exchange(db, user, key)
     for said in found.said if found else ():
-        word_index.remove(db, user, "turn", said.id)
+        word_index.remove(db, user, "turn", said.id, said.text)
         db.execute("UPDATE facts SET said = '' WHERE source = ?", (said.id,))
         db.execute("DELETE FROM turns WHERE id = ? AND user = ?", (said.id, user))
 

@@ -68,6 +68,8 @@ class PageReader:
         async def one(url: str) -> None:
             try:
                 pages[url] = await self._page(url)
+            except BlockedAddress as error:
+                logger.warning(f"Page not read: {_site(url)}: {error}")
             except PageError as error:
                 logger.info(f"Page not read: {_site(url)}: {error}")
             except Exception:

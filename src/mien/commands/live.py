@@ -38,7 +38,8 @@ def check(
 
     try:
         order = load_order(file)
-        words = load_words(load_settings(config).live.blocked_words)
+        settings = load_settings(config)
+        words = load_words([*settings.safety.blocked_words, *settings.live.blocked_words])
     except (LiveError, ConfigError, WordListError) as error:
         raise refused(_Said(str(error), error.zh)) from None
     _show(order)

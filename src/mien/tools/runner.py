@@ -89,16 +89,16 @@ class ToolRunner:
         except ToolError as e:
             problem = self._fenced(spec, str(e)) if e.untrusted else str(e)
         except TimeoutError:
-            problem = f"{spec.name} took longer than {spec.timeout_sec:g} s and was given up"
+            problem = f"{spec.name} took longer than {spec.timeout_sec:g} s. {_GO_ON}"
         except Exception as e:  # a bug of a tool must not end the answer
             logger.opt(exception=True).warning(f"tool {spec.name}: {type(e).__name__}")
-            problem = f"{spec.name} failed ({type(e).__name__})"
+            problem = f"{spec.name} failed ({type(e).__name__}). {_GO_ON}"
         else:
             await self._on_state(call, spec, "done")
             return self._shown(spec, result)
         await self._on_state(call, spec, "failed")
         logger.info(f"tool {spec.name}: {problem[:200]}")
-        return f"Error: {problem.rstrip('.')}. {_GO_ON}"
+        return f"Error: {problem}"
 
     def _shown(self, spec: ToolSpec, result: ToolResult) -> str:
         text = result.text[:MOST_CHARACTERS]

@@ -89,7 +89,7 @@ class Connection:
                 await response.aclose()
         except httpcore.ConnectError as error:
             raise _not_reached(target, error) from error
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
+        except (httpcore.TimeoutException, httpcore.NetworkError, OSError) as error:
             raise PageError(
                 f"the connection to {target.host} broke", f"与 {target.host} 的连接中断"
             ) from error

@@ -104,8 +104,9 @@ class PageReader:
         return page
 
     async def _fetch(self, url: str) -> Page:
+        tls = await self._trusted()
         if self._fetcher is None:
-            self._fetcher = Fetcher(self._guard, await self._trusted(), self._network)
+            self._fetcher = Fetcher(self._guard, tls, self._network)
         for _ in range(_MAX_REFRESHES + 1):
             # The worker finds its libraries while we wait for the network.
             fetched = await self._fetcher.get(url, meanwhile=self._extractor.start)

@@ -42,6 +42,8 @@ _SNIPPET_CHARS = 200
 # A novel of a page: its beginning, of which some 200 chunks are ranked in 40 ms.
 _MOST_CHARS = 80_000
 _MOST_HITS = 40
+# What answers a question explains 0.6 to 0.9 of it; "read this page" is explained by chance, to 0.2.
+_ANSWERS = 0.25
 
 _URL = re.compile(r"""https?://[^\s<>"'`，。！？、；：（）【】《》「」『』“”‘’]+""", re.I)
 # Said or typed without the beginning: example.com/page. Its end must look like a domain's.
@@ -135,8 +137,9 @@ def _passages(page: Page, question: str, tokens: int) -> tuple[str, ...]:
     if tokens_of(text) <= tokens:
         return (text,)
     chunks = chunks_of(text, page.title, page.url)
+    hits = Index(chunks).search(question, _MOST_HITS)
+    ranked = [hit.chunk for hit in hits if hit.score >= _ANSWERS]
     # The beginning says what the page is, and answers "what does it say?".
-    ranked = [hit.chunk for hit in Index(chunks).search(question, _MOST_HITS)]
     wanted = dict.fromkeys((*ranked[:2], *chunks[:1], *ranked[2:], *chunks[1:]))
     kept = {hit.chunk for hit in cut((Hit(chunk, 0.0) for chunk in wanted), tokens)}
     chosen = tuple(_text(chunk) for chunk in chunks if chunk in kept)

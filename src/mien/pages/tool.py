@@ -42,7 +42,7 @@ _SNIPPET_CHARS = 200
 # A novel of a page: its beginning, of which some 200 chunks are ranked in 40 ms.
 _MOST_CHARS = 80_000
 _MOST_HITS = 40
-# What answers a question explains 0.6 to 0.9 of it; "read this page" is explained by chance, to 0.2.
+# What answers a question explains 0.6 to 0.9 of it; chance explains up to 0.2 of "read this page".
 _ANSWERS = 0.25
 
 _URL = re.compile(r"""https?://[^\s<>"'`，。！？、；：（）【】《》「」『』“”‘’]+""", re.I)

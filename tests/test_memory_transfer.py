@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def renumbered(everything: dict[str, Any]) -> dict[str, Any]:
 
 def take_in(store: MemoryStore, user: str, given: dict[str, Any]) -> tuple[int, int]:
     whole = Transfer.model_validate_json(json.dumps(given))
-    return store.call(transfer.take_in, user, whole, 500.0)
+    return asyncio.run(transfer.take_in(store, user, whole))
 
 
 def test_out_erased_and_in_again_it_is_the_same(store: MemoryStore) -> None:

@@ -149,7 +149,7 @@ async def _moved(store: MemoryStore) -> dict[str, Any]:
     exported = time.perf_counter()
     whole = await asyncio.to_thread(Transfer.model_validate_json, text)
     checked = time.perf_counter()
-    await store.run(transfer.take_in, user_of("somebody new"), whole, time.time())
+    await transfer.take_in(store, user_of("somebody new"), whole)
     imported = time.perf_counter()
     await store.erase_soon(user)
     erased = time.perf_counter()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mien.language import Language
 from mien.memory import facts, summaries, turns, users, word_index
 from mien.memory.facts import How, Kind
+from mien.memory.store import MemoryStore
 from mien.memory.summaries import Summary
 from mien.memory.turns import Role, Said
 
 # Someone who talks to it an hour a day for ten years says about so much.
 MOST_TURNS = 500_000
 MOST_FACTS = 20_000
+# Some tens of milliseconds.
+AT_ONCE = 200
 # From the year 1970 on; what is later than the year 5000 is no time.
 Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=20_000)]
@@ -121,27 +124,54 @@ def export(db: sqlite3.Connection, user: str) -> Transfer:
     )
 
 
-def take_in(db: sqlite3.Connection, user: str, given: Transfer, now: float) -> tuple[int, int]:
-    """Add what is not there yet; the same once more adds nothing. How many turns and facts were
-    new."""
-    key = users.enter(db, user, given.language, now)
-    if given.created:
-        db.execute("UPDATE users SET created = min(created, ?) WHERE id = ?", (given.created, key))
-    there = {_identity(said): said.id for said in turns.every(db, key)}
+async def take_in(store: MemoryStore, user: str, given: Transfer) -> tuple[int, int]:
+    """Add what is not there yet; the same once more adds nothing, so what was interrupted can be
+    begun again. How many turns and facts were new.
+
+    Raises Erased, MemoryStoreError.
+    """
+    key = await store.run(_enter, user, given, store.now())
     moved: dict[int, int] = {}
-    before = len(there)
-    for record in given.turns:
+    new = 0
+    for start in range(0, len(given.turns), AT_ONCE):  # others want to be remembered meanwhile
+        new += await store.run(_take_turns, key, given.turns[start : start + AT_ONCE], moved)
+    return new, await store.run(_take_rest, key, given, moved)
+
+
+def _enter(db: sqlite3.Connection, user: str, given: Transfer, now: float) -> int:
+    key = users.enter(db, user, given.language, now)
+    created = given.created or now
+    db.execute("UPDATE users SET created = min(created, ?) WHERE id = ?", (created, key))
+    return key
+
+
+def _take_turns(
+    db: sqlite3.Connection, key: int, records: Sequence[TurnRecord], moved: dict[int, int]
+) -> int:
+    """moved: from their ids to ours; grows. How many were new."""
+    new = 0
+    for record in records:
         said = Said(
             record.conversation, record.turn, record.role, record.text, record.complete, record.at
         )
-        known = there.get(_identity(said))
-        moved[record.id] = there[_identity(said)] = known or turns.add(db, key, said)
-    new_facts = _take_facts(db, key, given, moved)
+        known = db.execute(
+            "SELECT id FROM turns WHERE user = ? AND conversation = ? AND turn = ? AND role = ?"
+            " AND at = ? AND text = ?",
+            (key, said.conversation, said.turn, said.role, said.at, said.text),
+        ).fetchone()
+        new += known is None
+        moved[record.id] = turns.add(db, key, said) if known is None else known[0]
+    return new
+
+
+def _take_rest(db: sqlite3.Connection, key: int, given: Transfer, moved: dict[int, int]) -> int:
+    """How many facts were new."""
+    users.seen(db, key, 0.0)
     held = summaries.of(db, key)
     if given.summary is not None and given.summary.at > held.at:
-        given_one = given.summary
-        summaries.put(db, key, Summary(given_one.text, given_one.up_to, given_one.at))
-    return len(there) - before, new_facts
+        newer = given.summary
+        summaries.put(db, key, Summary(newer.text, newer.up_to, newer.at))
+    return _take_facts(db, key, given, moved)
 
 
 def _take_facts(db: sqlite3.Connection, key: int, given: Transfer, moved: dict[int, int]) -> int:
@@ -180,10 +210,6 @@ def _add_fact(db: sqlite3.Connection, user: int, record: FactRecord, moved: dict
     key = int(added.lastrowid or 0)
     word_index.add(db, user, "fact", key, record.text)
     return key
-
-
-def _identity(said: Said) -> tuple[Any, ...]:
-    return said.conversation, said.turn, said.role, said.at, said.text
 
 
 def _turn_record(said: Said) -> TurnRecord:

@@ -78,12 +78,17 @@ def after(db: sqlite3.Connection, user: int, since: float, limit: int) -> list[E
 
 def exchange(db: sqlite3.Connection, user: int, key: int) -> Exchange | None:
     """The one that the turn ``key`` of the user is part of."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM turns WHERE user = ?1 AND (conversation, turn) ="
-        " (SELECT conversation, turn FROM turns WHERE id = ?2 AND user = ?1) ORDER BY at, id",
-        (user, key),
-    ).fetchall()
-    return Exchange(tuple(map(_said, rows))) if rows else None
+    which = db.execute(
+        "SELECT conversation, turn FROM turns WHERE id = ? AND user = ?", (key, user)
+    ).fetchone()
+    if which is None:
+        return None
+    rows = db.execute(  # +: or SQLite goes through all that the user ever said, in order
+        f"SELECT {_COLUMNS} FROM turns WHERE user = ? AND conversation = ? AND turn = ?"
+        " ORDER BY +at, +id",
+        (user, *which),
+    )
+    return Exchange(tuple(map(_said, rows)))
 
 
 def last_of_user(db: sqlite3.Connection, user: int, conversation: str) -> Said | None:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ValidationError
 
 from mien.memory import facts, recall, transfer, users
-from mien.memory.errors import MemoryStoreError
+from mien.memory.errors import Erased, MemoryStoreError
 from mien.memory.store import MemoryStore, user_of
 from mien.memory.transfer import Transfer
 from mien.memory.user_memory import UserMemory
@@ -152,7 +152,7 @@ async def import_memory(request: Request, store: AnyStore, user: User) -> dict[s
             status=422,
         ) from None
     async with _in_words():
-        turns, new = await store.run(transfer.take_in, user, given, store.now())
+        turns, new = await transfer.take_in(store, user, given)
     await _recount(request, user)
     return {"turns": turns, "facts": new}
 
@@ -233,6 +233,14 @@ def _sessions_with(request: Request, user: str) -> list[Session]:
 async def _in_words() -> AsyncIterator[None]:
     try:
         yield
+    except Erased:
+        raise Problem(
+            "erased",
+            "What was remembered of this user was erased meanwhile.",
+            "该用户的记忆刚刚已被清除。",
+            status=409,
+            retryable=True,
+        ) from None
     except MemoryStoreError as error:
         raise Problem(
             "memory_failed", str(error), error.zh, status=503, retryable=error.retryable

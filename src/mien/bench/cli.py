@@ -17,6 +17,7 @@ from mien.bench.latency_cli import latency
 from mien.bench.memory_cli import memory
 from mien.bench.rtmp_cli import rtmp
 from mien.bench.terminal import AsJson, failed, measured, show_figures, stderr, text
+from mien.bench.tools_cli import tools
 from mien.bench.voice_cli import voice
 
 bench_app = typer.Typer(
@@ -344,6 +345,7 @@ bench_app.command()(asr)
 bench_app.command("barge-in")(barge_in)
 bench_app.command()(echo)
 bench_app.command()(latency)
+bench_app.command()(tools)
 bench_app.command()(memory)
 bench_app.command()(voice)
 bench_app.command()(rtmp)

@@ -32,7 +32,6 @@ async def run_memory(
     progress: Callable[[float], None],
     exchanges: int = 10_000,
     others: int = 4,
-    rounds: int = ROUNDS,
 ) -> dict[str, Any]:
     """A store with a user of so many exchanges and others of a tenth; what a session does with it.
 
@@ -50,7 +49,7 @@ async def run_memory(
                 progress(0.6 * (person + 1) / (others + 1))
             fill_cpu_sec = time.process_time() - made
             size = sum(await asyncio.to_thread(_sizes, Path(folder)))
-            figures = await _session(store, said, chance, rounds)
+            figures = await _session(store, said, chance, min(ROUNDS, exchanges))
             progress(0.8)
             moved = await _moved(store)
         finally:

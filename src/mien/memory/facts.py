@@ -79,14 +79,17 @@ def add(db: sqlite3.Connection, user: int, new: Candidate, most: int) -> Literal
     if not plain(text):
         raise ValueError("a fact needs words")
     users.seen(db, user, new.at)
-    for fact in holding(db, user):
-        if plain(fact.text) == plain(text):
-            return "known"
+    known = db.execute(
+        "SELECT 1 FROM facts WHERE user = ? AND plain = ? AND superseded_by IS NULL LIMIT 1",
+        (user, plain(text)),
+    ).fetchone()
+    if known is not None:
+        return "known"
     added = db.execute(
-        "INSERT INTO facts(user, text, kind, slot, source, said, how, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO facts(user, text, plain, kind, slot, source, said, how, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            user, text, new.kind, new.slot, new.source,
+            user, text, plain(text), new.kind, new.slot, new.source,
             one_line(new.said, MAX_CHARS), new.how, new.at,
         ),
     )  # fmt: skip

@@ -17,7 +17,8 @@ BUSY_SEC = 10.0
 # users.hash: SHA-256 of the user's key, in hex. Ids are never used twice, so that whoever holds
 # that of an erased user finds nobody instead of somebody else.
 # turns: what one of the two said; both halves of an exchange have the same conversation and turn.
-# facts.slot: of two facts with the same one the newer holds; "" for none.
+# facts.plain: what ways of writing the same have in common. facts.slot: of two facts with the same
+# one the newer holds; "" for none.
 # summaries.up_to: everything said until then is in it. All times are Unix seconds.
 # words: of turns and facts, with what each weighs in its text, see mien.memory.word_index.
 # chores: deletions whose bytes are still to be cleaned up.
@@ -45,6 +46,7 @@ CREATE TABLE facts(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
     text TEXT NOT NULL,
+    plain TEXT NOT NULL,
     kind TEXT NOT NULL,
     slot TEXT NOT NULL,
     source INTEGER REFERENCES turns ON DELETE SET NULL,

@@ -201,10 +201,11 @@ def _take_facts(db: sqlite3.Connection, key: int, given: Transfer, moved: dict[i
 def _add_fact(db: sqlite3.Connection, user: int, record: FactRecord, moved: dict[int, int]) -> int:
     source = None if record.source is None else moved[record.source]
     added = db.execute(
-        "INSERT INTO facts(user, text, kind, slot, source, said, how, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO facts(user, text, plain, kind, slot, source, said, how, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            user, record.text, record.kind, record.slot, source, record.said, record.how, record.at,
+            user, record.text, facts.plain(record.text), record.kind, record.slot, source,
+            record.said, record.how, record.at,
         ),
     )  # fmt: skip
     key = int(added.lastrowid or 0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from mien.language import Language, detect_language
+from mien.retrieval.index import Worth
 from mien.retrieval.inline import plain
 from mien.retrieval.sentences import sentences
 from mien.retrieval.tokens import terms
@@ -32,27 +33,28 @@ _CLAUSE = re.compile(r"[，；：,;:](?!\d)")
 _ENDED = re.compile(r"[。！？.!?…][”’」』）)\"']*$")
 
 
-def answer_of(text: str, worth: Mapping[str, float], language: Language) -> str:
+def answer_of(text: str, asked: Sequence[Worth], language: Language) -> str:
     """One to three sentences of a passage that lie together and say most about a question.
 
-    worth: what each term of the question tells, see ``Index.worth``. language: of the passage if it
+    asked: the question, see ``Index.weigh``. language: of the passage if it
     shows none. Without markup, addresses or tables, 200 characters of Chinese or 60 words of
     English at most. "" if there is nothing to say.
     """
     said = speakable(text, detect_language(text, language))
     if not said:
         return ""
-    covered = [{term for term in terms(s) if term in worth} for s in said]
-    whole = sum(worth.values()) or 1.0
+    present = [set(terms(sentence)) for sentence in said]
+    whole = sum(need.worth for need in asked) or 1.0
     best, best_value = (0, 1), -1.0
     for begin in range(len(said)):
         known: set[str] = set()
+        leans = begin > 0 and _LEANS.match(said[begin]) is not None
         for end in range(begin + 1, min(begin + _MOST, len(said)) + 1):
             if end > begin + 1 and _too_long(" ".join(said[begin:end])):
                 break
-            known |= covered[end - 1]
-            leans = begin > 0 and _LEANS.match(said[begin]) is not None
-            value = sum(worth[t] for t in known) / whole - _ADDS * (end - begin - 1 + leans)
+            known |= present[end - 1]
+            spoken_of = sum(need.worth * need.share(known) for need in asked) / whole
+            value = spoken_of - _ADDS * (end - begin - 1 + leans)
             if value > best_value + 1e-9:
                 best, best_value = (begin, end), value
     begin, end = best

@@ -12,16 +12,15 @@ from loguru import logger
 
 from mien.language import Language
 from mien.retrieval.answers import answer_of
-from mien.retrieval.common_words import STOP_WEIGHT
 from mien.retrieval.contract import Chunk, Passage
 from mien.retrieval.embeddings import Embedder, EmbeddingError, Vectors
-from mien.retrieval.index import Index
-from mien.retrieval.tokens import weight_of
+from mien.retrieval.index import Index, Scores
+from mien.retrieval.query import is_only_words, needs_of
 
-Scores = npt.NDArray[np.float32]
+Order = npt.NDArray[np.intp]
 
 #: How much of a question a passage has to explain to be an answer.
-THRESHOLD = 0.4
+THRESHOLD = 0.58
 # Behind the first: less is needed to be of use to a model, which reads all of them.
 _FURTHER = 0.6
 _OF_ONE_HEADING = 2
@@ -67,18 +66,18 @@ class Collection:
 
     async def search(self, question: str, language: Language, limit: int = 4) -> list[Passage]:
         """See ``Retriever``."""
-        worth = self._index.worth(question)
-        if not any(weight_of(term) > STOP_WEIGHT for term in worth):
+        needs = needs_of(question)
+        if is_only_words(needs):
             return []  # "who are you": whatever has these words, it is not about them
-        words = self._index.scores(worth)
+        asked = self._index.weigh(needs)
+        scores, by_words = self._index.rank(asked)
         meaning = await self._meaning(question)
-        scores = np.minimum(words, 1.0)
         if meaning is not None:
             scores += (1 - scores) * _MEANING * meaning
         found: list[Passage] = []
         seen: set[str] = set()
         under: Counter[tuple[str, ...]] = Counter()
-        for i in _order(words, meaning)[:_CANDIDATES]:
+        for i in _order(by_words, meaning)[:_CANDIDATES]:
             chunk, score = self._index.chunks[i], float(scores[i])
             needed = self._threshold * (_FURTHER if found else 1.0)
             heading = (chunk.url, chunk.title, *chunk.heading)
@@ -86,7 +85,7 @@ class Collection:
                 continue
             seen.add(chunk.text)
             under[heading] += 1
-            answer = answer_of(chunk.text, worth, language)
+            answer = answer_of(chunk.text, asked, language)
             found.append(
                 Passage(
                     chunk.text, chunk.title, score, answer, chunk.heading, chunk.url, chunk.place
@@ -121,12 +120,11 @@ class Collection:
         return meaning
 
 
-def _order(words: Scores, meaning: Scores | None) -> npt.NDArray[np.intp]:
+def _order(by_words: Order, meaning: Scores | None) -> Order:
     """The best first."""
-    by_words = np.argsort(-words, kind="stable")
     if meaning is None:
         return by_words
-    fused = np.zeros(len(words))
+    fused = np.zeros(len(by_words))
     for order in (by_words, np.argsort(-meaning, kind="stable")):
         fused[order] += 1 / (_RRF + 1 + np.arange(len(order)))
     return np.argsort(-fused, kind="stable")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 from mien.retrieval.common_words import (
     COMMON_STEMS,
@@ -17,12 +18,14 @@ from mien.retrieval.common_words import (
     stem,
 )
 
-_HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # "bert-vits2", "mien.toml", "45438-2025", "key_env"; a slash separates.
-_RUN = re.compile(rf"(?P<han>[{_HAN}]+)|(?P<word>[^\W{_HAN}]+(?:[-.'’+:][^\W{_HAN}]+)*)")
+_RUN = re.compile(rf"(?P<han>[{HAN}]+)|(?P<word>[^\W{HAN}]+(?:[-.'’+:][^\W{HAN}]+)*)")
 _PART = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 # Of a term beside those it is made of: that is how a question weighs as much as its words.
 _BESIDE = 0.5
+# Two characters that jieba leaves alone may be a word; together they weigh as much as one.
+_PAIR, _IN_PAIR = 0.7, 0.15
 
 _STOP_SET_ZH = frozenset(STOP_ZH)
 _COMMON_SET_ZH = frozenset(COMMON_ZH)
@@ -43,6 +46,36 @@ def question_terms(question: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for term, weight in _weighted(folded(question)):
         found[term] = max(found.get(term, 0.0), weight)
+    return found
+
+
+def phrase_terms(phrase: str) -> tuple[str, ...]:
+    """The terms that stand for a folded phrase when a text has all of them: not the words in its
+    words, and question words only where there is nothing else.
+    """
+    found: dict[str, float] = {}
+    for run in _RUN.finditer(phrase):
+        if run.lastgroup == "word":
+            found |= {term: weight for term, weight in _word(run.group()) if weight != _BESIDE}
+            continue
+        words = [word for word, _ in _cut(run.group())]
+        pairs = [a + b for a, b in pairwise(words) if _alone(a) and _alone(b)]
+        alone = [w for w in words if len(w) > 1 or not any(w in pair for pair in pairs)]
+        found |= {term: weight_of(term) for term in (*alone, *pairs)}
+    content = tuple(term for term, weight in found.items() if weight > STOP_WEIGHT)
+    return content or tuple(found)
+
+
+def boundaries(text: str) -> set[int]:
+    """Where in a folded text a word may begin or end."""
+    found: set[int] = {0, len(text)}
+    for run in _RUN.finditer(text):
+        at = run.start()
+        found |= {at, run.end()}
+        if run.lastgroup == "han":
+            for word, _ in _cut(run.group()):
+                at += len(word)
+                found.add(at)
     return found
 
 
@@ -67,7 +100,7 @@ def _weighted(text: str) -> Iterator[tuple[str, float]]:
         yield from _word(word)
         if before and word.isdigit() and run.start() == end + 1:
             yield before + word, _BESIDE
-        before = word if word.isalpha() else ""
+        before = word if word.isalpha() and word not in STOP_EN else ""
         end = run.end()
 
 
@@ -78,22 +111,24 @@ def _word(run: str) -> tuple[tuple[str, float], ...]:
     return (*found, ("".join(parts), _BESIDE)) if len(parts) > 1 else tuple(found)
 
 
+def _alone(word: str) -> bool:
+    """Whether it is a character that jieba left alone, and that says something."""
+    return len(word) == 1 and weight_of(word) == 1.0
+
+
 def _chinese(run: str) -> Iterator[tuple[str, float]]:
-    single = ""
-    for word, inner in _cut(run):
-        if len(word) == 1:
-            weight = weight_of(word)
-            if single and weight == 1.0:
-                yield single + word, 1.0
-            # Alone a character means many things.
-            yield word, min(weight, _BESIDE)
-            single = word if weight == 1.0 else ""
+    words = [(word, inner, weight_of(word)) for word, inner in _cut(run)]
+    alone = [_alone(word) for word, _, _ in words]
+    for at, (word, inner, weight) in enumerate(words):
+        if not alone[at]:
+            yield word, weight * _BESIDE if inner else weight
+            for part in inner:
+                yield part, weight * (1 - _BESIDE) / len(inner)
             continue
-        single = ""
-        weight = weight_of(word)
-        yield word, weight * _BESIDE if inner else weight
-        for part in inner:
-            yield part, weight * (1 - _BESIDE) / len(inner)
+        if after := alone[at + 1 : at + 2] == [True]:
+            yield word + words[at + 1][0], _PAIR
+        # Alone a character means many things.
+        yield word, _IN_PAIR if after or alone[max(at - 1, 0) : at] == [True] else _BESIDE
 
 
 @lru_cache(maxsize=2_000)

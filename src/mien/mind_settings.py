@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mien.section import Section
 
@@ -17,8 +17,9 @@ class SearchSection(Section):
     order, the next when one fails; "auto": those that are set up, the keyless one last. services:
     a table for each that is set up (key, key_env, base_url …). results: pages looked at.
     deadline_sec: for all pages together. cache_sec: how long results and pages are kept.
-    tokens: about so much of what was read is given to the model. allow_hosts: names in the local
-    network that may be read all the same.
+    tokens: about so much of what was read is given to the model. allow_hosts: what may be read
+    although it is not public: a name or address (with a port if only that), or a network in which
+    names may lie.
     """
 
     enabled: bool | None = None
@@ -29,6 +30,14 @@ class SearchSection(Section):
     cache_sec: float = Field(default=600, ge=0, le=86_400)
     tokens: int = Field(default=1500, ge=200, le=8000)
     allow_hosts: list[str] = []
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _readable(cls, value: list[str]) -> list[str]:
+        from mien.pages.guard import Guard  # most settings need no part of it
+
+        Guard(value).close()
+        return value
 
 
 class McpServer(Section):

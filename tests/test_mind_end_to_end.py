@@ -68,7 +68,7 @@ def web() -> Iterator[LocalWeb]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(web: LocalWeb) -> AsyncIterator[World]:
+async def world(web: LocalWeb, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with FakeOpenAI() as model:
         servers = {name: SearchServer(DIALECTS[name]) for name in ORDER}
         for server in servers.values():
@@ -80,6 +80,8 @@ async def world(web: LocalWeb) -> AsyncIterator[World]:
         settings = Settings(
             video={"width": 64, "height": 64},
             llm={"name": "openai", "base_url": model.url, "api_key": "k", "model": "fake"},
+            memory={"enabled": False},
+            knowledge={"folder": tmp_path_factory.mktemp("knowledge")},
             search={"providers": list(ORDER), "services": services, "allow_hosts": [web.allow]},
         )
         async with open_services(settings) as opened:

@@ -174,6 +174,16 @@ async def test_a_server_that_does_not_know_a_providers_own_field_keeps_its_tools
     assert ["tool_stream" in request.body for request in fake.requests] == [True, False, False]
 
 
+async def test_a_providers_own_tools_stay_beside_ours() -> None:
+    theirs = {"type": "web_search", "web_search": {"enable": True}}
+    async with FakeOpenAI(Scenario(text="Ok.")) as fake:
+        more = {"extra_body": {"tools": [theirs]}}
+        await run(brain_for(fake, telling("look_up", "x"), name="glm", **more), asking())
+        await run(brain_for(fake, name="glm", **more), asking())
+        both, alone = (request.body["tools"] for request in fake.requests)
+    assert [tool["type"] for tool in both] == ["function", "web_search"] and alone == [theirs]
+
+
 async def test_a_bad_request_stays_one() -> None:
     async with FakeOpenAI(Scenario("error", status=400)) as fake:
         brain = brain_for(fake, telling("look_up", "rain"))

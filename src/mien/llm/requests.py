@@ -59,7 +59,10 @@ def request_body(
     if not own.thinking:
         body |= preset.thinking_off
     body = {k: v for k, v in body.items() if k not in preset.drop_fields}
-    body |= own.extra_body
+    # A provider's own tools (GLM's web_search, say) are set there; ours stay beside them.
+    theirs = own.extra_body.get("tools")
+    both = {"tools": [*body.get("tools", ()), *theirs]} if isinstance(theirs, list) else {}
+    body |= {**own.extra_body, **both}
     return {k: v for k, v in body.items() if v is not None}
 
 

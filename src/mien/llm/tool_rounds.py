@@ -26,8 +26,9 @@ from mien.tools.contract import Source, ToolCall, ToolContext, ToolSpec, passage
 from mien.tools.runner import State, ToolRunner
 from mien.tts import clauses
 
-# Every answer waits for it; what an index of thousands of passages needs is some 10 ms.
-_LOOK_UP_SEC = 0.5
+# Every answer waits for it. By words it takes some 10 ms, with embeddings of a service at most a
+# second: they have a limit of their own. This one is for what hangs.
+_LOOK_UP_SEC = 1.5
 _URL = re.compile(r"https?://[^\s<>\"'，。！？、；（）《》”’]+")
 
 
@@ -147,7 +148,9 @@ class ToolRounds:
     # -- telling -----------------------------------------------------------------------
 
     async def _on_state(self, call: ToolCall, spec: ToolSpec, state: State) -> None:
-        await self._push(ToolFrame(call=call.id, tool=spec.name, label=spec.label, state=state))
+        # Some servers begin to count again in each reply.
+        unique = f"{self._rounds_left}:{call.id}"
+        await self._push(ToolFrame(call=unique, tool=spec.name, label=spec.label, state=state))
 
     def _on_sources(self, sources: tuple[Source, ...]) -> None:
         self._untold = sources

@@ -88,6 +88,7 @@ async def test_from_the_first_picture_to_the_trash(client: httpx.AsyncClient) ->
             assert container.duration is not None
             assert container.duration / 1e6 == pytest.approx(one["seconds"], abs=0.05)
             tags = {key.lower(): value for key, value in container.metadata.items()}
+            assert tags["mien:avatar"] == "Mei (mei)" and '"Label":"1"' in tags["aigc"]
             assert tags["encoder"].startswith("mien ") and tags["title"].startswith("mien 20")
         assert (await client.delete(f"{LIST}/{one['name']}")).status_code == 204
     assert (await client.get(LIST)).json() == []

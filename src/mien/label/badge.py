@@ -1,7 +1,7 @@
 """The label one sees: small words in a corner of the picture, on a plate that keeps them legible.
 
-GB 45438-2025, 5.4: a text that names AI and says that it generated or synthesised, as high as 5 % of
-the picture's shorter side, at least for the first two seconds of a video. Ours stays.
+GB 45438-2025, 5.4: a text that names AI and says that it generated or synthesised, as high as 5 %
+of the picture's shorter side, at least for the first two seconds of a video. Ours stays.
 """
 
 from __future__ import annotations

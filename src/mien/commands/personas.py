@@ -37,7 +37,7 @@ def list_(
 ) -> None:
     """Every persona there is, and what is wrong with one. 列出所有人设。
 
-    Use one with MIEN_PERSONA=NAME, persona = "NAME" in mien.toml, or in the page.
+    Use one with mien run --persona NAME, persona = "NAME" in mien.toml, or in the page.
     """
     from mien.personas import Personas
 
@@ -142,14 +142,14 @@ def _tell_on(file: Path, name: str) -> None:
             f"[green]{escape(str(file))}[/]",
             "1. 用编辑器打开它，写下名字、开场白、风格和规则",
             f"2. 检查：mien personas show {name}",
-            f"3. 使用：MIEN_PERSONA={name} mien run，或在网页的“形象”面板中选择",
+            f"3. 使用：mien run --persona {name}，或在网页的“形象”面板中选择",
         ]
         if chinese()
         else [
             f"[green]{escape(str(file))}[/]",
             "1. Open it in an editor: name, greeting, style and rules",
             f"2. Check it: mien personas show {name}",
-            f"3. Use it: MIEN_PERSONA={name} mien run, or choose it in the page under Look",
+            f"3. Use it: mien run --persona {name}, or choose it in the page under Look",
         ]
     )
     for line in lines:

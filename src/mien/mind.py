@@ -17,6 +17,7 @@ from mien.llm.persona import Persona
 from mien.llm.role import Role
 from mien.memory.digester import Summarise
 from mien.memory.errors import MemoryStoreError
+from mien.memory.keeper import keep
 from mien.memory.store import MemoryStore
 from mien.mind_settings import KnowledgeSection, MemorySection
 from mien.pages.reader import PageReader
@@ -124,19 +125,9 @@ async def open_mind(
         if memory is not None:
             owned.push_async_callback(memory.aclose)
             tasks = await owned.enter_async_context(asyncio.TaskGroup())
-            expiry = tasks.create_task(_expire(memory, settings.memory), name="forgetting")
+            expiry = tasks.create_task(keep(memory, settings.memory.keep_days), name="forgetting")
             owned.callback(expiry.cancel)
         yield Mind(settings, personas, tools, knowledge, memory, summarise)
-
-
-async def _expire(memory: MemoryStore, section: MemorySection) -> None:
-    """Forget who has not come back, at once and then daily."""
-    while True:
-        try:
-            await memory.expire_soon(section.keep_days)
-        except MemoryStoreError as error:
-            logger.warning(f"memory: {error}")
-        await asyncio.sleep(86_400)
 
 
 def _memory(section: MemorySection) -> MemoryStore | None:

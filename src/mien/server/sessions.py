@@ -82,6 +82,7 @@ class Session:
         self._companions: list[asyncio.Task[None]] = []
         self._attending: asyncio.Task[None] | None = None
         self._dressing = asyncio.Lock()
+        self._remembering = asyncio.Lock()
         self._voices_asked = 0
 
     def touch(self) -> None:
@@ -117,21 +118,23 @@ class Session:
         return True
 
     async def remember(self, memory: UserMemory | None) -> None:
-        """Remember this user from now on, in place of the one before; None: nobody.
+        """Remember this user from now on, in place of the one before; None: nobody. One after
+        the other.
 
         Raises:
             Problem: 404 when the session has ended.
         """
-        if self._tasks is None:
-            raise no_such_session(self.id)
-        if self._attending is not None:
-            self._attending.cancel()
-            await asyncio.wait({self._attending})
-        await self.character.know(memory)
-        self._attending = None
-        if memory is not None and self._tasks is not None:
-            attending = self.character.attend(memory)
-            self._attending = self._tasks.create_task(attending, name=f"memory {self.id}")
+        async with self._remembering:
+            if self._tasks is None:
+                raise no_such_session(self.id)
+            if self._attending is not None:
+                self._attending.cancel()
+                await asyncio.wait({self._attending})
+            await self.character.know(memory)
+            self._attending = None
+            if memory is not None and self._tasks is not None:
+                attending = self.character.attend(memory)
+                self._attending = self._tasks.create_task(attending, name=f"memory {self.id}")
 
     @property
     def memory(self) -> UserMemory | None:

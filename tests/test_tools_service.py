@@ -348,4 +348,4 @@ async def test_a_brain_becomes_somebody_else() -> None:
     assert before.index("Live now.") < before.index("Ann likes tea.") and "Today is" in before
     assert "Live now." in after and "tea" not in after and "Today is" not in after
     assert "tools" in first.body and "tools" not in second.body
-    assert load_persona().instruction("en").rstrip() in after and "你" in before
+    assert load_persona().instruction("en", sources=False).rstrip() in after and "你" in before

@@ -249,7 +249,9 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         await self._push_llm_text(message)
 
     def _instruction(self, note: str = "") -> str:
-        own = self._role.persona.instruction(self._role.language)
+        role = self._role
+        sources = bool(role.tools) or role.knowledge is not None
+        own = role.persona.instruction(role.language, sources=sources)
         parts = (own.rstrip(), *self._briefs.values(), note)
         return "\n".join(filter(None, parts))
 

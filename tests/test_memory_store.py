@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sqlite3
 import stat
@@ -16,6 +17,7 @@ from mien.memory import chores, facts, turns, users, word_index
 from mien.memory import store as store_module
 from mien.memory.errors import Erased, MemoryStoreError
 from mien.memory.facts import Candidate
+from mien.memory.keeper import keep
 from mien.memory.store import MemoryStore, user_of
 from mien.memory.turns import Said
 
@@ -259,3 +261,28 @@ def test_a_place_that_cannot_be_written_says_what_to_set(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(MemoryStoreError, match=r"Set memory\.file to a place"):
         MemoryStore(tmp_path / "file" / "memory.sqlite3")
+
+
+async def test_a_server_keeps_letting_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1e9
+    store = MemoryStore(path, lambda: now)
+    await store.run(users.enter, ANNA, "en", now)
+    tried: list[float] = []
+
+    async def expire(days: float) -> int:
+        tried.append(days)
+        if len(tried) == 1:
+            raise MemoryStoreError("Not today.", "今天不行。")
+        return await MemoryStore.expire_soon(store, days)
+
+    monkeypatch.setattr(store, "expire_soon", expire)
+    keeping = asyncio.create_task(keep(store, 30, every_sec=0.01))
+    async with asyncio.timeout(60):
+        while len(tried) < 3:
+            await asyncio.sleep(0.01)
+        assert await store.run(users.listed)
+        now += 31 * DAY
+        while await store.run(users.listed):
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    await store.aclose()

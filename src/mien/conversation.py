@@ -325,6 +325,7 @@ class Conversation:
         if turn.ending and (not turn.spoke or ends_sentence(turn.clause)):
             self._end_before_clause(turn)
             return
+        turn.close_filler()  # an aside of the brain's own fills the wait already
         turn.before = turn.told
         turn.clause = str(event.data["text"])
         turn.clause_is_aside = bool(event.data.get("aside"))

@@ -124,10 +124,14 @@ async def open_mind(
         memory = await asyncio.to_thread(_memory, settings.memory)
         if memory is not None:
             owned.push_async_callback(memory.aclose)
-            tasks = await owned.enter_async_context(asyncio.TaskGroup())
-            expiry = tasks.create_task(keep(memory, settings.memory.keep_days), name="forgetting")
-            owned.callback(expiry.cancel)
+            keeping = keep(memory, settings.memory.keep_days)
+            owned.push_async_callback(_end, asyncio.create_task(keeping, name="forgetting"))
         yield Mind(settings, personas, tools, knowledge, memory, summarise)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 def _memory(section: MemorySection) -> MemoryStore | None:

@@ -146,7 +146,7 @@ class LabelSection(Section):
 
     badge: Literal["auto", "always", "never"] = "auto"
     text: Literal["auto", "zh", "en", "both"] = "auto"
-    corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "top-left"
+    corner: Literal["top-left", "top-right", "bottom-left", "bottom-right"] = "bottom-right"
     size: float = Field(default=0.05, ge=0.03, le=0.2)
     opacity: float = Field(default=0.75, ge=0.3, le=1)
     metadata: bool = True

@@ -130,12 +130,13 @@ class Index:
 
     def _worth(self, need: Need) -> Worth:
         idf = {way: self._idf(way) for way in need.ways}
-        known = {way: share * idf[way] for way, share in need.ways.items() if idf[way]}
+        known = [way for way in need.ways if idf[way]]
         own = next(iter(need.ways))
         if not known:
             return Worth(need.weight * self._unknown_idf * _UNKNOWN, self._likely(own))
-        whole = idf[own] or max(known.values())
-        return Worth(need.weight * whole, {w: min(v / whole, 1.0) for w, v in known.items()})
+        whole = idf[own] or sum(idf[way] for way in known) / len(known)
+        shares = {way: need.ways[way] * min(idf[way] / whole, 1.0) for way in known}
+        return Worth(need.weight * whole, shares)
 
     def _likely(self, way: Terms) -> dict[Terms, float]:
         """Ways to speak of what is not here in these words."""

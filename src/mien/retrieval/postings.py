@@ -39,13 +39,13 @@ class Postings:
 
     def of(self, way: Sequence[str]) -> tuple[Rows, Values]:
         """The chunks that have all of these terms, each once, and the least of their values."""
-        first, *others = map(self._slice, way)
+        first, *others = sorted(map(self._slice, way), key=lambda s: s.stop - s.start)
         rows, values = self.rows[first], self.values[first]
-        for other in others:
-            rows, mine, its = np.intersect1d(
-                rows, self.rows[other], assume_unique=True, return_indices=True
-            )
-            values = np.minimum(values[mine], self.values[other][its])
+        for other in others if len(rows) else ():
+            more = self.rows[other]  # in ascending order, as all are
+            at = np.minimum(np.searchsorted(more, rows), len(more) - 1)
+            both = more[at] == rows
+            rows, values = rows[both], np.minimum(values, self.values[other][at])[both]
         return rows, values
 
     def _slice(self, term: str) -> slice:

@@ -45,6 +45,6 @@ def is_only_words(needs: Collection[Need]) -> bool:
 
 def _need(found: Found) -> Need:
     weight = max(_PHRASE, *map(weight_of, found.terms))
-    ways = {other: _SYNONYM for other in found.others}
-    ways |= {other: _TRANSLATION for other in found.translations}
+    ways = dict.fromkeys(found.others, _SYNONYM)
+    ways |= dict.fromkeys(found.translations, _TRANSLATION)
     return Need(weight, {found.terms: 1.0} | ways)

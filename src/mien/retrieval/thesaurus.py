@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from importlib import resources
 
 from mien.retrieval.common_words import STOP_ZH, folded, stem
-from mien.retrieval.tokens import HAN, boundaries, phrase_terms
+from mien.retrieval.tokens import HAN, boundaries, phrase_terms, weight_of
 
 Terms = tuple[str, ...]
 
 _HAN = re.compile(f"[{HAN}]")
 _BESIDE_HAN = re.compile(rf"(?<=[{HAN}])\s+|\s+(?=[{HAN}])")
-_WORD = re.compile(rf"(?<![-.\w])[^\W\d_{HAN}]+(?![-_\d]|\.\w)")
+_WORD = re.compile(rf"(?<![._\d])[^\W\d_{HAN}]+(?![_\d]|\.\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Thesaurus:
             terms = phrase_terms(phrase)
             chinese = bool(_HAN.search(phrase))
             same, other = (
-                {phrase_terms(o) for o in others if bool(_HAN.search(o)) is language} - {terms}
+                {phrase_terms(o) for o in others if bool(_HAN.search(o)) is language and _tells(o)}
+                - {terms}
                 for language in (chinese, not chinese)
             )
             found = Found(terms, tuple(sorted(same)), tuple(sorted(other - same)))
@@ -83,16 +84,26 @@ class Thesaurus:
         at = kept = 0
         while at < len(words):
             for n in range(min(self._longest, len(words) - at), 0, -1):
-                phrase = tuple(word for word, _ in words[at : at + n])
-                if known := self._english.get(phrase):
+                begin, end = words[at][1][0], words[at + n - 1][1][1]
+                known = self._english.get(tuple(word for word, _ in words[at : at + n]))
+                # Of "gpt-sovits" no half is taken.
+                if known and "-" not in (text[begin - 1 : begin], text[end : end + 1]):
                     found.append(known)
-                    left.append(text[kept : words[at][1][0]])
-                    kept = words[at + n - 1][1][1]
+                    left.append(text[kept:begin])
+                    kept = end
                     at += n
                     break
             else:
                 at += 1
         return "".join((*left, text[kept:]))
+
+
+def _tells(phrase: str) -> bool:
+    """Whether a text that has its words is likely to have the phrase: not "over and over"."""
+    terms = phrase_terms(phrase)
+    if len(terms) == 1:
+        return terms[0] == phrase or (" " not in phrase and not _HAN.search(phrase))
+    return max(map(weight_of, terms)) == 1.0
 
 
 def _tight(text: str) -> str:

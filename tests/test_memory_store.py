@@ -267,22 +267,26 @@ async def test_a_server_keeps_letting_go(path: Path, monkeypatch: pytest.MonkeyP
     now = 1e9
     store = MemoryStore(path, lambda: now)
     await store.run(users.enter, ANNA, "en", now)
-    tried: list[float] = []
+    gone: asyncio.Queue[int] = asyncio.Queue()
+
+    failing = True
 
     async def expire(days: float) -> int:
-        tried.append(days)
-        if len(tried) == 1:
+        nonlocal failing
+        if failing:
+            failing = False
             raise MemoryStoreError("Not today.", "今天不行。")
-        return await MemoryStore.expire_soon(store, days)
+        gone.put_nowait(await MemoryStore.expire_soon(store, days))
+        return 0
 
     monkeypatch.setattr(store, "expire_soon", expire)
-    keeping = asyncio.create_task(keep(store, 30, every_sec=0.01))
+    keeping = asyncio.create_task(keep(store, 30, every_sec=0.05))
     async with asyncio.timeout(60):
-        while len(tried) < 3:
-            await asyncio.sleep(0.01)
-        assert await store.run(users.listed)
+        assert await gone.get() == 0
+        assert len(await store.run(users.listed)) == 1
         now += 31 * DAY
-        while await store.run(users.listed):
-            await asyncio.sleep(0.01)
+        while await gone.get() != 1:
+            pass
+    assert await store.run(users.listed) == []
     keeping.cancel()
     await store.aclose()

@@ -31,6 +31,7 @@ _ZH = {
     "skipped": "已跳过",
     "failed": "失败",
 }
+_OTHERS = 20
 _COLOURS = {"added": "green", "replaced": "green", "failed": "red"}
 
 
@@ -168,10 +169,17 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def _told(outcomes: list[Outcome]) -> list[Outcome]:
+    """All that something was done with, and a few of the others."""
+    others = [outcome for outcome in outcomes if outcome.state in ("skipped", "unchanged")]
+    left_out = set(map(id, others[_OTHERS:]))
+    return [outcome for outcome in outcomes if id(outcome) not in left_out]
+
+
 def _print(base: str, outcomes: list[Outcome]) -> None:
-    heads = ("", "文件", "段落", "说明") if chinese() else ("", "file", "passages", "")
+    heads = ("", "文件", "段落", "说明") if chinese() else ("", "file", "passages", "notes")
     table = Table(*heads)
-    for outcome in outcomes:
+    for outcome in _told(outcomes):
         colour = _COLOURS.get(outcome.state, "dim")
         state = _ZH[outcome.state] if chinese() else outcome.state
         why = outcome.why

@@ -9,7 +9,9 @@ import unicodedata
 from mien.retrieval.contract import Chunk
 
 # Numbers keep their signs and points: prices differ by no more than that.
-_PUNCTUATION = re.compile(r"(?:\.(?!\d)|[\s，。、；：！？,:!?;\"'“”‘’「」『』()（）\[\]【】《》<>*_`|#…—·])+")
+_PUNCTUATION = re.compile(
+    r"(?:\.(?!\d)|[\s，。、；：！？,:!?;\"'“”‘’「」『』()（）\[\]【】《》<>*_`|#…—·])+"
+)
 
 
 def fingerprint(chunk: Chunk) -> bytes:

@@ -33,12 +33,20 @@ class Page:
         # An encoding declared inside would contradict that it is decoded already.
         text = re.sub(r"^\s*<\?xml[^>]{0,200}\?>", "", text)
         tree = html.document_fromstring(text or "<p></p>")
-        self.title = _squeezed(tree.findtext(".//title") or "")[:200]
+        self.title = _title(tree)
         whole = _Writer().written(tree)
         main = tree.xpath("//main | //*[@role='main']") or tree.xpath("//article")
         part = "\n\n".join(_Writer().written(each) for each in main[:100] if _outermost(each, main))
         self.says_what_is_main = len(part) > _MAIN_SHARE * len(whole)
         self.markdown = part if self.says_what_is_main else whole
+
+
+def _title(tree: Any) -> str:
+    """As the tab has it, but for the name of the website around the page's own heading."""
+    title = _squeezed(tree.findtext(".//title") or "")[:200]
+    headings = [_squeezed(heading.text_content()) for heading in tree.iter("h1")]
+    own = len(headings) == 1 and len(headings[0]) > 1 and headings[0] in title
+    return headings[0] if own else title
 
 
 def _outermost(element: Any, all_of_them: list[Any]) -> bool:

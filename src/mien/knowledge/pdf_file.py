@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PAGES = 2000
 MAX_CHARACTERS = 20_000_000
 # A page with fewer has a picture, or nothing.
-_CHARACTERS = 20
+_CHARACTERS = 5
 _JUNK_TITLES = ("untitled", "microsoft word", "microsoft powerpoint", "powerpoint", "document")
 
 
@@ -27,15 +27,15 @@ def read(file: File) -> Reading:
     """Headings are told by their size. place: "p. 3" or "第 3 页"."""
     reader = _opened(file.data)
     pages = _pages(reader)
-    empty = [n for n, page in enumerate(pages, 1) if sum(len(x.text) for x in page) < _CHARACTERS]
-    if len(empty) == len(pages) and sum(len(line.text) for page in pages for line in page) < 200:
+    texts = paragraphs_of(pages)
+    empty = [n for n, text in enumerate(texts, 1) if len(text) < _CHARACTERS]
+    if len(empty) == len(pages):
         raise KnowledgeError(
             "has pictures of pages but no text (a scan?); make it readable first, "
             "e.g. ocrmypdf -l chi_sim+eng in.pdf out.pdf",
             "只有页面图片，没有文字（扫描件？）；请先做文字识别，"
             "例如 ocrmypdf -l chi_sim+eng in.pdf out.pdf",
         )
-    texts = paragraphs_of(pages)
     title = file.title or _title(reader, "\n".join(line.text for line in pages[0])) or file.name
     chinese = detect_language("\n".join(texts)[:20_000]) == "zh"
     name = "第 {} 页" if chinese else "p. {}"

@@ -22,7 +22,7 @@ _LARGER = 1.15  # than the text; less is a caption in another font
 _HEADING_CHARACTERS = 100
 _LEVELS = 4
 _ENDS = re.compile(r"[。！？!?.:：;；…”’」』）)]$")
-_BULLET = re.compile(r"[•●▪◦■□◆\uf0b7\uf06c\uf0a7-]\s*(?=\S)")
+_BULLET = re.compile(r"^(?:[•●▪◦■□◆\uf0b7\uf06c\uf0a7]\s*|-\s+)(?=\S)")
 _NUMBERED = re.compile(
     r"(?:\d{1,3}[.)、]|[（(]\d{1,3}[）)]|[①-⑳]|[一二三四五六七八九十]{1,3}、|第\S{1,6}[章节条])"
 )
@@ -135,4 +135,5 @@ def _joined(first: str, second: str) -> str:
     if re.search(r"[a-zà-ÿ][-‐]$", first) and second[:1].islower():
         return first[:-1] + second
     together = columns(first[-1:]) == 2 and columns(second[:1]) == 2
+    together = together or (re.search(r"\d[-‐–]$", first) is not None and second[:1].isdigit())
     return first + second if together else f"{first} {second}"

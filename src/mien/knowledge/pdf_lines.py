@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pypdf import PageObject
+
+# Letters that stand closer or wider than the font has them are taken for words of their own.
+_STRAY = re.compile(
+    r"(?<=\w) (?=[.,;:!?](?:\s|$))|(?<=\d[-‐‑–]) (?=\d)"
+    r"| (?=[，。、；：！？）])|(?<=[，。、；：！？（]) "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class _Growing:
 
     def line(self) -> Line:
         size = max(self.sizes, key=lambda each: self.sizes[each], default=0.0)
-        return Line(_usual_characters("".join(self.pieces)).strip(), size, self.y)
+        text = " ".join(_usual_characters("".join(self.pieces)).split())
+        return Line(_STRAY.sub("", text), size, self.y)
 
 
 def lines_of(page: PageObject) -> list[Line]:

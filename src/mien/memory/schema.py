@@ -29,7 +29,7 @@ CREATE TABLE users(
     created REAL NOT NULL,
     last_seen REAL NOT NULL,
     language TEXT NOT NULL
-) STRICT;
+);
 CREATE TABLE turns(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
@@ -39,7 +39,7 @@ CREATE TABLE turns(
     text TEXT NOT NULL,
     complete INTEGER NOT NULL,
     at REAL NOT NULL
-) STRICT;
+);
 CREATE INDEX turns_by_time ON turns(user, at);
 CREATE INDEX turns_by_exchange ON turns(user, conversation, turn);
 CREATE TABLE facts(
@@ -54,7 +54,7 @@ CREATE TABLE facts(
     how TEXT NOT NULL CHECK (how IN ('said', 'tool', 'summary')),
     at REAL NOT NULL,
     superseded_by INTEGER REFERENCES facts ON DELETE CASCADE
-) STRICT;
+);
 CREATE INDEX facts_by_time ON facts(user, at);
 CREATE INDEX facts_by_source ON facts(source);
 CREATE INDEX facts_by_successor ON facts(superseded_by);
@@ -63,7 +63,7 @@ CREATE TABLE summaries(
     text TEXT NOT NULL,
     up_to REAL NOT NULL,
     at REAL NOT NULL
-) STRICT;
+);
 CREATE TABLE words(
     user INTEGER NOT NULL REFERENCES users ON DELETE CASCADE,
     word TEXT NOT NULL,
@@ -71,8 +71,8 @@ CREATE TABLE words(
     id INTEGER NOT NULL,
     weight REAL NOT NULL,
     PRIMARY KEY (user, word, place, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE chores(id INTEGER PRIMARY KEY AUTOINCREMENT) STRICT;
+) WITHOUT ROWID;
+CREATE TABLE chores(id INTEGER PRIMARY KEY AUTOINCREMENT);
 """
 
 
@@ -128,9 +128,10 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 
 def _check(db: sqlite3.Connection, path: Path) -> int:
     """The version of what is there, 0 for nothing yet."""
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    # In this order: another process may be making them, all three at once.
     tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    owner = int(db.execute("PRAGMA application_id").fetchone()[0])
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
     if tables and owner != APPLICATION_ID:
         raise MemoryStoreError(
             f"{path} is another program's database. Give memory.file another name.",

@@ -30,7 +30,6 @@ export const MIND_WORDS = {
   ],
   memory_facts: ["What it remembers of you", "它记住的关于您的事"],
   memory_no_facts: ["Nothing yet. Tell it something about yourself.", "还没有。可以跟它聊聊您自己。"],
-  memory_turns: ["Messages kept: {n}", "已保存 {n} 条消息"],
   memory_export: ["Download everything", "下载全部"],
   memory_erase: ["Erase everything", "清除全部"],
   memory_erase_ask: ["Really erase everything?", "确定全部清除？"],

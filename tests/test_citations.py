@@ -31,6 +31,7 @@ def filtered(pieces: list[str], sources: int) -> tuple[str, tuple[int, ...]]:
         ("Big [[1]](https://a.example/x) and [2](https://b.example).", "Big and.", (1, 2)),
         ("it grew¹² and fell³, 10 m², 3² x²", "it grew and fell, 10 m², 3² x²", (1, 2, 3)),
         ("Hello. [1] World", "Hello. World", (1,)),
+        ("Big [1], [2]; [3]. 很大[1]、[2]，好", "Big. 很大，好", (1, 2, 3)),
         ("[1] At the beginning", "At the beginning", (1,)),
         ("invented [9].", "invented.", ()),
         # several together

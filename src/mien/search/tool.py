@@ -104,8 +104,8 @@ class WebSearchTool:
         note = (
             f"Found in the web today, {self._now():%A, %Y-%m-%d}. "
             "Answer from this in a few spoken sentences, newest first where it changes. After each "
-            "statement that rests on a source write its number as [1]. Never write or read out "
-            "addresses. If it does not answer the question, say so."
+            "statement that rests on a source write its number as [1], never as a word of the "
+            "sentence. Never write or read out addresses. If it is no answer, say so."
         )
         return ToolResult(told(chosen, context), untrusted=True, note=note)
 

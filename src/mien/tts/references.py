@@ -65,7 +65,7 @@ class Scanner:
         """What begins at ``i``, if that is a reference. before: some text in front of it."""
         c = self.at(i)
         if c in _MARK_OPENERS:
-            return self._cited(i, before) or (self._link(i) if self.sources else None)
+            return self._marks(i, before) or (self._link(i) if self.sources else None)
         if c in "(（":
             return self._group(i)
         if c in _SUPERSCRIPTS:
@@ -81,6 +81,20 @@ class Scanner:
         return self._url(i) or self._trailer(i, before)
 
     # -- marks -----------------------------------------------------------------------------
+
+    def _marks(self, i: int, before: str) -> Reference | None:
+        """``[1], [2]`` with what lists them."""
+        mark = self._cited(i, before)
+        while mark is not None:
+            j = self._skip(mark.stop, _BLANKS)
+            listed = self._skip(j, _LISTS)
+            following = self._skip(listed, _BLANKS)
+            c = self.at(following) if listed > j else ""
+            more = self._cited(following, "") if c and c in _MARK_OPENERS else None
+            if more is None:
+                break
+            mark = Reference(more.stop, mark.numbers + more.numbers)
+        return mark
 
     def _cited(self, i: int, before: str) -> Reference | None:
         """A mark that cites, rather than an interval or the index of an array."""

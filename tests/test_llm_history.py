@@ -73,6 +73,22 @@ def test_a_tools_result_never_loses_its_call() -> None:
         assert ("tool" in roles) == (turns >= 2)
 
 
+def test_what_tools_found_earlier_is_shortened_before_it_is_counted() -> None:
+    def found(text: str) -> list[Any]:
+        return [
+            {"role": "user", "content": "weather?"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "1"}]},
+            {"role": "tool", "content": text, "tool_call_id": "1"},
+        ]
+
+    messages = [*found("rain " * 900), *found("sun " * 900)]
+    context = LLMContext(messages)
+    trim_context(context, HistoryLimits(chars=4600))
+    results = [m["content"] for m in context.get_messages() if m["role"] == "tool"]  # type: ignore[index]
+    assert [len(str(text)) for text in results] == [301, 3600]
+    assert len(messages[2]["content"]) == 4500, "a proposal's context shares the message"
+
+
 def test_messages_of_one_turn_stay_together_after_an_interruption() -> None:
     messages: list[Any] = [{"role": "user", "content": c} for c in "abc"]
     context = LLMContext(messages)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -39,6 +40,16 @@ async def until(reached: Callable[[], object]) -> None:
             await asyncio.sleep(0.02)
 
 
+def processes() -> set[int]:
+    """The ids of our servers' processes."""
+    found = set()
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if str(SERVER) in child.cmdline():
+                found.add(child.pid)
+    return found
+
+
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mcp") / "record"
@@ -48,12 +59,10 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def tools(record: Path) -> AsyncIterator[McpTools]:
     """Of one server over stdio, started once for all tests."""
     servers = {"desk": by_stdio(record, env={"TEST_TOKEN": "$SOME_VARIABLE"}, timeout_sec=60)}
-    before = set(psutil.Process().children(recursive=True))
     async with open_mcp(servers, {"SOME_VARIABLE": TOKEN}) as running:
         await until(lambda: len(running))
         yield running
-    left = set(psutil.Process().children(recursive=True)) - before
-    assert not left, "closing leaves no process"
+    assert not processes(), "closing leaves no process"
 
 
 async def test_tools_are_described(tools: McpTools) -> None:
@@ -101,7 +110,7 @@ async def test_a_call_that_is_cut_off_is_cut_off_there_too(tools: McpTools, reco
 
 
 async def test_a_server_that_died_is_back(tools: McpTools) -> None:
-    (before,) = psutil.Process().children()
+    before = processes()
     with pytest.raises(ToolError, match="was lost"):
         await named(tools, "desk_die").run({}, CONTEXT)
     old = tuple(tools)
@@ -110,8 +119,7 @@ async def test_a_server_that_died_is_back(tools: McpTools) -> None:
         with pytest.raises(ToolError, match="cannot be reached"):
             await old[0].run({"a": 1, "b": 1}, CONTEXT)
     await until(lambda: len(tools))
-    (after,) = psutil.Process().children()
-    assert after.pid != before.pid
+    assert len(before) == len(processes()) == 1 and not before & processes()
     assert "2" in (await named(tools, "desk_add").run({"a": 1, "b": 1}, CONTEXT)).text
 
 

@@ -302,7 +302,10 @@ async def test_documents_are_shown_to_the_model_and_their_sources_to_people() ->
     assert len(fake.requests) == 1 and "tools" not in fake.requests[0].body
 
 
-async def test_documents_that_cannot_be_searched_in_time_are_done_without() -> None:
+async def test_documents_that_cannot_be_searched_in_time_are_done_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mien.llm.tool_rounds._LOOK_UP_SEC", 0.05)
     async with FakeOpenAI(Scenario(text="I think so.")) as fake:
         down = await run(brain_for(fake, knowledge=Library(hangs=True)), asking())
     assert spoken(down) == "I think so." and not of(SourcesFrame, down)

@@ -81,12 +81,12 @@ def test_what_tools_found_earlier_is_shortened_before_it_is_counted() -> None:
             {"role": "tool", "content": text, "tool_call_id": "1"},
         ]
 
-    messages = [*found("rain " * 900), *found("sun " * 900)]
-    context = LLMContext(messages)
+    earlier = found("rain " * 900)
+    context = LLMContext([*earlier, *found("sun " * 900)])
     trim_context(context, HistoryLimits(chars=4600))
     results = [m["content"] for m in context.get_messages() if m["role"] == "tool"]  # type: ignore[index]
     assert [len(str(text)) for text in results] == [301, 3600]
-    assert len(messages[2]["content"]) == 4500, "a proposal's context shares the message"
+    assert len(earlier[2]["content"]) == 4500, "a proposal's context shares the message"
 
 
 def test_messages_of_one_turn_stay_together_after_an_interruption() -> None:

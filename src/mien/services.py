@@ -316,6 +316,7 @@ def _summariser(settings: Settings, persona: Persona, owned: AsyncExitStack) -> 
     async def summarise(prompt: str) -> str | None:
         return await brain.run_inference(
             LLMContext([{"role": "user", "content": prompt}]),
+            max_tokens=2000,  # cut short, it would be no JSON
             system_instruction="Answer with JSON alone.",
         )
 

@@ -18,7 +18,7 @@ class ProviderSettings(Section):
     model_config = ConfigDict(hide_input_in_errors=True)  # what is wrong may be a key
 
     service: str = ""
-    timeout_sec: float = Field(default=6, ge=0.5, le=60)
+    timeout_sec: float = Field(default=5, ge=0.5, le=60)
 
 
 class HttpSettings(ProviderSettings):

@@ -17,6 +17,7 @@ from mien.mind_settings import KnowledgeSection
 from mien.retrieval.collection import THRESHOLD, Collection
 from mien.retrieval.contract import Chunk, Passage
 from mien.retrieval.embeddings import Embedder
+from mien.retrieval.thesaurus import thesaurus
 
 #: Used when it is there, and no error when it is not.
 DEFAULT = "default"
@@ -65,6 +66,7 @@ class Knowledge:
         self._revisions: dict[Path, int] = {}
         self._collection = Collection([])
         self._reading_again: asyncio.Task[None] | None = None
+        thesaurus()  # takes a third of a second, which the first question would have to wait for
         self._read()
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from rich.table import Table
 from mien.bench.asr_cli import asr
 from mien.bench.barge_in_cli import barge_in
 from mien.bench.echo_cli import echo
+from mien.bench.knowledge_cli import knowledge
 from mien.bench.latency_cli import latency
 from mien.bench.memory_cli import memory
 from mien.bench.rtmp_cli import rtmp
@@ -344,6 +345,7 @@ def lipsync(
 bench_app.command()(asr)
 bench_app.command("barge-in")(barge_in)
 bench_app.command()(echo)
+bench_app.command()(knowledge)
 bench_app.command()(latency)
 bench_app.command()(tools)
 bench_app.command()(memory)

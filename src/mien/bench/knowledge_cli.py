@@ -1,0 +1,74 @@
+"""The command ``mien bench knowledge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mien.bench.terminal import AsJson, failed, measured, show, show_figures, stderr, text
+
+
+def knowledge(
+    root: Annotated[
+        Path, typer.Option("--root", help="A checkout of mien: README*.md, docs/, docs/zh/.")
+    ] = Path(),
+    listed: Annotated[
+        Path | None,
+        typer.Option("--questions", help="Instead of tests/knowledge_questions.toml in there."),
+    ] = None,
+    misses: Annotated[bool, typer.Option("--misses", help="Tell what was found instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How well questions in people's own words find the passage that answers them, without a model.
+
+    mien's own documents, cut up as `mien knowledge add` does, are asked 100 questions in Chinese and
+    100 in English that they answer, and 40 that they do not (other software, the world).
+    """
+    from mien.bench.knowledge import KnowledgeBenchError, read_questions, run_knowledge
+
+    try:
+        questions = read_questions(listed or root / "tests" / "knowledge_questions.toml")
+        result = measured("knowledge", lambda progress: run_knowledge(root, questions, progress))
+    except KnowledgeBenchError as error:
+        raise failed(str(error)) from None
+    if as_json:
+        show_figures(result, True, "", {})
+        return
+    show(_table(result))
+    if misses:
+        for miss in result["misses"]:
+            found = miss["found"][0] if miss["found"] else None
+            where = f"{found['page']} {' › '.join(found['heading'])}" if found else "nothing"
+            Console().print(f"[bold]{miss['question']}[/]: {where}", highlight=False)
+    stderr().print(f"load average of the machine: {text(result['load_average'])}")
+
+
+def _table(result: dict[str, Any]) -> Table:
+    table = Table("", title="Questions that find their passage, without a model")
+    columns = [
+        (language, part) for language in ("zh", "en") for part in ("tuning", "held_out", "all")
+    ]
+    for language, part in columns:
+        table.add_column(f"{language} {part.replace('_', ' ')}")
+    for key, label in (
+        ("questions", "questions that are answered there"),
+        ("top_1", "the best passage is right"),
+        ("top_4", "one of the best four is"),
+        ("refused_wrongly", "nothing found"),
+        ("out_of_scope", "questions out of scope"),
+        ("refused", "of which nothing is found"),
+        ("ms", "CPU ms per question"),
+    ):
+        values = [result[language][part][key] for language, part in columns]
+        table.add_row(label, *(_written(key, value) for value in values))
+    return table
+
+
+def _written(key: str, value: float) -> str:
+    if key in ("questions", "out_of_scope"):
+        return str(value)
+    return f"{value:.1f}" if key == "ms" else f"{value:.0%}"

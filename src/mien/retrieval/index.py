@@ -21,7 +21,7 @@ from mien.retrieval.contract import Chunk
 from mien.retrieval.misspelt import spelt_otherwise
 from mien.retrieval.postings import Postings
 from mien.retrieval.query import Need, Terms, needs_of
-from mien.retrieval.tokens import HAN, terms
+from mien.retrieval.tokens import HAN, is_everyday, terms
 
 Scores = npt.NDArray[np.float32]
 
@@ -37,8 +37,9 @@ _IN_HEADING, _AROUND = 0.2, 0.15
 _OF_TEXT = 0.3
 # Who explains so much more than a text without headings could has explained all.
 _FULL = 1.3
-# A word found nowhere is a sign of another subject, or of another way to say it.
-_UNKNOWN = 0.7
+# A word found nowhere: an everyday one may only be another way to say it, a rare one (a name, most
+# often) is a sign of another subject.
+_EVERYDAY, _RARE = 0.3, 1.5
 # All characters of a Chinese word, apart: "讲太多" is near to "太多话讲". A misspelt English one.
 _CHARACTERS, _MISSPELT = 0.6, 0.7
 _CHARACTER = re.compile(f"[{HAN}]")
@@ -133,7 +134,8 @@ class Index:
         known = [way for way in need.ways if idf[way]]
         own = next(iter(need.ways))
         if not known:
-            return Worth(need.weight * self._unknown_idf * _UNKNOWN, self._likely(own))
+            sign = _EVERYDAY if len(need.ways) > 1 or all(map(is_everyday, own)) else _RARE
+            return Worth(need.weight * self._unknown_idf * sign, self._likely(own))
         whole = idf[own] or sum(idf[way] for way in known) / len(known)
         shares = {way: need.ways[way] * min(idf[way] / whole, 1.0) for way in known}
         return Worth(need.weight * whole, shares)

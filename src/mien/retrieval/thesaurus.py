@@ -69,10 +69,11 @@ class Thesaurus:
         between = boundaries(text)
 
         def take(match: re.Match[str]) -> str:
-            # A phrase does not begin or end within a word.
-            known = self._chinese.get(match.group())
-            if known is None or not {match.start(), match.end()} <= between:
-                return match.group()
+            phrase = match.group()
+            known = self._chinese.get(phrase)
+            # A short phrase may be parts of two words that stand side by side.
+            if known is None or not (len(phrase) > 2 or {match.start(), match.end()} <= between):
+                return phrase
             found.append(known)
             return " "
 

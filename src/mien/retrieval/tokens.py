@@ -21,12 +21,18 @@ from mien.retrieval.common_words import (
 HAN = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 # "bert-vits2", "mien.toml", "45438-2025", "key_env"; a slash separates.
 _RUN = re.compile(rf"(?P<han>[{HAN}]+)|(?P<word>[^\W{HAN}]+(?:[-.'’+:][^\W{HAN}]+)*)")
+_ALL_HAN = re.compile(f"[{HAN}]+")
 _PART = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 # Of a term beside those it is made of: that is how a question weighs as much as its words.
 _BESIDE = 0.5
+# Times in 60 million words. More often than the first: in any text, whatever it is about.
+_EVERYDAY = 300
+_OFTEN, _OFTEN_WEIGHT = 2000, 0.6
 # Two characters that jieba leaves alone may be a word; together they weigh as much as one.
 _PAIR, _IN_PAIR = 0.7, 0.15
 
+# Words that say little, but whose absence says the opposite: "no sound".
+_NEGATIONS = frozenset("不 没 没有 no not".split())
 _STOP_SET_ZH = frozenset(STOP_ZH)
 _COMMON_SET_ZH = frozenset(COMMON_ZH)
 
@@ -62,8 +68,8 @@ def phrase_terms(phrase: str) -> tuple[str, ...]:
         pairs = [a + b for a, b in pairwise(words) if _alone(a) and _alone(b)]
         alone = [w for w in words if len(w) > 1 or not any(w in pair for pair in pairs)]
         found |= {term: weight_of(term) for term in (*alone, *pairs)}
-    content = tuple(term for term, weight in found.items() if weight > STOP_WEIGHT)
-    return content or tuple(found)
+    content = [t for t, weight in found.items() if weight > STOP_WEIGHT or t in _NEGATIONS]
+    return tuple(content or found)
 
 
 def boundaries(text: str) -> set[int]:
@@ -79,13 +85,32 @@ def boundaries(text: str) -> set[int]:
     return found
 
 
+def is_everyday(term: str) -> bool:
+    """Whether a word is common in any text, whatever it is about, or a number; of English ones only
+    those in the lists of common words are known to be.
+    """
+    if weight_of(term) < 1.0 or len(term) == 1 or not term.isalpha():
+        return True
+    return _counted(term) > _EVERYDAY
+
+
+@lru_cache(maxsize=20_000)
 def weight_of(term: str) -> float:
     """How much a word by itself says about the subject: little if it is an everyday word."""
     if term in STOP_EN or term in _STOP_SET_ZH:
         return STOP_WEIGHT
     if term in COMMON_STEMS or term in _COMMON_SET_ZH:
         return COMMON_WEIGHT
-    return 1.0
+    return _OFTEN_WEIGHT if _counted(term) > _OFTEN else 1.0
+
+
+def _counted(word: str) -> int:
+    """How often jieba's dictionary has counted a Chinese word in 60 million; 0 if it has it not."""
+    if len(word) < 2 or not _ALL_HAN.fullmatch(word):
+        return 0
+    import rjieba
+
+    return int(rjieba.suggest_freq(word)) if rjieba.has_word(word) else 0
 
 
 def _weighted(text: str) -> Iterator[tuple[str, float]]:

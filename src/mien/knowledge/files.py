@@ -24,13 +24,11 @@ class Found:
 def find_files(named: Sequence[Path]) -> list[Found]:
     """Absolute paths, each once: those that are named, and of folders all below, in order of their
     names. What begins with a dot is no business of ours, and links that lead to folders are not
-    followed. Raises KnowledgeError when something named is not there, or there are too many.
+    followed. Raises KnowledgeError when there are too many.
     """
     found: dict[Path, Found] = {}
     for path in named:
         path = path.expanduser()
-        if not path.exists():
-            raise KnowledgeError(f"{path} is not there", f"找不到 {path}")
         inside = path.is_dir()
         for each in _below(path) if inside else (path,):
             each = each.resolve()

@@ -106,6 +106,8 @@ def not_understood(path: Path) -> KnowledgeError:
 
 def load(path: Path, title: str = "", url: str = "") -> File:
     """Its bytes. Raises KnowledgeError when it is of another kind, too large or cannot be read."""
+    if not path.exists():
+        raise KnowledgeError("is not there", "找不到文件")
     if kind_of(path) is None:
         raise not_understood(path)
     try:

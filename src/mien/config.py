@@ -29,7 +29,7 @@ from mien.mind_settings import (
     SearchSection,
     ToolsSection,
 )
-from mien.section import Section
+from mien.section import Section, split
 
 CONFIG_FILE = "mien.toml"
 
@@ -227,14 +227,7 @@ class EarsSection(Section):
     echo: bool = True
 
 
-def _split(value: object) -> object:
-    """Names apart by commas, as command line and environment give them; one stays a string."""
-    if not isinstance(value, str) or "," not in value:
-        return value
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
-Voices = Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(_split)]
+Voices = Annotated[str | Annotated[list[str], Field(min_length=1)], BeforeValidator(split)]
 
 
 class Settings(BaseSettings):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from mien.section import Section
+from mien.section import Section, split
+
+
+def _several(value: object) -> object:
+    value = split(value)
+    return [value] if isinstance(value, str) and value != "auto" else value
 
 
 class SearchSection(Section):
@@ -23,7 +28,7 @@ class SearchSection(Section):
     """
 
     enabled: bool | None = None
-    providers: Literal["auto"] | list[str] = "auto"
+    providers: Annotated[Literal["auto"] | list[str], BeforeValidator(_several)] = "auto"
     services: dict[str, dict[str, Any]] = Field(default={}, repr=False)
     results: int = Field(default=5, ge=1, le=10)
     deadline_sec: float = Field(default=3.0, ge=0.5, le=30)

@@ -11,6 +11,7 @@ from mien.avatar.library import BUILT_IN
 from mien.config import Settings
 from mien.llm import Persona, PersonaError
 from mien.llm.persona import bundled_folder
+from mien.llm.scripted import ScriptedLLMService
 from mien.personas import Personas, voice_names
 from mien.voices import voice_settings
 
@@ -121,3 +122,22 @@ def test_what_the_docs_and_the_template_offer_can_be_played(tmp_path: Path) -> N
     whole = Personas(tmp_path).load("anna")
     assert whole.knowledge == ("house",) and whole.voices and whole.faq
     assert set(Persona.model_fields) <= whole.model_fields_set, "one field is not in the template"
+
+
+async def test_a_guide_without_a_model_answers_from_documents_or_not_at_all() -> None:
+    lin = Personas(Path("/nowhere")).load("lin")
+    brain = ScriptedLLMService(lin, faq_paths=lin.faq)
+    assert brain.reply("量子力学是什么？") == "这个我这里没有资料，请您询问工作人员。"
+    assert "staff will help" in brain.reply("Who won the world cup in 1998?")
+    assert "小林" in brain.reply("你是谁？") and "Lin" in brain.reply("Who are you?")
+
+
+def test_written_answers_that_are_wrong_are_told_before_anybody_speaks(tmp_path: Path) -> None:
+    (tmp_path / "ann.toml").write_text('faq = ["ann.faq.toml"]\n' + MINE, encoding="utf-8")
+    (tmp_path / "ann.faq.toml").write_text('[[entry]]\nid = "hours"\n', encoding="utf-8")
+    personas = Personas(tmp_path)
+    assert [each.name for each in personas.listed()] == ["ann", "lin", "mei"], "a FAQ is nobody"
+    with pytest.raises(PersonaError, match=r"ann.faq.toml.*needs zh, en or both"):
+        personas.load("ann")
+    why = personas.listed()[0].why_not
+    assert why is not None and str(tmp_path) not in str(why)

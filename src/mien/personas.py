@@ -12,7 +12,8 @@ from loguru import logger
 
 from mien.config import Settings
 from mien.language import Language
-from mien.llm.persona import Persona, PersonaError, bundled_folder, read_persona
+from mien.llm.faq import FAQError, load_faq
+from mien.llm.persona import Persona, PersonaError, bundled_folder, personas_in, read_persona
 from mien.problems import Problem
 from mien.voices import LAST_RESORT
 
@@ -65,7 +66,7 @@ class Personas:
 
     def load(self, which: str | Path) -> Persona:
         """By its name, or any by the path of its file. Raises PersonaError."""
-        return read_persona(self.path(which), str(which))
+        return _read(self.path(which), str(which))
 
     def path(self, which: str | Path) -> Path:
         """Of its file. Raises PersonaError when there is none."""
@@ -97,14 +98,13 @@ class Personas:
     def _files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}
         for folder in (bundled_folder(), self.folder):
-            if folder.is_dir():
-                found |= {file.stem: file for file in folder.glob("*.toml") if file.is_file()}
+            found |= personas_in(folder)
         return found | self._elsewhere
 
     def _described(self, name: str, path: Path) -> ListedPersona:
         own = path.parent != bundled_folder()
         try:
-            persona = read_persona(path, path.name)
+            persona = _read(path, path.name)
         except PersonaError as error:
             plain = {"en": name, "zh": name}
             why = {"en": str(error), "zh": error.zh}
@@ -118,6 +118,17 @@ class Personas:
             voice=persona.voice,
             own=own,
         )
+
+
+def _read(path: Path, called: str) -> Persona:
+    """With its written answers looked at, too. Raises PersonaError."""
+    persona = read_persona(path, called)
+    try:
+        load_faq(persona.faq)
+    except FAQError as error:
+        why = str(error).replace(f"{path.parent}/", "")
+        raise PersonaError(f"persona {called!r}: {why}", f"人设 {called!r}：{why}") from error
+    return persona
 
 
 def find_persona(personas: Personas, name: str) -> Persona:

@@ -115,25 +115,30 @@ def new(
         raise refused(
             f"{file} 已存在，未改动" if chinese() else f"{file} is there already; not touched"
         )
+    answers: tuple[Path, ...] = ()
     if like is None:
         text = (bundled_folder() / "template.txt").read_text(encoding="utf-8")
         text = text.replace("NAME", name)
     else:
-        text = _copied(there_are.path, like)
+        text, answers = _copied(there_are.path, like)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
+    for faq in answers:
+        if not (beside := file.parent / faq.name).exists():
+            beside.write_bytes(faq.read_bytes())
     _tell_on(file, name)
 
 
-def _copied(path_of: Callable[[str], Path], like: str) -> str:
+def _copied(path_of: Callable[[str], Path], like: str) -> tuple[str, tuple[Path, ...]]:
+    """The persona's file, and its files of written answers."""
     from mien.llm.persona import PersonaError, read_persona
 
     try:
         path = path_of(like)
-        read_persona(path, like)
+        persona = read_persona(path, like)
     except PersonaError as error:
         raise refused(error.zh if chinese() else str(error)) from None
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8"), persona.faq
 
 
 def _tell_on(file: Path, name: str) -> None:

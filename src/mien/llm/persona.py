@@ -241,7 +241,13 @@ def bundled_folder() -> Path:
 
 def bundled_personas() -> list[str]:
     """Names of the personas that come with mien."""
-    return sorted(file.stem for file in bundled_folder().glob("*.toml"))
+    return sorted(personas_in(bundled_folder()))
+
+
+def personas_in(folder: Path) -> dict[str, Path]:
+    """The files of a folder by the names of their personas; NAME.faq.toml is none."""
+    files = folder.glob("*.toml") if folder.is_dir() else ()
+    return {file.stem: file for file in files if "." not in file.stem and file.is_file()}
 
 
 def describe_errors(error: ValidationError) -> str:

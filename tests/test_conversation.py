@@ -255,6 +255,8 @@ async def test_a_slow_model_is_bridged_by_a_word_that_nobody_remembers(
         clauses = events.of("clause")
         assert [clause.get("aside", False) for clause in clauses] == [True, False]
         assert clauses[0]["text"] in ("Let me think.", "One moment.")
+        states = [event["state"] for event in events.of("state")]
+        assert states[:4] == ["thinking", "speaking", "thinking", "speaking"], "it thinks on"
         stages = (await events.first("latency", turn=turn))["stages"]
         assert stages["first_packet"] > 3000, "what counts is the answer"
         await ask(client, session, "And the sea?")

@@ -316,6 +316,8 @@ class Conversation:
                 begin=utf16_length(text[:begin]),
                 stop=utf16_length(text[:stop]),
             )
+        elif event.name == "aside_over":
+            self._set_state("thinking")
         elif event.name == "gesture":
             self._publish("gesture", turn, **event.data)
         elif event.name == "turn" and event.data["turn"] == turn.number:

@@ -118,6 +118,8 @@ class Stage(FrameProcessor):
                 self._aside,
             )
         )
+        if frame.last:
+            self._mark_aside()
 
     async def _say_untimed(self, frame: TTSAudioRawFrame) -> None:
         """A foreign voice: its words are timed by a usual pace, its phones by listening."""
@@ -151,6 +153,12 @@ class Stage(FrameProcessor):
             listening, self._listening = self._listening, None
             phones = None if listening is None else await asyncio.to_thread(listening.finish)
             self._add(phones, last=True)
+            self._mark_aside()
+
+    def _mark_aside(self) -> None:
+        """What was said before the answer is over; it may be quiet for a while."""
+        if self._aside:
+            self._performer.mark(Event("aside_over", {"clause": self._clause}))
 
     def _add(self, phones: tuple[Phone, ...] | None, last: bool) -> None:
         """What is known of the clause without more sound; too late if its turn is over."""

@@ -23,10 +23,10 @@ def knowledge(
     misses: Annotated[bool, typer.Option("--misses", help="Tell what was found instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """How well questions in people's own words find the passage that answers them, without a model.
+    """How well questions in people's own words find the passage that answers them.
 
-    mien's own documents, cut up as `mien knowledge add` does, are asked 100 questions in Chinese and
-    100 in English that they answer, and 40 that they do not (other software, the world).
+    Without a model: by words alone. mien's own documents are asked 100 questions in Chinese and 100
+    in English that they answer, and 40 that they do not (other software, the world).
     """
     from mien.bench.knowledge import KnowledgeBenchError, read_questions, run_knowledge
 
@@ -48,27 +48,26 @@ def knowledge(
 
 
 def _table(result: dict[str, Any]) -> Table:
-    table = Table("", title="Questions that find their passage, without a model")
-    columns = [
-        (language, part) for language in ("zh", "en") for part in ("tuning", "held_out", "all")
-    ]
-    for language, part in columns:
-        table.add_column(f"{language} {part.replace('_', ' ')}")
-    for key, label in (
-        ("questions", "questions that are answered there"),
-        ("top_1", "the best passage is right"),
-        ("top_4", "one of the best four is"),
-        ("refused_wrongly", "nothing found"),
-        ("out_of_scope", "questions out of scope"),
-        ("refused", "of which nothing is found"),
-        ("ms", "CPU ms per question"),
-    ):
-        values = [result[language][part][key] for language, part in columns]
-        table.add_row(label, *(_written(key, value) for value in values))
+    table = Table(
+        "questions",
+        "answered there",
+        "best is right",
+        "one of four is",
+        "nothing found",
+        "out of scope",
+        "refused",
+        "CPU ms each",
+        title="Questions that find their passage",
+    )
+    for language in ("zh", "en"):
+        for part in ("tuning", "held_out", "all"):
+            figures = result[language][part]
+            table.add_row(
+                f"{language} {part.replace('_', ' ')}",
+                str(figures["questions"]),
+                *(f"{figures[key]:.0%}" for key in ("top_1", "top_4", "refused_wrongly")),
+                str(figures["out_of_scope"]),
+                f"{figures['refused']:.0%}",
+                f"{figures['ms']:.1f}",
+            )
     return table
-
-
-def _written(key: str, value: float) -> str:
-    if key in ("questions", "out_of_scope"):
-        return str(value)
-    return f"{value:.1f}" if key == "ms" else f"{value:.0%}"

@@ -23,6 +23,7 @@ _ITEM = re.compile(r"^\s*(?:[-*+•·]|\d{1,3}[.)、])\s+")
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _URL = re.compile(r"[(（<]?\b(?:https?://|www\.)[^\s，。；、）)>]+[)）>]?")
 _EMPTY_PAIR = re.compile(r"[(（\[【]\s*[)）\]】]")
+_GAP = re.compile(r"\s+(?=[。，；：！？,.;!?])")
 # A sentence that begins so is not understood without the one before it.
 _LEANS = re.compile(
     r"^(?:它|它们|这|这样|这时|那|此|但|但是|不过|所以|因此|而且|另外|否则|其中|同时"
@@ -77,7 +78,7 @@ def speakable(text: str, language: Language) -> list[str]:
         else:
             header = []
             found += sentences(plain(_ITEM.sub("", line)).lstrip("#> \t"))
-    tidy = (_EMPTY_PAIR.sub("", _URL.sub("", s)).strip() for s in found)
+    tidy = (_GAP.sub("", _EMPTY_PAIR.sub("", _URL.sub("", s))).strip() for s in found)
     return [_ended(s, language) for s in tidy if re.search(r"\w", s)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -24,7 +25,7 @@ def tokens_of(text: str) -> int:
     """About how many tokens a text is to a language model, a little more rather than less."""
     words = sum(1 + (len(w) - 1) // _CHARACTERS_OF_A_WORD for w in _WORD.findall(text))
     han, marks = len(_HAN.findall(text)), len(_MARK.findall(text))
-    return round(_PER_HAN * han + _PER_WORD * words + _PER_MARK * marks)
+    return math.ceil(_PER_HAN * han + _PER_WORD * words + _PER_MARK * marks)
 
 
 def cut(hits: Iterable[Hit], tokens: int) -> list[Hit]:

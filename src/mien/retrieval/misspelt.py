@@ -8,6 +8,7 @@ from collections.abc import Container, Iterator
 from mien.retrieval.common_words import stem
 
 _SHORTEST = 5  # a shorter word is near to too many others
+_LONGEST = 24  # a longer one is no word
 _SHORTEST_PART = 3
 _MOST = 4
 
@@ -16,7 +17,7 @@ def spelt_otherwise(word: str, known: Container[str]) -> list[tuple[str, ...]]:
     """The known stems that a stem may stand for: two words written as one, or one letter too many,
     too few, wrong or in the wrong place (Damerau 1964: four of five misspellings).
     """
-    if not word.isalpha() or not word.isascii():
+    if not word.isalpha() or not word.isascii() or len(word) > _LONGEST:
         return []
     cuts = range(_SHORTEST_PART, len(word) - _SHORTEST_PART + 1)
     apart = [(stem(word[:at]), stem(word[at:])) for at in cuts]

@@ -9,6 +9,7 @@ from mien.retrieval.common_words import STOP_WEIGHT, folded, without_pleasantry
 from mien.retrieval.thesaurus import Found, thesaurus
 from mien.retrieval.tokens import question_terms, weight_of
 
+_LONGEST = 500  # characters; each thing asked about is looked for by itself
 # Of another word for the same: it may mean something else here.
 _SYNONYM = 0.9
 # Of a phrase of question words alone ("where are"): it says what kind of answer is wanted.
@@ -30,7 +31,8 @@ class Need:
 
 
 def needs_of(question: str) -> list[Need]:
-    """What a question asks about."""
+    """What a question asks about; of a very long one, what its beginning does."""
+    question = question[:_LONGEST]
     text = folded(without_pleasantry(question) or question)
     rest, found = thesaurus().take(text)
     needs = [_need(phrase) for phrase in found]

@@ -31,6 +31,8 @@ _HEADING, _OUTER = 2.0, 1.0  # of the nearest heading; of those around it and th
 # More than once in a chunk of usual length is no better explanation: without this limit a table of
 # all commands answers every question that says "command".
 _MOST = 1.0
+# That a chunk speaks of it at all is the larger part of how well it does.
+_AT_ALL, _LEAST = 0.6, 0.2
 # What stands in the heading is what the chunk is about.
 _IN_HEADING, _AROUND = 0.2, 0.15
 # Of two chunks that explain as much, the one of the text that explains more.
@@ -120,7 +122,8 @@ class Index:
                     rows, values = field.of(way)
                     if len(rows):
                         found[rows] = np.maximum(found[rows], share * values)
-            scores += need.worth * (explained + heading)
+            spoken_of = _AT_ALL * (explained > _LEAST) + (1 - _AT_ALL) * explained
+            scores += need.worth * (spoken_of + heading)
             in_text = np.zeros_like(whole)
             np.maximum.at(in_text, self._texts, explained)
             whole += need.worth * in_text

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 
-from mien.retrieval.common_words import STOP_ZH, folded, stem
+from mien.retrieval.common_words import COMMON_WEIGHT, STOP_ZH, folded, stem
 from mien.retrieval.tokens import HAN, boundaries, phrase_terms, weight_of
 
 Terms = tuple[str, ...]
@@ -46,7 +46,8 @@ class Thesaurus:
         self._chinese: dict[str, Found] = {}
         self._english: dict[Terms, Found] = {}
         for phrase, others in meaning.items():
-            terms = phrase_terms(phrase)
+            # What does not tell cannot be found by itself, but what it means can.
+            terms = phrase_terms(phrase) if _tells(phrase) else (phrase,)
             chinese = bool(_HAN.search(phrase))
             same, other = (
                 {phrase_terms(o) for o in others if bool(_HAN.search(o)) is language and _tells(o)}
@@ -104,7 +105,7 @@ def _tells(phrase: str) -> bool:
     terms = phrase_terms(phrase)
     if len(terms) == 1:
         return terms[0] == phrase or (" " not in phrase and not _HAN.search(phrase))
-    return max(map(weight_of, terms)) == 1.0
+    return max(map(weight_of, terms)) > COMMON_WEIGHT
 
 
 def _tight(text: str) -> str:

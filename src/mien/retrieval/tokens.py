@@ -33,7 +33,7 @@ _PAIR, _IN_PAIR = 0.7, 0.15
 
 # Words that say little, but whose absence says the opposite: "no sound".
 _NEGATIONS = frozenset("不 没 没有 no not".split())
-_STOP_SET_ZH = frozenset(STOP_ZH)
+_STOP_SET_ZH = frozenset([*STOP_ZH, *"怎么办 还要 想要 干嘛 为啥".split()])
 _COMMON_SET_ZH = frozenset(COMMON_ZH)
 
 

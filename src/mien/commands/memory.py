@@ -34,7 +34,8 @@ memory_app = typer.Typer(
 PREFIX = 12
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts. 仅输出 JSON")]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", help="Where [memory] is; else ./mien.toml.")
+    Path | None,
+    typer.Option("--config", help="Settings file; without it ./mien.toml is read if there is one."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask. 不再询问")]
 

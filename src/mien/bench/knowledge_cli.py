@@ -60,14 +60,14 @@ def _table(result: dict[str, Any]) -> Table:
         title="Questions that find their passage",
     )
     for language in ("zh", "en"):
-        for part in ("tuning", "held_out", "all"):
+        for part in ("tuning", "held_out", "all", "fresh"):
             figures = result[language][part]
             table.add_row(
                 f"{language} {part.replace('_', ' ')}",
                 str(figures["questions"]),
                 *(f"{figures[key]:.0%}" for key in ("top_1", "top_4", "refused_wrongly")),
                 str(figures["out_of_scope"]),
-                f"{figures['refused']:.0%}",
+                f"{figures['refused']:.0%}" if figures["out_of_scope"] else "-",
                 f"{figures['ms']:.1f}",
             )
     return table

@@ -20,7 +20,7 @@ from mien.retrieval.query import is_only_words, needs_of
 Order = npt.NDArray[np.intp]
 
 #: How much of a question a passage has to explain to be an answer.
-THRESHOLD = 0.52
+THRESHOLD = 0.53
 # Behind the first: less is needed to be of use to a model, which reads all of them.
 _FURTHER = 0.6
 _OF_ONE_HEADING = 2

@@ -34,7 +34,7 @@ _MOST = 1.0
 # That a chunk speaks of it at all is the larger part of how well it does.
 _AT_ALL, _LEAST = 0.6, 0.2
 # What stands in the heading is what the chunk is about.
-_IN_HEADING, _AROUND = 0.2, 0.15
+_IN_HEADING, _AROUND = 0.4, 0.1
 # Of two chunks that explain as much, the one of the text that explains more.
 _OF_TEXT = 0.3
 # Who explains so much more than a text without headings could has explained all.

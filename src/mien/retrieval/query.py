@@ -13,7 +13,7 @@ _LONGEST = 500  # characters; each thing asked about is looked for by itself
 # Of another word for the same: it may mean something else here.
 _SYNONYM = 0.9
 # Of a phrase of question words alone ("where are"): it says what kind of answer is wanted.
-_PHRASE = 0.5
+_PHRASE = 0.35
 # The same in the other language: in a text of this one it is a name or a command, mostly.
 _TRANSLATION = 0.5
 

@@ -4,15 +4,15 @@ for the model, the search services and the web, which are servers on this machin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import pytest_asyncio
 
-from fake_openai import FakeOpenAI, Scenario
+from fake_openai import FakeOpenAI, RecordedRequest, Scenario
 from fake_tool_calls import Call, Rounds, results_of
 from live_stage import FastTicks
 from local_web import LocalWeb, local_web
@@ -24,10 +24,10 @@ from mien.retrieval.contract import Passage
 from mien.search.tool import WebSearchTool
 from mien.search.web_search import WebSearch
 from mien.services import Services, open_services
-from mien.tools.contract import Tool
+from mien.tools.contract import Tool, ToolContext, ToolResult
 from scripted_voice import ScriptedVoice
 from search_servers import DIALECTS, KEY, Known, SearchServer
-from small_tools import hanging, telling
+from small_tools import SmallTool, hanging, spec_of, telling
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -320,3 +320,35 @@ async def test_a_proposal_searches_unheard_and_is_told_when_it_was_asked(world: 
         await talk.ask("Sure?")
     roles = [m["role"] for m in world.model.requests[-1].messages]
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
+
+
+async def test_what_is_found_as_the_next_question_comes_is_not_put_behind_it(world: World) -> None:
+    asking: list[asyncio.Task[int]] = []
+
+    async def next_question(steps: int) -> int:
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        return await talk.conversation.chat(f"Next, after {steps}?")
+
+    async def do(arguments: Mapping[str, Any], context: ToolContext) -> ToolResult:
+        asking.append(asyncio.create_task(next_question(len(asking))))
+        return ToolResult("Found.")
+
+    def answer(request: RecordedRequest) -> Scenario:
+        if str(request.messages[-1]["content"]).splitlines()[-1].startswith("Next"):
+            return Scenario(text="Fine.")
+        return Scenario("calls", calls=(Call("oracle", {"q": "x"}),))
+
+    world.model.scenario = answer
+    async with talking(world, "en", SmallTool(spec_of("oracle"), do)) as talk:
+        for steps in range(8):  # of the event loop, between what is found and what is asked
+            await talk.conversation.chat(f"First, before {steps}?")
+            async with asyncio.timeout(90):
+                while len(asking) <= steps:  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            await talk.until("turn", turn=await asking[steps])
+    asked = ""
+    for message in talk.conversation.transcript.context.get_messages():
+        fields = cast(Mapping[str, Any], message)
+        asked = str(fields["content"]) if fields["role"] == "user" else asked
+        assert fields["role"] != "tool" or asked.startswith("First")

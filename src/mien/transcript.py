@@ -33,7 +33,9 @@ class Transcript:
 
     def ask(self, content: str) -> None:
         """Let the brain know of a question."""
-        self.context.add_message({"role": "user", "content": content})
+        # Another context: an answer that was just interrupted may, until the brain learns of it,
+        # add what its tools found to its own. Behind this question that would seem to be its.
+        self.context = self.supposing(content)
 
     def supposing(self, content: str) -> LLMContext:
         """What the brain would know if this were asked."""

@@ -56,12 +56,6 @@ class NewSession(NewLook):
     voice: str | None = None
 
 
-class NewPersona(BaseModel):
-    """As GET /personas lists it."""
-
-    persona: str
-
-
 class Text(BaseModel):
     """1 to 2000 characters that are not all blank."""
 
@@ -203,20 +197,6 @@ async def change_look(
 ) -> dict[str, Any]:
     """Another face or background while the conversation goes on; every viewer sees it."""
     await session.show(body.applied, wardrobe.dress)
-    session.conversation.events.publish({"type": "avatar", **look_of(session, wardrobe)})
-    return snapshot(session, services, wardrobe)
-
-
-@router.patch("/sessions/{session}/persona")
-async def change_persona(
-    request: Request,
-    session: AnySession,
-    services: AnyServices,
-    wardrobe: AnyWardrobe,
-    body: NewPersona,
-) -> dict[str, Any]:
-    """Somebody else goes on, who knows nothing of what was said; with their face and voice."""
-    await casting_of(request).play(session, body.persona)
     session.conversation.events.publish({"type": "avatar", **look_of(session, wardrobe)})
     return snapshot(session, services, wardrobe)
 

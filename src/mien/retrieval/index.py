@@ -41,7 +41,7 @@ _OF_TEXT = 0.3
 _FULL = 1.3
 # A word found nowhere: an everyday one may only be another way to say it, a rare one (a name, most
 # often) is a sign of another subject.
-_EVERYDAY, _RARE = 0.3, 1.5
+_EVERYDAY, _RARE = 0.6, 1.5
 # All characters of a Chinese word, apart: "讲太多" is near to "太多话讲". A misspelt English one.
 _CHARACTERS, _MISSPELT = 0.6, 0.7
 _CHARACTER = re.compile(f"[{HAN}]")

@@ -25,8 +25,7 @@ _ALL_HAN = re.compile(f"[{HAN}]+")
 _PART = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_]+")
 # Of a term beside those it is made of: that is how a question weighs as much as its words.
 _BESIDE = 0.5
-# Times in 60 million words. More often than the first: in any text, whatever it is about.
-_EVERYDAY = 300
+# What is counted more often in 60 million words is in any text, whatever it is about.
 _OFTEN, _OFTEN_WEIGHT = 2000, 0.6
 # Two characters that jieba leaves alone may be a word; together they weigh as much as one.
 _PAIR, _IN_PAIR = 0.7, 0.15
@@ -89,9 +88,7 @@ def is_everyday(term: str) -> bool:
     """Whether a word is common in any text, whatever it is about, or a number; of English ones only
     those in the lists of common words are known to be.
     """
-    if weight_of(term) < 1.0 or len(term) == 1 or not term.isalpha():
-        return True
-    return _counted(term) > _EVERYDAY
+    return weight_of(term) < 1.0 or len(term) == 1 or not term.isalpha()
 
 
 @lru_cache(maxsize=20_000)

@@ -147,14 +147,14 @@ def _tell_on(file: Path, name: str) -> None:
             f"[green]{escape(str(file))}[/]",
             "1. 用编辑器打开它，写下名字、开场白、风格和规则",
             f"2. 检查：mien personas show {name}",
-            f"3. 使用：mien run --persona {name}，或在网页的“形象”面板中选择",
+            f"3. 使用：mien run --persona {name}，或在网页的“形象与声音”面板中选择",
         ]
         if chinese()
         else [
             f"[green]{escape(str(file))}[/]",
             "1. Open it in an editor: name, greeting, style and rules",
             f"2. Check it: mien personas show {name}",
-            f"3. Use it: mien run --persona {name}, or choose it in the page under Look",
+            f"3. Use it: mien run --persona {name}, or choose it in the page under Look and voice",
         ]
     )
     for line in lines:

@@ -14,6 +14,7 @@ from mien.language import Language
 from mien.retrieval.chunking import chunks_of
 from mien.retrieval.collection import Collection
 from mien.retrieval.contract import Chunk, Passage
+from mien.retrieval.thesaurus import thesaurus
 
 #: Of the questions; ``all`` in the figures is the first two.
 PARTS = ("tuning", "held_out", "fresh")
@@ -86,6 +87,7 @@ async def run_knowledge(
     """Of each part and language: shares (0…1) of ``top_1``, ``top_4`` and ``refused_wrongly`` among
     questions with an answer, ``refused`` among those without; CPU ms per question.
     """
+    thesaurus()  # read once, by no question
     result: dict[str, Any] = {"misses": []}
     for language in get_args(Language):
         chunks = read_pages(root, language)

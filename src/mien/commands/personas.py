@@ -27,6 +27,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 @personas_app.callback(invoke_without_command=True)
 def personas(context: typer.Context) -> None:
+    from mien.cli import quiet_logs
+
+    quiet_logs(verbose=False)  # before libraries greet
     if context.invoked_subcommand is None:
         list_()
 

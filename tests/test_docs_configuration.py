@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from mien import mind_settings
 from mien.config import Settings, load_settings
 from mien.mind_settings import LabelSection, MemorySection, SearchSection, ToolsSection
+from mien.section import Section
 
-PAGE = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "configuration.md").read_text(encoding="utf-8")
 # "…" stands for a secret there; the shortest that is taken has eight characters.
 BLOCK = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[0].replace('"…"', '"not a secret"')
 
@@ -52,3 +55,18 @@ def test_what_is_shown_is_the_default(
     values = getattr(documented, shown)
     for name in values.model_fields_set - chosen:
         assert getattr(values, name) == getattr(section(), name), name
+
+
+def test_each_setting_is_told_of_somewhere() -> None:
+    """As `name` or ``name = …``, on the page of its subject if not on that of all settings."""
+    told = "\n".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    sections = [
+        each
+        for each in vars(mind_settings).values()
+        if isinstance(each, type) and issubclass(each, Section) and each is not Section
+    ]
+    assert len(sections) > 5
+    for section in sections:
+        for name in section.model_fields:
+            shown = rf"(^|\s){name} *=|`{name}`|\[\w+\.{name}[\].]"
+            assert re.search(shown, told, re.MULTILINE), f"{section.__name__}.{name}"

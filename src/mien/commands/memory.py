@@ -78,7 +78,7 @@ def export(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """All that is remembered of one user, as JSON that the page can take in. 导出。
+    """All that is remembered of one user, as JSON that POST /api/v1/memory takes. 导出。
 
     [bold]Example[/]
 

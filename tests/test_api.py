@@ -39,6 +39,21 @@ async def test_an_unknown_path_is_told_in_the_same_shape(server: Server) -> None
         assert_problem(await client.get("/api/v1/nothing"), 404, "http_404")
 
 
+async def test_half_a_character_breaks_nothing(server: Server) -> None:
+    """A page that cuts a text in the middle of an emoji sends this."""
+    async with server.client() as client:
+        session = await new_session(client)
+        path, half = f"/api/v1/sessions/{session}", b'{"text": "thank you \\ud83d"}'
+        headers = {"content-type": "application/json"}
+        async with listening(client, session) as events:
+            for what in ("chat", "say", "messages"):
+                taken = await client.post(f"{path}/{what}", content=half, headers=headers)
+                assert taken.status_code == 202, taken.text
+            await events.first("turn", turn=2)
+        assert events.of("user")[0]["text"] == "thank you \ufffd"
+        assert (await client.get(path)).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["chat", "say", "interrupt"])
 async def test_an_unknown_session_is_404(server: Server, path: str) -> None:
     async with server.client() as client:

@@ -59,6 +59,11 @@ def test_odd_json_is_not_an_answer(payload: str) -> None:
     assert "".join(d.content for d in parser.feed(f"data: {payload}\n\n".encode())) == ""
 
 
+def test_half_a_character_is_told_as_one_that_is_missing() -> None:
+    escaped = chunk("Hi HALF, 🙂!").replace("HALF", r"\ud83d")
+    assert parse(escaped.encode(), []) == "Hi \ufffd, 🙂!"
+
+
 def test_content_parts_are_joined() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     data = json.dumps({"choices": [{"delta": {"content": parts}}]})

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mien.llm.failure import FailureCode, LLMFailure, error_in, failure_from
+from mien.well_formed import json_well_formed
 
 _WHOLE_BODY_LIMIT_CHARS = 2_000_000
 
@@ -120,7 +121,7 @@ class ChunkParser:
         # that the one before was broken and the blank line between them is missing.
         for candidate in (f"{self._data}\n{value}" if self._data else value, value):
             try:
-                payload = json.loads(candidate)
+                payload = _payload(candidate)
             except ValueError:
                 continue
             if self._data and candidate is value:
@@ -164,7 +165,7 @@ class ChunkParser:
 
     def _parse_whole(self, text: str) -> list[Delta]:
         try:
-            payload = json.loads(text)
+            payload = _payload(text)
         except ValueError:
             raise LLMFailure(
                 FailureCode.MALFORMED, f"neither a stream nor JSON: {' '.join(text.split())[:120]}"
@@ -174,6 +175,12 @@ class ChunkParser:
         delta = self._parse_chunk(payload)
         self.done = True
         return [delta] if delta else []
+
+
+def _payload(text: str) -> Any:
+    """Servers that cut their answers into tokens may cut an emoji in two. Raises ValueError."""
+    payload = json.loads(text)
+    return json_well_formed(payload) if "\\u" in text else payload
 
 
 def _text(value: Any) -> str:

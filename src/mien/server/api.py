@@ -26,6 +26,7 @@ from mien.server.stage import transparency
 from mien.server.uploads import MAX_CLIP_BYTES
 from mien.server.voice_board import VoiceBoard
 from mien.services import Services
+from mien.well_formed import WellFormed
 
 MAX_TEXT = 2000
 
@@ -59,7 +60,7 @@ class NewSession(NewLook):
 class Text(BaseModel):
     """1 to 2000 characters that are not all blank."""
 
-    text: str
+    text: WellFormed
 
 
 class Activity(BaseModel):

@@ -13,6 +13,7 @@ from mien.live.messages import WHY
 from mien.server.access import require_token
 from mien.server.api import AnySession
 from mien.server.hosts import Hosts
+from mien.well_formed import WellFormed
 
 router = APIRouter(prefix="/api/v1/sessions/{session}", dependencies=[Depends(require_token)])
 
@@ -25,10 +26,10 @@ class NewMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    from_: Annotated[str, Field(alias="from", max_length=200)] = ""
-    text: Annotated[str, Field(max_length=MOST_CHARACTERS)]
+    from_: Annotated[WellFormed, Field(alias="from", max_length=200)] = ""
+    text: Annotated[WellFormed, Field(max_length=MOST_CHARACTERS)]
     priority: Annotated[int, Field(ge=0, le=10)] | None = None
-    id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    id: Annotated[WellFormed, Field(min_length=1, max_length=200)] | None = None
 
 
 class Paused(BaseModel):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mien.tools.contract import ToolError
+from mien.well_formed import json_well_formed
 
 _FENCE = re.compile(r"^```\w*\s*|\s*```$")
 # Control characters are no JSON, but small models write line breaks into strings.
@@ -40,7 +41,8 @@ def _object_in(text: str, within: int) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        value, end = _DECODER.raw_decode(text)
+        decoded, end = _DECODER.raw_decode(text)
+        value = json_well_formed(decoded)
     except ValueError as e:
         raise ToolError(f"The arguments are not valid JSON ({e}). Send one JSON object.") from None
     rest = text[end:].strip()

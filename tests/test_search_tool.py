@@ -113,6 +113,17 @@ async def test_another_language_than_the_question_still_gives_passages(reader: P
     assert len(context.sources) == 1
 
 
+async def test_a_title_without_end_is_cut(reader: PageReader) -> None:
+    endless = Known(
+        "桥" * 50_000, "http://inside.example/", "望溪大桥内部文件：造价。", "晚报" * 999
+    )
+    context = ToolContext("zh", "造价？")
+    async with tool_over(reader, [endless]) as tool:
+        result = await tool.run({"query": "造价"}, context)
+    assert "造价" in result.text and len(result.text) < 1000
+    assert len(context.sources[0].title) <= 200
+
+
 async def test_failures_are_told_to_the_model(reader: PageReader) -> None:
     context = ToolContext("en", "What is the weather?")
     async with tool_over(reader, PAGES, "http_401") as tool:

@@ -8,6 +8,7 @@ from datetime import date
 from mien.language import Language
 from mien.retrieval.contract import Passage
 from mien.tools.clock import weekday
+from mien.tools.untrusted import defused
 
 #: After the last round of calls.
 NO_MORE_TOOLS: Mapping[Language, str] = {
@@ -35,5 +36,5 @@ def passages_note(passages: Sequence[tuple[int, Passage]], language: Language) -
     lines = [_PASSAGES[language]]
     for number, passage in passages:
         where = " › ".join(filter(None, (passage.title, *passage.heading, passage.place)))
-        lines.append(f"[{number}] {where}\n{passage.text.strip()}")
+        lines.append(defused(f"[{number}] {where}\n{passage.text.strip()}"))
     return "\n".join(lines)

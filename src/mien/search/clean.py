@@ -15,8 +15,9 @@ _TAG = re.compile(r"</?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?>", re.I)
 # Controls, zero-width characters and those that turn the direction of writing: nobody sees them,
 # but a model reads what is hidden in them.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_NOT_IN_ADDRESSES = re.compile(r"[\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Search services mark the query's words within a word, too, so a tag leaves no blank.
 _SPACE = re.compile(r"\s+")
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}(?=$|[T ])")
@@ -46,7 +47,7 @@ def web_address(value: object) -> str:
         named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return ""
-    good = parts.scheme in ("http", "https") and named and not re.search(r"[\s<>\"]", address)
+    good = parts.scheme in ("http", "https") and named and not _NOT_IN_ADDRESSES.search(address)
     return address if good else ""
 
 

@@ -14,6 +14,8 @@ from mien.search.web_search import TOTAL_SEC, WebSearch
 from mien.tools.contract import Source, ToolContext, ToolError, ToolResult, ToolSpec
 
 _SNIPPET_CHARS = 200
+# Services cut what is longer, most of them; a heading is not counted as one of the tokens.
+_TITLE_CHARS, _SITE_CHARS = 200, 80
 _RANKING_SEC = 3.0
 
 
@@ -115,17 +117,18 @@ def told(chosen: Sequence[Excerpt], context: ToolContext) -> str:
     parts = []
     for excerpt in chosen:
         result = excerpt.result
+        title, site = result.title[:_TITLE_CHARS], result.site[:_SITE_CHARS]
         snippet = result.snippet or excerpt.passages[0]
         number = context.cite(
             Source(
-                result.title,
+                title,
                 result.url,
-                result.site,
+                site,
                 snippet[:_SNIPPET_CHARS],
                 result.published,
             )
         )
-        heading = ", ".join(filter(None, (result.title, result.site, result.published)))
+        heading = ", ".join(filter(None, (title, site, result.published)))
         # The address is for the tool that reads a page whole.
         parts.append("\n".join((f"[{number}] {heading} <{result.url}>", *excerpt.passages)))
     return "\n\n".join(parts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from mien.language import Language
 from mien.retrieval.contract import Passage
+from mien.tools.untrusted import visible
 
 SourceKind = Literal["web", "document"]
 
@@ -50,10 +51,11 @@ class ToolContext:
 
     def cite(self, source: Source) -> int:
         """The number of this source in the turn; a new one is shown to the user."""
+        shown = _shown(source, len(self.sources) + 1)
         for known in self.sources:
-            if known.key == source.key:
+            if known.key == shown.key:
                 return known.number
-        self.sources.append(replace(source, number=len(self.sources) + 1))
+        self.sources.append(shown)
         self.on_sources(tuple(self.sources))
         return len(self.sources)
 
@@ -121,6 +123,16 @@ class Tool(Protocol):
         Cancelled on barge-in and at its time limit. Raises ToolError.
         """
         ...
+
+
+# Of what cards show; a page may call itself anything.
+_MOST_SHOWN = 300
+
+
+def _shown(source: Source, number: int) -> Source:
+    texts = (source.title, source.site, source.snippet, source.published)
+    title, site, snippet, published = (" ".join(visible(t).split())[:_MOST_SHOWN] for t in texts)
+    return Source(title, source.url, site, snippet, published, source.kind, number)
 
 
 def passage_source(passage: Passage) -> Source:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mien.mind_settings import McpServer
 from mien.tools.contract import ToolSpec
+from mien.tools.untrusted import defused, visible
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
@@ -29,11 +30,12 @@ def described(server: str, tool: Listed, section: McpServer) -> ToolSpec:
     name = _NOT_IN_A_NAME.sub("_", f"{server}_{tool.name}".lower())[:_MOST_NAME]
     reads = tool.annotations is not None and tool.annotations.read_only_hint is True
     title = tool.title or (tool.annotations and tool.annotations.title) or tool.name
+    shown = visible(title).replace("\n", " ")[:40]
     return ToolSpec(
         name=name,
-        description=(tool.description or title)[:_MOST_DESCRIPTION],
+        description=defused(tool.description or title)[:_MOST_DESCRIPTION],
         parameters=tool.input_schema,
-        label={"zh": f"使用 {title[:40]}", "en": f"Using {title[:40]}"},
+        label={"zh": f"使用 {shown}", "en": f"Using {shown}"},
         timeout_sec=section.timeout_sec,
         effects=section.effects and not reads,
         aside={"zh": ("稍等，我看一下。", "等我一下。"), "en": ("One moment.", "Let me check.")},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,6 +17,10 @@ try:
     from pipecat.services.mcp_service import MCPClient, _is_connection_lost
 except ImportError as e:
     raise ImportError('MCP servers need more: pip install "mien[mind]"') from e
+
+# Many servers greet on the output that is the protocol's; the SDK shows a traceback for each line.
+# What matters comes as an error of a call, and is told in one line.
+logging.getLogger("mcp").setLevel(logging.CRITICAL)
 
 _HTTP_SEC = 10.0
 # `npx` and `uvx` may have to download the server first.

@@ -247,12 +247,12 @@ async def test_a_model_that_fails_disturbs_nobody_and_is_asked_again(
             exchange(memory, turn, f"I like jazz, says the poet. Verse {turn}.", "Go on.")
 
         async def given_up() -> bool:
-            return bool((await store.run(summaries.of, 1)).text)
+            return bool((await store.run(summaries.of, 1)).text) and memory.facts == 1
 
         await until(given_up)  # three answers that are none, then it is done without
         work.cancel()
         await memory.aclose()
-    assert len(fake.requests) >= 5 and memory.facts == 1
+    assert len(fake.requests) >= 5
     summary = await store.run(summaries.of, 1)
     assert summary.text.startswith("Topics: ") and "poet" in summary.text
 

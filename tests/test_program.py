@@ -73,10 +73,11 @@ async def test_equal_renditions_share_one_encoder(threads: ThreadPoolExecutor) -
 async def test_whoever_shows_raw_pictures_gets_the_newest(threads: ThreadPoolExecutor) -> None:
     program = Program(FlashBeep(SIZE), SIZE, threads)
     with running(program), program.ticks() as ticks:
-        first = await ticks.get()
-        await asyncio.sleep(0.3)
-        later = await ticks.get()
-        assert later.index - first.index >= 3
+        missed, last = 0, (await ticks.get()).index
+        while missed < 3:  # a busy machine may make none in that time
+            await asyncio.sleep(0.3)
+            later = await ticks.get()
+            missed, last = later.index - last - 1, later.index
         assert counted(later.image) == later.index
 
 

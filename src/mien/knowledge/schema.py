@@ -39,6 +39,7 @@ CREATE TABLE placements (
     chunk INTEGER NOT NULL REFERENCES chunks,
     place TEXT NOT NULL,
     url TEXT NOT NULL,
+    asked TEXT NOT NULL,
     PRIMARY KEY (document, position)
 ) WITHOUT ROWID;
 CREATE INDEX placements_chunk ON placements (chunk);

@@ -137,16 +137,19 @@ class Base:
         with self._reading() as db:
             rows = db.execute(
                 # Of the columns besides min(), SQLite takes those of the row that has it.
-                "SELECT chunk, text, documents.title, heading, placed.url, documents.url, place "
-                f"FROM (SELECT *, {'min(document)' if once else 'document'} AS first "
+                "SELECT chunk, text, documents.title, heading, placed.url, documents.url, place, "
+                f"asked FROM (SELECT *, {'min(document)' if once else 'document'} AS first "
                 f"FROM placements {only} {once}) AS placed "
                 "JOIN chunks ON chunks.id = chunk JOIN documents ON documents.id = first "
                 "ORDER BY first, position",
                 {"document": document},
             ).fetchall()
         return [
-            (number, Chunk(text, title, tuple(json.loads(heading)), own or url, place))
-            for number, text, title, heading, own, url, place in rows
+            (
+                number,
+                Chunk(text, title, _texts(heading), own or url, place, _texts(asked)),
+            )
+            for number, text, title, heading, own, url, place, asked in rows
         ]
 
     def without_vector(self, model: str) -> list[tuple[int, Chunk]]:
@@ -216,13 +219,21 @@ def _place(db: sqlite3.Connection, document: int, chunks: Sequence[Chunk]) -> No
         db.execute(
             "INSERT INTO chunks (fingerprint, text, heading) VALUES (?, ?, ?) "
             "ON CONFLICT (fingerprint) DO NOTHING",
-            (key, chunk.text, json.dumps(chunk.heading, ensure_ascii=False)),
+            (key, chunk.text, _json(chunk.heading)),
         )
         db.execute(
-            "INSERT INTO placements (document, position, chunk, place, url) "
-            "SELECT ?, ?, id, ?, ? FROM chunks WHERE fingerprint = ?",
-            (document, position, chunk.place, chunk.url, key),
+            "INSERT INTO placements (document, position, chunk, place, url, asked) "
+            "SELECT ?, ?, id, ?, ?, ? FROM chunks WHERE fingerprint = ?",
+            (document, position, chunk.place, chunk.url, _json(chunk.asked), key),
         )
+
+
+def _json(texts: Sequence[str]) -> str:
+    return json.dumps(texts, ensure_ascii=False)
+
+
+def _texts(written: str) -> tuple[str, ...]:
+    return tuple(json.loads(written))
 
 
 def _sweep(db: sqlite3.Connection) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mien.retrieval.asked import MARK, without_comments
 from mien.retrieval.headings import heading_at
 from mien.retrieval.inline import plain
 from mien.retrieval.unwrap import unwrapped
 
-Kind = Literal["heading", "paragraph", "list", "table", "code"]
+Kind = Literal["heading", "paragraph", "list", "table", "code", "asked"]
 
 _FRONT_MATTER_LINES = 200
 _QUOTE = re.compile(r" {0,3}>(?: {0,4}>){0,20} ?")
@@ -39,7 +40,8 @@ _INDENT = ("    ", "\t")
 @dataclass(frozen=True, slots=True)
 class Block:
     """lines: of a paragraph its lines, of a list its items, of a table its rows, the header first;
-    all without markup. level: of a heading, from 1; one with a higher level stands below.
+    all without markup; of "asked", a comment that says how people ask, the phrasings. level: of a
+    heading, from 1; one with a higher level stands below.
     """
 
     kind: Kind
@@ -56,17 +58,9 @@ def blocks(text: str) -> Iterator[Block]:
 
 def _lines(text: str) -> list[str]:
     text = text.removeprefix("\ufeff").replace("\0", "")
-    lines = _without_comments(text).splitlines()
+    lines = without_comments(text).splitlines()
     # Of what is quoted, the words count.
     return [_QUOTE.sub("", line, count=1) if ">" in line[:4] else line for line in lines]
-
-
-def _without_comments(text: str) -> str:
-    kept, at = [], 0
-    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
-        kept.append(text[at:start])
-        at = end + 3
-    return "".join((*kept, text[at:]))
 
 
 class _Reader:
@@ -80,6 +74,9 @@ class _Reader:
             line = self._lines[self._at]
             if not line.strip() or _RULE.match(line) or _REFERENCE.match(line):
                 self._at += 1
+            elif line.startswith(MARK):
+                self._at += 1
+                yield Block("asked", tuple(line[1:].split(MARK)))
             elif _FENCE.match(line):
                 yield self._code()
             elif heading := heading_at(self._lines, self._at):
@@ -109,7 +106,8 @@ class _Reader:
         fence = self._fence_at(self._at)
         end = None if fence is None else self._closing(fence)
         self._at = start if end is None else end + 1
-        return Block("code", () if end is None else tuple(self._lines[start:end]))
+        lines = () if end is None else self._lines[start:end]
+        return Block("code", tuple(line for line in lines if not line.startswith(MARK)))
 
     def _fence_at(self, at: int) -> str | None:
         found = _FENCE.match(self._lines[at])
@@ -155,7 +153,7 @@ class _Reader:
                 gap = True
                 self._at += 1
                 continue
-            elif (gap and line[:1] not in " \t") or self._interrupts():
+            elif (gap and line[:1] not in " \t") or line.startswith(MARK) or self._interrupts():
                 break
             else:
                 item.append(line)

@@ -27,8 +27,9 @@ def chunks_of(text: str, title: str, url: str = "", place: str = "") -> list[Chu
     Each has the headings above it (but for one that is the title), ends with a sentence where it
     can, and has at most 800 characters; one of fewer than 100 is usually all that stands under its
     heading. Paragraphs, items of a list (``- …``, ``1. …``) and rows of a table (``| … |``, the
-    header first, also where a table is cut) are lines of their own. Left out are front matter,
-    images, comments, the targets of links, and much of long code. Takes linear time.
+    header first, also where a table is cut) are lines of their own. Comments that say how people
+    ask belong to the piece before them, or directly below a heading to the first one behind it.
+    Left out are front matter, images, other comments, and the targets of links. Takes linear time.
     """
     return chunks_of_parts([Part(text, place)], title, url)
 
@@ -36,7 +37,7 @@ def chunks_of(text: str, title: str, url: str = "", place: str = "") -> list[Chu
 def chunks_of_parts(parts: Iterable[Part], title: str, url: str = "") -> list[Chunk]:
     """The same of a text that comes in parts, pages say: headings go on from one to the next."""
     return [
-        Chunk(piece.text, title, section.heading(title), url, piece.place)
+        Chunk(piece.text, title, section.heading(title), url, piece.place, piece.phrasings)
         for section in _whole(_sections(parts), title)
         for piece in packed(section.blocks)
     ]
@@ -70,13 +71,16 @@ def _sections(parts: Iterable[Part]) -> list[_Section]:
 def _whole(sections: list[_Section], title: str) -> list[_Section]:
     """A heading with nothing below it is a line of what is above, as in a list of contents."""
     kept = [_Section(())]
+    asked: list[tuple[Block, str]] = []  # below a heading that nothing else is below
     for section, following in zip_longest(sections, sections[1:]):
-        path, content = section.path, section.blocks
-        if not content and path:
+        path, content = section.path, [*asked, *section.blocks]
+        asked = []
+        if all(block.kind == "asked" for block, _ in content) and path:
             inside = following is not None and following.path[: len(path)] == path
             if inside or path[-1].lines == (title,):
+                asked = content
                 continue
-            content = [(Block("paragraph", path[-1].lines), section.place)]
+            content = [(Block("paragraph", path[-1].lines), section.place), *content]
             path = path[:-1]
         if path == kept[-1].path:
             kept[-1].blocks += content

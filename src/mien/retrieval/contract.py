@@ -13,7 +13,8 @@ class Chunk:
     """A piece of a text that can be understood by itself, some 100 to 800 characters.
 
     title: of the text. heading: the headings it stands under, the outermost first. url: where a
-    person can read it; "" for nowhere. place: where in it, for people ("p. 3", "row 12").
+    person can read it; "" for nowhere. place: where in it, for people ("p. 3", "row 12"). asked:
+    how people ask for it, as its writer noted; it is found by these, which are never shown.
     """
 
     text: str
@@ -21,6 +22,7 @@ class Chunk:
     heading: tuple[str, ...] = ()
     url: str = ""
     place: str = ""
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

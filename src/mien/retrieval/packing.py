@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mien.retrieval.blocks import Block
 from mien.retrieval.sentences import sentences
@@ -23,42 +24,62 @@ _CLAUSE_ENDS = " \t，,、：:；;）)"
 @dataclass(frozen=True, slots=True)
 class Piece:
     """lines: kept together where it can be. header: repeated where they are cut. place: where it
-    begins.
+    begins. asked: how people ask for it, each with the number of lines before it.
     """
 
     lines: tuple[str, ...]
     place: str = ""
     header: str = ""
+    asked: tuple[tuple[int, str], ...] = ()
 
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
 
+    @property
+    def phrasings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(phrasing for _, phrasing in self.asked))
+
+    def followed(self, by: Piece) -> Piece:
+        moved = tuple((len(self.lines) + at, phrasing) for at, phrasing in by.asked)
+        return Piece(self.lines + by.lines, self.place, by.header, self.asked + moved)
+
 
 def packed(parts: Iterable[tuple[Block, str]]) -> Iterator[Piece]:
     """Pieces of at most 800 characters of these blocks and their places, in order."""
     waiting: Piece | None = None
+    below_heading: tuple[tuple[int, str], ...] = ()
     for block, place in parts:
-        piece = _piece(block, place)
-        if waiting is None:
-            waiting = piece
-        elif _belong_together(waiting, piece):
-            waiting = Piece(waiting.lines + piece.lines, waiting.place, piece.header)
-        else:
-            yield from _cut(waiting)
-            waiting = piece
+        if block.kind == "asked":
+            behind = len(waiting.lines) if waiting else 0
+            asked = tuple((behind, phrasing) for phrasing in block.lines)
+            if waiting is None:
+                below_heading += asked
+            else:
+                waiting = replace(waiting, asked=waiting.asked + asked)
+            continue
+        for piece in _pieces(block, place):
+            if waiting is None:
+                waiting = replace(piece, asked=below_heading)
+            elif _belong_together(waiting, piece):
+                waiting = waiting.followed(piece)
+            else:
+                yield from _cut(waiting)
+                waiting = piece
     if waiting is not None:
         yield from _cut(waiting)
 
 
-def _piece(block: Block, place: str) -> Piece:
+def _pieces(block: Block, place: str) -> Iterator[Piece]:
     if block.kind == "code":
-        return Piece((_shortened("\n".join(block.lines).strip("\n")),), place)
+        for code in _codes("\n".join(block.lines).strip("\n")):
+            yield Piece((code,), place)
+        return
     repeats = block.kind == "table" and len(block.lines[0]) <= _LONGEST_HEADER
     header = block.lines[0] if repeats else ""
     most = LONGEST - len(header) - 1
     lines = [short for line in block.lines for short in _short_lines(line, most)]
-    return Piece(tuple(lines), place, header)
+    yield Piece(tuple(lines), place, header)
 
 
 def _belong_together(first: Piece, second: Piece) -> bool:
@@ -84,18 +105,24 @@ def _cut(piece: Piece) -> Iterator[Piece]:
     aim = sum(widths) / math.ceil(sum(widths) / _AIM)
     lines: list[str] = []
     header = ""
-    width = length = 0
-    for line, its_width in zip(piece.lines, widths, strict=True):
+    begin = width = length = 0
+    for at, (line, its_width) in enumerate(zip(piece.lines, widths, strict=True)):
         full = length + len(line) > LONGEST or width + its_width / 2 > aim
         if lines and full and lines != [header]:
-            yield Piece(tuple(lines), piece.place)
+            yield Piece(tuple(lines), piece.place, asked=_between(piece.asked, begin, at))
             lines = [header] if header else []
             length, width = sum(len(each) + 1 for each in lines), 0
+            begin = at
         lines.append(line)
         if line == piece.header:
             header = line
         length, width = length + len(line) + 1, width + its_width
-    yield Piece(tuple(lines), piece.place)
+    yield Piece(tuple(lines), piece.place, asked=_between(piece.asked, begin, len(piece.lines)))
+
+
+def _between(asked: Iterable[tuple[int, str]], begin: int, end: int) -> tuple[tuple[int, str], ...]:
+    """What is asked behind the lines from ``begin``, up to ``end``."""
+    return tuple((at, each) for at, each in asked if begin < at <= end or at == begin == 0)
 
 
 def _short_lines(line: str, most: int) -> list[str]:
@@ -139,6 +166,19 @@ def _followed(part: str, sentence: str) -> str:
 
 def _is_wide(character: str) -> bool:
     return columns(character) == 2
+
+
+def _codes(code: str) -> Iterator[str]:
+    """Code, cut at empty lines when it is long; of what has none, the beginning."""
+    part = ""
+    for stretch in re.split(r"\n[ \t]*\n", code):
+        short = _shortened(stretch)
+        if part and len(part) + 2 + len(short) > _LONGEST_CODE:
+            yield part
+            part = ""
+        part = f"{part}\n\n{short}" if part else short
+    if part:
+        yield part
 
 
 def _shortened(code: str) -> str:

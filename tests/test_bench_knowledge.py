@@ -27,9 +27,10 @@ def figures() -> dict[str, Any]:
     return asyncio.run(run_knowledge(ROOT, read_questions(QUESTIONS), lambda done: None))
 
 
-# Wanted of the best passage: zh 85 %, en 80 %; measured when this was written: zh 77 %, en 69 %, of
-# the best four 93 and 87 %, refused 36 of 40. The floors leave room for pages that are added.
-@pytest.mark.parametrize(("language", "best", "of_four"), [("zh", 0.72, 0.88), ("en", 0.65, 0.82)])
+# Wanted of the best passage: zh 85 %, en 80 %; measured when this was written, with what the pages
+# say about how people ask: zh 90 %, en 82 %, of the best four 96 and 95 %, refused 36 of 40. Pages
+# change: the floors leave room, in English below what is wanted.
+@pytest.mark.parametrize(("language", "best", "of_four"), [("zh", 0.85, 0.92), ("en", 0.77, 0.90)])
 def test_questions_find_the_passage_that_answers(
     figures: dict[str, Any], language: str, best: float, of_four: float
 ) -> None:

@@ -67,11 +67,16 @@ class Casting:
         return await self._board.begin_with(None)
 
     async def play(self, session: Session, name: str) -> None:
-        """Have the session go on as this persona, whose conversation begins anew.
+        """Have the session go on as this persona, whose conversation begins anew. One after the
+        other: face, voice and manner come at different times.
 
         Raises:
             Problem: for an unknown or broken one; all stays as it was.
         """
+        async with session.character.changing:
+            await self._play(session, name)
+
+    async def _play(self, session: Session, name: str) -> None:
         name, persona = await self.persona(name)
         look = self.look(name, persona)
         try:

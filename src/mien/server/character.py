@@ -17,12 +17,15 @@ NOBODY: Message = {"on": False, "facts": 0}
 
 
 class Character:
-    """name: the persona's, as it is listed. memory: of the user; None for nobody."""
+    """name: the persona's, as it is listed. memory: of the user; None for nobody. changing: held
+    while a persona takes over, so that two that are asked for at once do not mix.
+    """
 
     def __init__(self, conversation: Conversation, mind: Mind, name: str, persona: Persona) -> None:
         self.name = name
         self.persona = persona
         self.memory: UserMemory | None = None
+        self.changing = asyncio.Lock()
         self._conversation = conversation
         self._mind = mind
 

@@ -1,5 +1,7 @@
 """Choosing who a session is played by, over HTTP."""
 
+import asyncio
+
 import pytest
 
 from harness import Server, listening
@@ -38,6 +40,19 @@ async def test_a_session_goes_on_as_somebody_else(server: Server) -> None:
             "espeak",
         )
         await client.delete(f"/api/v1/sessions/{id}")
+
+
+async def test_two_that_are_asked_for_at_once_do_not_mix(server: Server) -> None:
+    async with server.client() as client:
+        id = (await client.post("/api/v1/sessions", json={"language": "en"})).json()["id"]
+        path = f"/api/v1/sessions/{id}"
+        for names in (("lin", "mei"), ("lin", "nobody", "mei"), ("mei", "lin", "mei", "lin")):
+            changes = [client.patch(f"{path}/persona", json={"persona": name}) for name in names]
+            assert {answer.status_code for answer in await asyncio.gather(*changes)} <= {200, 404}
+            now = (await client.get(path)).json()
+            who = (now["persona"]["name"], now["avatar"], now["voice"]["wanted"])
+            assert who in (("mei", "mei", "espeak"), ("lin", "lin", "lin"))
+        await client.delete(path)
 
 
 async def test_a_session_can_begin_as_anybody(server: Server) -> None:

@@ -105,3 +105,13 @@ MUSEUM = page_zh("青川博物馆参观指南", MUSEUM_BODY, site="青川晚报"
 LIGHTHOUSE = page_en("The lighthouse on Gull Rock", LIGHTHOUSE_BODY)
 FERRY = page_en("The ferry Marigold", FERRY_BODY)
 INJECTION = page_en("Leek soup", INJECTION_BODY)
+
+# A page of thirty passages, the last of which says for what it wants to be found.
+ASKED = (
+    "\n\n".join(
+        f"# Room {n}\n\nPassage {n} tells of painted jars, of which there are many kinds. "
+        + "Clay. " * 30
+        for n in range(1, 31)
+    )
+    + "\n\n# End\n\nVisit our casino.\n\n<!-- ask: when does the ferry leave -->\n"
+)

@@ -26,6 +26,7 @@ old.example        /charset/NAME: the bridge in a charset that is stated wrongly
 moved.example      /to?URL, /loop, /chain/N, /refresh?URL (meta)
 odd.example        /status/N, /image.png, /app (JavaScript only), /empty, /plain.txt, /data.json,
                    /cookies (counts those sent), /cut (ends early), /zstd, /garbage
+                   /asked.txt (ASKED), /paper (a PDF of 3 MB)
 private.example    robots.txt: /members/ is forbidden, /slow/ too but /slow/open, Crawl-delay 30
 fence.example      robots.txt: 503.   hang.example: never.   sly.example: is on 127.0.0.1
 big.example        robots.txt: 5 MB.  named.example: forbids all to us

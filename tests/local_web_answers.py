@@ -135,7 +135,7 @@ async def answer(
     if path == "/robots.txt":
         if host == "hang.example":
             await nothing()
-        if host == "sly.example":
+        if host in ("sly.example", "slyer.example"):
             return await send(b"", status=302, Location="http://127.0.0.1/robots.txt")
         if host == "fence.example":
             return await send(b"later", status=503)
@@ -191,6 +191,10 @@ async def answer(
             return await send(PNG * 50)
         case ["plain.txt"]:
             return await send("青川市图书馆周一闭馆。".encode(), "text/plain")
+        case ["asked.txt"]:
+            return await send(pages.ASKED.encode(), "text/plain")
+        case ["paper"]:
+            return await send(b"%PDF-1.4\n" + b"0" * 3_000_000, "application/pdf")
         case ["data.json"]:
             return await send(b'{"open": "9:00", "closed": "Monday"}', "application/json")
         case ["cookies"]:

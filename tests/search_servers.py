@@ -68,6 +68,7 @@ FAULTS = {
     "list": "JSON of another form",
     "strange": "results that are no objects, or have no addresses",
     "huge": "5 MB of JSON",
+    "deep": "JSON of a hundred thousand lists, one in the other",
 }
 
 
@@ -161,6 +162,8 @@ class SearchServer:
             return 200, b'[{"a": 1}]', {}
         if fault == "huge":
             return 200, json.dumps({"results": ["x" * 5_000_000]}).encode(), {}
+        if fault == "deep":
+            return 200, b"[" * 100_000, {}
         if fault == "strange":
             return 200, json.dumps(dialect.strange).encode(), {}
         if fault == "error_in_200":

@@ -34,7 +34,22 @@ def test_what_nobody_sees_is_not_read() -> None:
     hidden = "".join(map(chr, (0x200B, 0x202E, 0x2066, 0xFEFF)))
     body = f"<p>The lamp is lit at dusk{hidden} by the keeper of the light every evening.</p>" * 3
     assert hidden[0] not in _read(page_en("Lamp", body))
+    secret = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+    page = extract(f"The lamp is l\u00adit.{secret}".encode(), "text/plain", "", URL)
+    assert page.text == "The lamp is lit."
     assert "lit at dusk by the keeper" in _read(page_en("Lamp", body))
+
+
+def test_what_a_page_says_of_itself_is_short() -> None:
+    """A title is counted in each passage: one of a page's length costs memory and minutes."""
+    words = "".join(f"word{n}\u200b " for n in range(100_000))
+    meta = f"<meta property='og:site_name' content='{words[:1500]}'>"
+    for body in ("<p>Some words", "<p>x</p>" * 9000):  # the second is read plainly
+        html = f"<html><head><title>{words}</title>{meta}</head><body>{body}"
+        page = extract(html.encode(), HTML, "", URL)
+        assert page.title.startswith("word0 word1 word2") and len(page.title) <= 300
+        assert len(page.site) <= 100 and len(page.published) <= 40
+    assert len(extract(_pdf("Words", "t" * 9000), "application/pdf", "", URL).title) == 300
 
 
 def test_marks_of_markdown_are_not_escaped() -> None:
@@ -146,6 +161,28 @@ async def test_a_worker_that_dies_or_takes_too_long(monkeypatch: pytest.MonkeyPa
     assert not _workers()
 
 
+async def test_an_answer_that_is_too_long_is_not_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mien.pages.extractor, "_ANSWER_BYTES", 1 << 16)
+    extractor = Extractor()
+    with pytest.raises(PageError, match="taken apart"):
+        await extractor.extract(b"<p>" + b"word " * 40_000, HTML, "", URL)
+    assert (await extractor.extract(b"<p>Some words", HTML, "", URL)).text == "Some words"
+    await extractor.aclose()
+
+
+async def test_who_needs_it_soon_does_not_wait_for_the_documents_of_others() -> None:
+    extractor = Extractor()
+    await extractor.start()
+    reading = asyncio.create_task(extractor.extract(BRIDGE.encode(), HTML, "", URL))
+    await asyncio.sleep(0)  # it has been asked
+    await extractor.start()
+    assert not reading.done()
+    assert "1286" in (await reading).text
+    await extractor.aclose()
+
+
 async def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(PageError, match=r'pip install "mien\[mind\]"') as failed:
@@ -158,7 +195,7 @@ def _workers() -> list[psutil.Process]:
     return [child for child in children if "mien.pages.worker" in child.cmdline()]
 
 
-def _pdf(text: str) -> bytes:
+def _pdf(text: str, title: str = "Light") -> bytes:
     """A page as a PDF, by the smallest means (ISO 32000-1, 7.5)."""
     content = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
     objects = [
@@ -168,6 +205,7 @@ def _pdf(text: str) -> bytes:
         b"/Resources<</Font<</F1 5 0 R>>>>>>",
         b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+        b"<</Title(%s)>>" % title.encode(),
     ]
     pdf = b"%PDF-1.4\n"
     places = []
@@ -175,6 +213,6 @@ def _pdf(text: str) -> bytes:
         places.append(len(pdf))
         pdf += b"%d 0 obj\n%s\nendobj\n" % (number, body)
     start = len(pdf)
-    pdf += b"xref\n0 6\n0000000000 65535 f \n"
+    pdf += b"xref\n0 7\n0000000000 65535 f \n"
     pdf += b"".join(b"%010d 00000 n \n" % place for place in places)
-    return pdf + b"trailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start
+    return pdf + b"trailer<</Size 7/Root 1 0 R/Info 6 0 R>>\nstartxref\n%d\n%%%%EOF\n" % start

@@ -192,6 +192,27 @@ async def test_a_network_can_be_allowed_for_the_names_in_it() -> None:
             await guard.resolve(url)
 
 
+async def test_a_network_opens_neither_ports_nor_names_of_the_intranet() -> None:
+    guard = Guard(["10.2.0.0/16"], Names(a="10.2.0.7"))
+    assert (await guard.resolve("http://a.example/")).exempt
+    assert (await guard.resolve("http://10.2.0.7/")).exempt
+    for url in ("http://a.example:8080/", "http://10.2.0.7:8080/", "http://wiki.lan/"):
+        with pytest.raises(BlockedAddress):
+            await guard.resolve(url)
+
+
+async def test_where_a_public_page_leads_nothing_is_exempt() -> None:
+    names = Names(a="10.2.0.7", public="1.1.1.1", fake="198.18.3.4")
+    guard = Guard(["10.2.0.0/16", "wiki.example", "public.example", "198.18.0.0/15"], names)
+    assert (await guard.resolve("http://public.example/")).exempt, "whatever its address is"
+    assert not (await guard.resolve("http://public.example/", exempt=False)).exempt
+    for url in ("http://a.example/", "http://wiki.example/", "http://public.example:8080/"):
+        with pytest.raises(PageError):
+            await guard.resolve(url, exempt=False)
+    # Addresses that a proxy makes up are the public web's.
+    assert (await guard.resolve("http://fake.example/", exempt=False)).addresses == ("198.18.3.4",)
+
+
 @pytest.mark.parametrize("entry", ["", "a b", "host:port", "10.0.0.0/40", "http://a.example/"])
 def test_an_entry_that_is_no_host_is_an_error(entry: str) -> None:
     with pytest.raises(ValueError):

@@ -228,6 +228,18 @@ async def test_of_several_addresses_the_next_is_tried(web: LocalWeb) -> None:
     assert web.dialled[-2:] == [SILENT, PUBLIC]
 
 
+async def test_how_long_a_document_may_be_depends_on_what_it_is(web: LocalWeb) -> None:
+    async def nothing() -> None:
+        pass
+
+    assert web.tls is not None
+    fetcher = Fetcher(Guard(resolve=web.resolve), web.tls, web.network)
+    paper = await fetcher.get("http://paper.example/paper", nothing)  # and not on its name
+    assert len(paper.body) > 3_000_000
+    with pytest.raises(PageError, match="too large"):
+        await fetcher.get("http://paper2.example/huge", nothing)
+
+
 async def test_an_intranet_page_that_is_allowed(web: LocalWeb) -> None:
     """Without any of our parts in it."""
     reader = PageReader(SearchSection(allow_hosts=[web.allow]))

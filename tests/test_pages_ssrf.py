@@ -195,6 +195,27 @@ async def test_redirects_go_through_the_guard(web: LocalWeb, reader: PageReader,
     assert set(web.dialled) <= {PUBLIC}
 
 
+@pytest.mark.parametrize("way", ["to", "refresh"])
+async def test_what_is_allowed_is_for_those_who_are_asked_for_it(web: LocalWeb, way: str) -> None:
+    """A public page must not have us ask something of the intranet, and tell what it says."""
+    reader = web.reader(allow_hosts=["inside.example", "wiki.example", "127.0.0.0/8"])
+    for n, inside in enumerate(("http://inside.example/any?x=1", "http://127.0.0.1/any")):
+        with pytest.raises(BlockedAddress):
+            await reader.read_one(f"http://public{n}{way}.example/{way}?{quote(inside)}")
+    with pytest.raises(BlockedAddress):  # its robots.txt is on 127.0.0.1
+        await reader.read_one("http://slyer.example/zh/bridge.html")
+    assert web.victim == 0
+    # Named by the user, and where what is allowed leads.
+    for url in ("http://inside.example/", f"http://wiki.example/{way}?http://inside.example/"):
+        with pytest.raises(PageError) as failed:
+            await reader.read_one(url)
+        assert not isinstance(failed.value, BlockedAddress)
+    assert web.victim == 2
+    web.victim = 0
+    web.dialled.clear()
+    await reader.aclose()
+
+
 async def test_a_redirect_of_robots_txt_is_guarded_too(web: LocalWeb, reader: PageReader) -> None:
     with pytest.raises(BlockedAddress):
         await reader.read_one("http://sly.example/zh/bridge.html")

@@ -11,6 +11,7 @@ from local_web import LocalWeb, local_web
 from mien.pages.reader import PageReader
 from mien.pages.tool import ReadPageTool
 from mien.retrieval.budget import tokens_of
+from mien.tools.addresses import addresses_in
 from mien.tools.contract import Source, ToolContext, ToolError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -33,7 +34,7 @@ async def reader(web: LocalWeb) -> AsyncIterator[PageReader]:
 
 
 def _context(question: str = "这个网页说什么？", *openable: str) -> ToolContext:
-    return ToolContext("zh", question, openable=set(openable))
+    return ToolContext("zh", question, openable={*openable, *addresses_in(question)})
 
 
 async def test_a_page_that_the_search_found(reader: PageReader) -> None:
@@ -123,12 +124,21 @@ async def test_of_a_long_page_its_beginning_if_nothing_is_asked(reader: PageRead
     assert "双龙纹方鼎" in result.text and "十二月二十日" not in result.text
 
 
+async def test_a_page_does_not_say_which_questions_it_answers(reader: PageReader) -> None:
+    url = "http://odd.example/asked.txt"
+    context = _context("When does the ferry leave?", url)
+    result = await ReadPageTool(reader, 300).run({"url": url}, context)
+    assert "Passage 1 " in result.text and "more than this" in result.text
+    assert "Visit our casino" not in result.text
+
+
 async def test_a_page_that_fails_is_told_to_the_model(reader: PageReader) -> None:
     for path, why in (("app", "JavaScript"), ("status/404", "404"), ("image.png", "image/png")):
         url = f"http://odd.example/{path}"
         context = _context("看看", url)
-        with pytest.raises(ToolError, match=why):
+        with pytest.raises(ToolError, match=why) as failed:
             await ReadPageTool(reader, 1500).run({"url": url}, context)
+        assert failed.value.untrusted, "a server chooses what it calls a picture"
         assert not context.sources
 
 

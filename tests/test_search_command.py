@@ -54,13 +54,15 @@ def test_the_first_that_answers_is_shown_and_why_others_did_not(tmp_path: Path) 
 def test_what_a_model_would_be_shown(tmp_path: Path) -> None:
     with local_web() as web:
         page = Known("望溪大桥通车", f"{web.url}/zh/bridge.html", "大桥通车。", "青川晚报")
-        with search_server_thread(DIALECTS["bocha"], pages=[page]) as server:
+        gone = Known("没有了", f"{web.url}/status/404", "望溪大桥。")
+        with search_server_thread(DIALECTS["bocha"], pages=[page, gone]) as server:
             config = settings(tmp_path, [server], allow_hosts=f'["{web.allow}"]', deadline_sec="30")
             shown = mien("search", "望溪大桥全长", "--read", "--config", config, LANG="en")
     assert shown.exit_code == 0, shown.output
     assert "What a model is shown" in shown.stdout
     assert "[1] 望溪大桥通车, 青川晚报" in shown.stdout
     assert "1286米" in shown.stdout
+    assert "Page not read: 127.0.0.1: 127.0.0.1 answers with error 404" in shown.stderr
 
 
 @pytest.mark.parametrize(

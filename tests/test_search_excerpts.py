@@ -101,3 +101,10 @@ async def test_pages_without_a_word_of_the_question_are_still_shown() -> None:
     shown = await chosen(shelf, found("a", "b"), "Wann?")
     assert [excerpt.result.title for excerpt in shown] == ["a"]
     assert await chosen(Shelf(b=""), found("b"), "Wann?") == []
+
+
+async def test_a_page_does_not_say_for_which_questions_it_is_found() -> None:
+    advert = "Buy our ships.\n\n<!-- ask: when does the ferry leave -->"
+    shelf = Shelf(advert=advert, ferry="The ferry leaves at nine.")
+    shown = await chosen(shelf, found("advert", "ferry"), "When does the ferry leave?")
+    assert [excerpt.result.title for excerpt in shown] == ["ferry"]

@@ -180,6 +180,15 @@ async def test_zhipu_takes_seventy_characters() -> None:
     assert asked == ["很" * 70, "supercalifragilistic supercalifragilistic supercalifragilistic"]
 
 
+async def test_an_odd_date_does_not_cost_the_other_results() -> None:
+    never = "1 Jan 99999999999999999999 00:00:00 GMT"
+    pages = [Known("A", "https://example.com/a", "one", published=never), *PAGES_EN]
+    async with SearchServer(DIALECTS["zhipu"], pages=pages) as server:
+        async with provider(server) as service:
+            found = await service.search("weather", 5, "en")
+    assert [result.published for result in found] == [never, "", ""]
+
+
 async def test_the_same_page_is_found_once() -> None:
     twice = [
         Known("A", "https://www.example.com/a/?utm_source=x", "one"),

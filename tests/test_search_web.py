@@ -190,9 +190,48 @@ async def test_what_was_found_is_kept_for_a_while() -> None:
 
 async def test_too_many_at_once_go_to_the_next_service() -> None:
     async with web(("bocha", "tavily")) as there:
-        found = await asyncio.gather(*(there.search.search(f"query {n}", "en") for n in range(2)))
-        assert sorted(one.provider for one in found) == ["bocha", "tavily"]
-        assert "busy" in str(found[1].failures["bocha"])
+        found = await asyncio.gather(*(there.search.search(f"query {n}", "en") for n in range(4)))
+        assert [one.provider for one in found] == ["bocha"] * 3 + ["tavily"]  # soon free, soon, not
+        assert "busy" in str(found[3].failures["bocha"])
+
+
+async def test_one_that_is_busy_is_waited_for_if_no_other_can_be_asked() -> None:
+    async with web(("bocha", "tavily")) as there:
+        there.fail(tavily="http_500", bocha="empty")
+        await there.find()
+        there.fail(bocha=None)
+        found = await asyncio.gather(*(there.search.search(f"query {n}", "en") for n in range(5)))
+        assert [one.provider for one in found] == ["bocha"] * 5
+        assert there.asked["tavily"] == 1
+
+
+async def test_what_cannot_be_read_at_all_is_a_failure_like_others() -> None:
+    async with web(("bocha", "tavily")) as there:
+        there.fail(bocha="deep")
+        found = await there.find()
+        assert found.provider == "tavily"
+        assert "RecursionError" in str(found.failures["bocha"])
+        there.fail(tavily="deep")
+        with pytest.raises(SearchError, match="no search service answers"):
+            await there.find()
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "error"),
+    [
+        ("tavily", "http_400", {"detail": {"error": "Query is invalid."}}),
+        ("zhipu", "http_400", {"error": {"code": "1301", "message": "敏感内容"}}),
+        ("zhipu", "error_in_200", {"error": {"code": "1301", "message": "敏感内容"}}),
+    ],
+)
+async def test_words_that_are_refused_rest_nobody(name: str, fault: str, error: object) -> None:
+    async with web((name, "bocha")) as there:
+        there.servers[name].error = error
+        there.fail(**{name: fault})
+        found = await there.find("forbidden")
+        assert found.provider == "bocha" and "refuses" in str(found.failures[name])
+        there.fail(**{name: None})
+        assert (await there.find()).provider == name
 
 
 async def test_nothing_is_set_up_or_asked() -> None:

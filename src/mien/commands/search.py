@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from dataclasses import asdict
 from typing import Any
 
+from loguru import logger
 from rich.console import Console
 from rich.markup import escape
 
@@ -69,9 +71,17 @@ async def _look(settings: Settings, query: str, read: bool) -> tuple[Found, str 
     if not read or not found.results:
         return found, None
     reader = PageReader(section)
+    # While people talk nobody needs to know which page was not read, and why. Here one asks for it.
+    telling = logger.add(
+        sys.stderr,
+        format="{message}",
+        level="INFO",
+        filter=lambda record: record["name"] == reader.__module__ and record["level"].no < 30,
+    )
     try:
         chosen = await excerpts(found.results, reader, section.deadline_sec, section.tokens, query)
     finally:
+        logger.remove(telling)
         await reader.aclose()
     return found, told(chosen, ToolContext(language, query))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,9 +38,7 @@ class Reply:
 
     @property
     def charset(self) -> str:
-        match = re.search(
-            r"""charset\s*=\s*["']?([\w.:-]+)""", self.headers.get("content-type", ""), re.I
-        )
+        match = _CHARSET.search(self.headers.get("content-type", ""))
         return match[1] if match else ""
 
     @property
@@ -58,12 +56,10 @@ class Connection:
         self._pool = pool
         self._target = target
 
-    async def get(
-        self, path: str, media: frozenset[str], limit: int, *, whole: bool = True
-    ) -> Reply:
-        """GET. The body is read only for status 200 and one of the `media` types, up to `limit`
-        bytes unpacked. Raises PageError for a longer one (it is cut if it need not be whole), and
-        when the network or the server fails.
+    async def get(self, path: str, media: Mapping[str, int], *, whole: bool = True) -> Reply:
+        """GET. The body is read only for status 200 and one of the `media` types, up to so many
+        bytes of it, unpacked. Raises PageError for a longer one (it is cut if it need not be
+        whole), and when the network or the server fails.
         """
         target = self._target
         request = httpcore.Request(
@@ -84,7 +80,7 @@ class Connection:
         try:
             response = await self._pool.handle_async_request(request)
             try:
-                return await _reply(response, media, limit, whole)
+                return await _reply(response, media, whole)
             finally:
                 await response.aclose()
         except httpcore.ConnectError as error:
@@ -140,9 +136,7 @@ class _Pinned(httpcore.AsyncNetworkBackend):
         return await self._network.connect_tcp(last, port, timeout)
 
 
-async def _reply(
-    response: httpcore.Response, media: frozenset[str], limit: int, whole: bool
-) -> Reply:
+async def _reply(response: httpcore.Response, media: Mapping[str, int], whole: bool) -> Reply:
     headers: dict[str, str] = {}
     for name, value in response.headers:
         headers[name.decode("latin-1").lower()] = _text(value)
@@ -150,7 +144,7 @@ async def _reply(
     if reply.status != 200 or reply.media_type not in media:
         await _skip(response)
         return reply
-    unpacker = Unpacker(headers.get("content-encoding", ""), limit)
+    unpacker = Unpacker(headers.get("content-encoding", ""), media[reply.media_type])
     try:
         async for piece in response.aiter_stream():
             unpacker.feed(piece)

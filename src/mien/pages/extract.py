@@ -10,6 +10,7 @@ from typing import Any
 from mien.language import Language, detect_language
 from mien.pages.charset import decode_page
 from mien.pages.contract import PageError
+from mien.tools.untrusted import visible
 
 HTML = frozenset({"text/html", "application/xhtml+xml", ""})
 PLAIN = frozenset({"text/plain", "text/markdown", "application/json"})
@@ -18,6 +19,9 @@ READABLE = HTML | PLAIN | PDF
 """Media types that can be read."""
 
 _MAX_CHARACTERS = 200_000
+# A title goes into every passage of its page, and into lists that people read.
+_TITLE_CHARS, _SITE_CHARS, _DAY_CHARS = 300, 100, 40
+_ADDRESS_CHARS = 5_000  # more than any that is opened
 _PDF_PAGES = 30
 # trafilatura takes 11 ms for an article, 3 s for 40,000 elements; what is longer is read plainly.
 _MAX_ELEMENTS = 8_000
@@ -82,19 +86,27 @@ def _html(source: str, url: str) -> Extracted:
         title, site, published = about.title or "", about.sitename or "", about.date or ""
         article = trafilatura.extract(tree, output_format="markdown", include_comments=False)
         text = _tidy(article or "")
-    title = title or _squeezed(tree.findtext(".//title"))
+    title = title or tree.findtext(".//title") or ""
     text = text or _plainly(tree)
     if scripts and len(text) < _JUST_SCRIPTS and not refresh:
         raise PageError(
             "the page shows its text only in a browser (JavaScript)",
             "网页内容需要在浏览器里运行 JavaScript 才能显示，无法读取",
         )
-    page = Extracted(title, text, site, published, _language(stated, text), refresh)
+    page = Extracted(
+        _short(title, _TITLE_CHARS),
+        text,
+        _short(site, _SITE_CHARS),
+        _short(published, _DAY_CHARS),
+        _language(stated, text),
+        refresh,
+    )
     return page if refresh else _checked(page)
 
 
-def _squeezed(text: Any) -> str:
-    return " ".join((text or "").split())
+def _short(text: str, most: int) -> str:
+    """What can be seen of a line that a page may make as long as itself."""
+    return " ".join(visible(" ".join(text[: 10 * most].split())).split())[:most]
 
 
 def _exceeds(tree: Any, limit: int) -> bool:
@@ -133,7 +145,7 @@ def _refresh(tree: Any) -> str:
         if (meta.get("http-equiv") or "").lower() == "refresh":
             match = _REFRESH.match(meta.get("content") or "")
             if match and len(match[1]) < 4 and int(match[1]) <= _REFRESH_SEC:
-                return str(match[2]).strip()
+                return str(match[2]).strip()[:_ADDRESS_CHARS]
     return ""
 
 
@@ -151,7 +163,7 @@ def _pdf(body: bytes) -> Extracted:
     except Exception as error:  # pypdf raises whatever a broken file makes it stumble over
         raise PageError("the PDF cannot be read", "无法读取这个 PDF") from error
     text = _tidy("\n\n".join(texts))
-    return Extracted(str(title), text, language=_language("", text))
+    return Extracted(_short(str(title), _TITLE_CHARS), text, language=_language("", text))
 
 
 # Markdown's escapes are for programs that draw it; models and voices read the words.
@@ -159,12 +171,12 @@ _ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!|>~-])")
 # Line breaks in the source of a page are spaces, which Chinese does not have.
 _HAN = r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]"
 _HAN_SPACE = re.compile(f"(?<={_HAN}) (?={_HAN})")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_LINE_END = re.compile("\r\n|[\u2028\u2029]")
 
 
 def _tidy(text: str) -> str:
     """Without what cannot be seen: text that a person would not see is for deceiving models."""
-    text = _CONTROL.sub("", text[: 2 * _MAX_CHARACTERS].replace("\r\n", "\n"))
+    text = visible(_LINE_END.sub("\n", text[: 2 * _MAX_CHARACTERS]))
     lines = (" ".join(line.split()) for line in _ESCAPE.sub(r"\1", text).split("\n"))
     joined = _HAN_SPACE.sub("", "\n".join(lines))
     return re.sub(r"\n{3,}", "\n\n", joined).strip()[:_MAX_CHARACTERS]

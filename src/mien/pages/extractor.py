@@ -22,6 +22,14 @@ _LIMIT_SEC = 5.0
 """For one document. On a slow machine the longest that are not cut short take 1 s."""
 _START_SEC = 20.0
 _ANSWER_BYTES = 1 << 23
+# Whatever it is, the worker is ended: what is left of its answer would be taken for the next one.
+_FAILURES = (
+    TimeoutError,
+    OSError,
+    ValueError,
+    asyncio.IncompleteReadError,
+    asyncio.LimitOverrunError,
+)
 # What it needs to find its libraries; keys are in the environment, too.
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "SYSTEMROOT", "LANG", "LC_ALL")
 
@@ -55,6 +63,8 @@ class Extractor:
 
     async def start(self) -> None:
         """Have the worker ready, while something else takes time anyway."""
+        if self._alive() is not None:
+            return  # busy, maybe, with somebody else's document: nobody waits for that here
         async with self._lock:
             await self._running()
 
@@ -68,7 +78,7 @@ class Extractor:
             after_another = self._owed > 0
             try:
                 return await self._exchange(worker, request)
-            except (TimeoutError, OSError, ValueError, asyncio.IncompleteReadError) as error:
+            except _FAILURES as error:
                 await self._end()
                 if not after_another:  # else it may have been the other's fault
                     raise PageError("the page cannot be taken apart", "网页无法解析") from error
@@ -85,15 +95,20 @@ class Extractor:
                 if not self._owed:
                     return answer
 
+    def _alive(self) -> asyncio.subprocess.Process | None:
+        worker = self._worker
+        return worker if worker is not None and worker.returncode is None else None
+
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._worker is None or self._worker.returncode is not None:
+        worker = self._alive()
+        if worker is None:
             if importlib.util.find_spec("trafilatura") is None:
                 raise PageError(
                     'reading web pages needs pip install "mien[mind]"',
                     '读取网页需要 pip install "mien[mind]"',
                 )
             self._owed = 0
-            self._worker = await asyncio.create_subprocess_exec(
+            worker = self._worker = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "mien.pages.worker",
@@ -103,7 +118,7 @@ class Extractor:
                 limit=_ANSWER_BYTES,
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )
-        return self._worker
+        return worker
 
     async def _end(self) -> None:
         worker, self._worker = self._worker, None
@@ -111,4 +126,6 @@ class Extractor:
         if worker is not None:
             with contextlib.suppress(ProcessLookupError):
                 worker.kill()
+            if worker.stdout is not None:  # with a full buffer its end would never be seen
+                await worker.stdout.read()
             await worker.wait()

@@ -21,21 +21,24 @@ MAX_REDIRECTS = 5
 MAX_BYTES = 2_000_000
 """Of a page, unpacked; articles have 0.1 to 0.5 MB."""
 MAX_PDF_BYTES = 10_000_000
+_PAGES = {kind: MAX_PDF_BYTES if kind in PDF else MAX_BYTES for kind in READABLE}
 
 _ROBOTS_BYTES = 512 * 1024  # RFC 9309 §2.5: at least 500 KiB; the rest is not looked at
 _ROBOTS_SEC = 3600.0
 _ROBOTS_CACHE_BYTES = 4_000_000
-_ROBOTS_MEDIA = frozenset({"text/plain", ""})
+_ROBOTS = {"text/plain": _ROBOTS_BYTES, "": _ROBOTS_BYTES}
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """url: where it was in the end. charset: as its server states it, "" if not."""
+    """url: where it was in the end. charset: as its server states it, "" if not. exempt: whether
+    that place is one that is allowed by name, so that it may lead to another such."""
 
     url: str
     media_type: str
     charset: str
     body: bytes
+    exempt: bool = False
 
 
 class Fetcher:
@@ -55,18 +58,20 @@ class Fetcher:
         self._rules: Cache[Rules] = Cache(_ROBOTS_SEC, _ROBOTS_CACHE_BYTES)
         self._asking: dict[str, asyncio.Lock] = {}
 
-    async def get(self, url: str, meanwhile: Callable[[], Awaitable[None]]) -> Fetched:
+    async def get(
+        self, url: str, meanwhile: Callable[[], Awaitable[None]], *, exempt: bool = True
+    ) -> Fetched:
         """Follows redirects. Raises PageError. meanwhile: what else will be needed, begun
-        before each connection."""
+        before each connection. exempt: as for `Guard.resolve`."""
         known: set[str] = set()
         for _ in range(MAX_REDIRECTS + 1):
-            target = await self._guard.resolve(url)
+            target = await self._guard.resolve(url, exempt=exempt)
             await meanwhile()
             reply = await self._visit(target, target.host not in known)
             if reply.redirect is None:
                 return _fetched(target, reply)
             known.add(target.host)
-            url = join_url(target, reply.redirect)
+            url, exempt = join_url(target, reply.redirect), target.exempt
         raise PageError("the page redirects too often", "网页重定向次数过多")
 
     async def _visit(self, target: Target, new: bool) -> Reply:
@@ -79,8 +84,7 @@ class Fetcher:
                 raise forbidden(target.host)
             if new:
                 await self._courtesy.turn(target.host, rules.delay_sec)
-            limit = MAX_PDF_BYTES if target.path.lower().endswith(".pdf") else MAX_BYTES
-            return await connection.get(target.path, READABLE, limit)
+            return await connection.get(target.path, _PAGES)
 
     async def _rules_of(self, target: Target, connection: Connection) -> Rules:
         lock = self._asking.setdefault(target.origin, asyncio.Lock())
@@ -101,7 +105,8 @@ class Fetcher:
         for _ in range(MAX_REDIRECTS):
             if reply.redirect is None:
                 break
-            target = await self._guard.resolve(join_url(target, reply.redirect))
+            elsewhere_url = join_url(target, reply.redirect)
+            target = await self._guard.resolve(elsewhere_url, exempt=target.exempt)
             async with connect(target, self._tls, self._network) as elsewhere:
                 reply = await _robots(elsewhere, target.path)
         if reply.status >= 500 or reply.status == 429:
@@ -113,7 +118,7 @@ class Fetcher:
 
 
 async def _robots(connection: Connection, path: str) -> Reply:
-    return await connection.get(path, _ROBOTS_MEDIA, _ROBOTS_BYTES, whole=False)
+    return await connection.get(path, _ROBOTS, whole=False)
 
 
 def _fetched(target: Target, reply: Reply) -> Fetched:
@@ -127,6 +132,4 @@ def _fetched(target: Target, reply: Reply) -> Fetched:
             f"this is no page to read but {reply.media_type[:60]}",
             f"这不是可以阅读的网页，而是 {reply.media_type[:60]}",
         )
-    if reply.media_type not in PDF and len(reply.body) > MAX_BYTES:
-        raise PageError("the page is too large", "网页太大")
-    return Fetched(target.url, reply.media_type, reply.charset, reply.body)
+    return Fetched(target.url, reply.media_type, reply.charset, reply.body, target.exempt)

@@ -16,6 +16,7 @@ from mien.pages.contract import BlockedAddress, PageError
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a name, for a port."""
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _PORTS = {"http": 80, "https": 443}
 _MAX_URL = 4096
@@ -29,7 +30,8 @@ class Target:
     """A URL taken apart once; what is connected to and sent is built from these parts only.
 
     host: a name in ASCII, or an IP address. path: with the query, percent-encoded.
-    addresses: those that were checked, in the order they are tried; () before that.
+    addresses: those that were checked, in the order they are tried; () before that. exempt: it was
+    let through because it is allowed, not because it is public.
     """
 
     scheme: str
@@ -37,6 +39,7 @@ class Target:
     port: int
     path: str
     addresses: tuple[str, ...] = ()
+    exempt: bool = False
 
     @property
     def authority(self) -> str:
@@ -92,20 +95,23 @@ def join_url(base: Target, location: str) -> str:
 class Guard:
     """Lets through public web servers only, and says by which addresses they may be reached.
 
-    allow_hosts: what may be read although it is not public, on any port: a name or address, with a
-    port if only that is meant, or a network ("10.2.0.0/16") that names may lie in.
+    allow_hosts: what may be read although it is not public: a name or address, on any port or on
+    the one that is given, or a network ("10.2.0.0/16") in which public names and addresses may lie.
+    A network opens neither other ports nor names of the local network: those are allowed by name.
     resolve: in place of the system's resolver. Its answer is used for one connection and then
     forgotten, so that a name cannot mean one address when checked and another when connected to.
     """
 
     def __init__(self, allow_hosts: Iterable[str] = (), resolve: Resolve | None = None) -> None:
-        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        self._networks: list[Network] = []
         self._allowed: set[tuple[str, int | None]] = set()
         for entry in allow_hosts:
             if "/" in entry:
                 self._networks.append(ipaddress.ip_network(entry, strict=False))
             else:
                 self._allowed.add(_allowed(entry))
+        # A proxy gives those to public names; a redirect from one to the next is as ever.
+        self._made_up = [n for n in self._networks if n.version == 4 and n.subnet_of(_FAKE_IP)]
         self._resolve = resolve or self._ask_system
         # Not the loop's own threads, which are few and needed: a lookup can take half a minute.
         self._threads = ThreadPoolExecutor(8, "dns")
@@ -114,10 +120,15 @@ class Guard:
         """Look up no more. A lookup under way ends by itself, in its thread."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def resolve(self, url: str) -> Target:
-        """Check a URL and find its addresses. Raises BlockedAddress, or PageError for no host."""
+    async def resolve(self, url: str, *, exempt: bool = True) -> Target:
+        """Check a URL and find its addresses. Raises BlockedAddress, or PageError for no host.
+
+        exempt: whether allow_hosts counts. It does not where a public page leads: a stranger could
+        have us ask something of the local network, and tell the answer.
+        """
         target = parse_url(url)
-        exempt = self._exempt(target)
+        networks = self._networks if exempt else self._made_up
+        exempt = exempt and self._exempt(target)
         if not exempt and target.port not in _PORTS.values():
             raise _blocked(
                 f"port {target.port} is not a web server's", f"端口 {target.port} 不是网站的端口"
@@ -127,30 +138,16 @@ class Guard:
             raise _blocked(f"{target.host} is not on the internet", f"{target.host} 不在互联网上")
         addresses = [literal] if literal else await self._lookup(target)
         if not exempt:
-            for address in addresses:
-                self._check(target.host, address)
+            checked = [_check(target.host, address, networks) for address in addresses]
+            exempt = not all(checked)
         # IPv4 first: where IPv6 leads nowhere, finding that out takes as long as the whole page.
         ordered = sorted(dict.fromkeys(addresses), key=lambda address: address.version)
         return Target(
-            target.scheme, target.host, target.port, target.path, tuple(map(str, ordered))
+            target.scheme, target.host, target.port, target.path, tuple(map(str, ordered)), exempt
         )
 
     def _exempt(self, target: Target) -> bool:
         return not self._allowed.isdisjoint({(target.host, None), (target.host, target.port)})
-
-    def _check(self, host: str, address: IPAddress) -> None:
-        if is_public(address) or any(address in network for network in self._networks):
-            return
-        if address in _FAKE_IP:
-            raise _blocked(
-                f"{host} has the made-up address {address}; a proxy on this machine (fake-ip) does "
-                'that. If so, add "198.18.0.0/15" to search.allow_hosts',
-                f"{host} 的地址 {address} 是本机代理（fake-ip 模式）虚构的；"
-                "如确是代理所为，请在 search.allow_hosts 里加上 198.18.0.0/15",
-            )
-        raise _blocked(
-            f"{host} is not on the public internet", f"{host} 不在公共互联网上，不能读取"
-        )
 
     async def _lookup(self, target: Target) -> list[IPAddress]:
         try:
@@ -167,6 +164,22 @@ class Guard:
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
         return [str(info[4][0]) for info in infos]
+
+
+def _check(host: str, address: IPAddress, networks: Iterable[Network]) -> bool:
+    """Whether it is public; False if it is not, but in one of the networks."""
+    if is_public(address):
+        return True
+    if any(address in network for network in networks):
+        return False
+    if address in _FAKE_IP:
+        raise _blocked(
+            f"{host} has the made-up address {address}; a proxy on this machine (fake-ip) does "
+            'that. If so, add "198.18.0.0/15" to search.allow_hosts',
+            f"{host} 的地址 {address} 是本机代理（fake-ip 模式）虚构的；"
+            "如确是代理所为，请在 search.allow_hosts 里加上 198.18.0.0/15",
+        )
+    raise _blocked(f"{host} is not on the public internet", f"{host} 不在公共互联网上，不能读取")
 
 
 def _literal(host: str) -> IPAddress | None:

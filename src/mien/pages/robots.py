@@ -29,7 +29,6 @@ class Rules:
 
 
 EVERYTHING = Rules()
-NOTHING = Rules(rules=((False, "/"),))
 
 
 def parse_robots(text: str) -> Rules:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mien.pages.contract import BlockedAddress, Page, PageError
@@ -45,13 +44,6 @@ _MOST_HITS = 40
 # What answers a question explains 0.6 to 0.9 of it; chance explains up to 0.2 of "read this page".
 _ANSWERS = 0.25
 
-_URL = re.compile(r"""https?://[^\s<>"'`，。！？、；：（）【】《》「」『』“”‘’]+""", re.I)
-# Said or typed without the beginning: example.com/page. Its end must look like a domain's.
-_BARE = re.compile(
-    r"(?<![\w@/.:-])(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:/[\x21-\x7e]*)?(?![\w@])", re.I | re.A
-)
-_TRAILING = ".,;:!?)]}'\""
-
 
 class ReadPageTool:
     """See ``Tool``. Shared by all conversations, as ``reader`` is. tokens: shown of one page.
@@ -85,7 +77,8 @@ class ReadPageTool:
         try:
             page = await self._reader.read_one(url)
         except PageError as error:
-            raise ToolError(f"The page could not be read: {error}. Say so briefly.") from error
+            # A server may have chosen some of these words: what kind of file it is, say.
+            raise ToolError(f"The page could not be read: {error}.", untrusted=True) from error
         # In a thread: two hundred chunks take 40 ms, two ticks.
         passages = await asyncio.to_thread(_passages, page, context.question, self._tokens)
         number = context.cite(
@@ -113,9 +106,8 @@ def _same(target: Target) -> tuple[str, int | None, str]:
 
 
 def _allowed(context: ToolContext) -> set[tuple[str, int | None, str]]:
-    """What may be read: what the search found and what the user's words name."""
     allowed = set()
-    for url in (*context.openable, *_named(context.question)):
+    for url in context.openable:
         try:
             allowed.add(_same(parse_url(url)))
         except BlockedAddress:
@@ -123,20 +115,12 @@ def _allowed(context: ToolContext) -> set[tuple[str, int | None, str]]:
     return allowed
 
 
-def _named(question: str) -> Iterable[str]:
-    for match in _URL.finditer(question):
-        yield match[0]
-        yield match[0].rstrip(_TRAILING)
-    for match in _BARE.finditer(question):
-        yield "https://" + match[0].rstrip(_TRAILING)
-
-
 def _passages(page: Page, question: str, tokens: int) -> tuple[str, ...]:
     """The page if it is short; else what of it answers the question, in the order of the page."""
     text = page.text[:_MOST_CHARS]
     if tokens_of(text) <= tokens:
         return (text,)
-    chunks = chunks_of(text, page.title, page.url)
+    chunks = chunks_of(text, page.title, page.url, trusted=False)
     hits = Index(chunks).search(question, _MOST_HITS)
     ranked = [hit.chunk for hit in hits if hit.score >= _ANSWERS]
     # The beginning says what the page is, and answers "what does it say?".

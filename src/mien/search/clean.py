@@ -9,14 +9,10 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mien.search.contract import Result
+from mien.tools.untrusted import visible
 
 # Only what looks like a tag: "a < b" stays.
 _TAG = re.compile(r"</?[a-z][a-z0-9-]*(?:\s[^<>]*)?/?>", re.I)
-# Controls, zero-width characters and those that turn the direction of writing: nobody sees them,
-# but a model reads what is hidden in them.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
-)
 _NOT_IN_ADDRESSES = re.compile(r"[\s<>\"\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Search services mark the query's words within a word, too, so a tag leaves no blank.
 _SPACE = re.compile(r"\s+")
@@ -34,7 +30,7 @@ def plain(value: object) -> str:
     if not isinstance(value, str):
         return ""
     text = html.unescape(_TAG.sub("", value[:_MOST_CHARS]))
-    return _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    return " ".join(visible(_SPACE.sub(" ", text)).split())
 
 
 def web_address(value: object) -> str:
@@ -63,7 +59,7 @@ def day(value: object) -> str:
         return iso[0]
     try:
         return parsedate_to_datetime(text).date().isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return text[:40]
 
 

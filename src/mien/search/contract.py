@@ -32,16 +32,23 @@ class SearchError(Exception):
 
     The message says what is wrong and what to do, zh the same in Chinese; neither holds a key.
     retryable: False when it will not work before the settings are changed.
-    rest_sec: how long the service wants to be left alone; None = it does not say.
+    rest_sec: how long the service wants to be left alone; None = it does not say. about_query: it
+    refuses these words only, a forbidden one say; others may be asked at once.
     """
 
     def __init__(
-        self, message: str, zh: str, retryable: bool = True, rest_sec: float | None = None
+        self,
+        message: str,
+        zh: str,
+        retryable: bool = True,
+        rest_sec: float | None = None,
+        about_query: bool = False,
     ) -> None:
         super().__init__(message)
         self.zh = zh
         self.retryable = retryable
         self.rest_sec = rest_sec
+        self.about_query = about_query
 
 
 class SearchProvider(Protocol):

@@ -33,6 +33,7 @@ _MOST_OF_ONE_PAGE = 4
 # word drives out the others, as the words of the query are on every page that it found.
 _LEAST_OF_BEST, _LEAST_OF_OTHERS = 0.05, 0.2
 _SAME_CHARS = 60
+_TITLE_CHARS = 300  # it is counted in each passage
 
 
 class Reader(Protocol):
@@ -126,7 +127,7 @@ def _chunks(result: Result, page: Page | None, question: str) -> list[Chunk]:
     if told and told[:_SAME_CHARS] not in text:
         # What the service chose to show is about the query; the page may be of another day.
         text = f"{text}\n\n{told}" if text else told
-    return chunks_of(text, result.title, result.url)
+    return chunks_of(text, result.title[:_TITLE_CHARS], result.url, trusted=False)
 
 
 def _condensed(text: str, question: str) -> str:

@@ -159,6 +159,7 @@ class JsonApi:
         return SearchError(
             f"{self.label} refuses the request (HTTP {status}){detail}",
             f"{self.label}拒绝了请求（HTTP {status}）{detail}",
+            about_query=status in (400, 422),
         )
 
     def complaint(self, body: bytes) -> str:

@@ -11,6 +11,7 @@ from mien.mind_settings import SearchSection
 from mien.search.contract import Freshness, SearchError
 from mien.search.excerpts import Excerpt, Reader, excerpts
 from mien.search.web_search import TOTAL_SEC, WebSearch
+from mien.tools.clock import WEEKDAYS_EN
 from mien.tools.contract import Source, ToolContext, ToolError, ToolResult, ToolSpec
 
 _SNIPPET_CHARS = 200
@@ -103,8 +104,9 @@ class WebSearchTool:
             section.tokens,
             f"{query}\n{context.question}",
         )
+        now = self._now()
         note = (
-            f"Found in the web today, {self._now():%A, %Y-%m-%d}. "
+            f"Found in the web today, {WEEKDAYS_EN[now.weekday()]}, {now:%Y-%m-%d}. "
             "Answer from this in a few spoken sentences, newest first where it changes. After each "
             "statement that rests on a source write its number as [1], never as a word of the "
             "sentence. Never write or read out addresses. If it is no answer, say so."

@@ -20,8 +20,8 @@ from mien.search.registry import set_up
 
 # For all services together: somebody is waiting for an answer.
 TOTAL_SEC = 12.0
-# A service that is busy is waited for so long if there is no other.
-_PATIENCE_SEC = 4.0
+# A service that is busy is waited for so long if there is no other, and if there is one.
+_PATIENCE_SEC, _IMPATIENCE_SEC = 4.0, 0.5
 _CACHED_SEARCHES = 256
 _MOST_QUERY_CHARS = 400  # Tavily's limit; the others take as much
 
@@ -111,11 +111,12 @@ class WebSearch:
         failures: dict[str, SearchError | None] = {}
         answered = ""
         for at, line in enumerate(self._lines):
-            name, last = line.provider.name, at == len(self._lines) - 1
+            name = line.provider.name
             if not line.circuit.closed:
                 failures[name] = line.circuit.error
                 continue
-            wait_sec = line.pace.reserve(_PATIENCE_SEC if last and not answered else 0)
+            another = answered or any(later.circuit.closed for later in self._lines[at + 1 :])
+            wait_sec = line.pace.reserve(_IMPATIENCE_SEC if another else _PATIENCE_SEC)
             if wait_sec is None or loop.time() + wait_sec >= end:
                 failures[name] = _busy(line.provider)
                 continue
@@ -154,8 +155,20 @@ class WebSearch:
             self._note(line, error)
             raise error from None
         except SearchError as error:
-            self._note(line, error)
+            if error.about_query:
+                logger.info(f"web search: {error}")
+            else:
+                self._note(line, error)
             raise
+        except Exception as bug:  # ours, or what a service's answer makes a library stumble over
+            logger.opt(exception=True).warning(f"web search: {provider.name}")
+            kind = type(bug).__name__
+            unread = SearchError(
+                f"{provider.label} gave an answer that cannot be understood ({kind})",
+                f"{provider.label}返回了无法识别的内容（{kind}）",
+            )
+            self._note(line, unread)
+            raise unread from bug
         line.circuit.succeeded()
         return results
 

@@ -24,6 +24,7 @@ _RECENCY = {"day": "oneDay", "week": "oneWeek", "month": "oneMonth", "year": "on
 _MOST_QUERY_CHARS = 70
 _MOST_RESULTS = 50
 _WRONG_KEY_CODES = frozenset(map(str, range(1000, 1006)))
+_FORBIDDEN_CODES = frozenset({"1300", "1301"})  # words that it does not answer
 _NO_MONEY_CODES = frozenset({"1112", "1113", "1310"})
 
 
@@ -99,6 +100,7 @@ class _ZhipuApi(JsonApi):
         return SearchError(
             f"{self.label} refuses the request: {code} {said}",
             f"{self.label}拒绝了请求：{code} {said}",
+            about_query=code in _FORBIDDEN_CODES,
         )
 
     def refusal(self, status: int, body: bytes, headers: Mapping[str, str]) -> SearchError:

@@ -41,7 +41,9 @@ def test_an_object_however_it_is_wrapped(text: str, expected: dict[str, Any]) ->
     assert arguments_of(text) == expected
 
 
-@pytest.mark.parametrize("text", ['{"q": "x', "x", "3", "[1, 2]", '"\\"\\\\\\"x\\\\\\"\\""'])
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 3000, '{"q": "x', "x", "3", "[1, 2]", '"\\"\\\\\\"x\\\\\\"\\""']
+)
 def test_what_is_no_object_is_said_so(text: str) -> None:
     with pytest.raises(ToolError, match="JSON"):
         arguments_of(text)
@@ -58,8 +60,7 @@ def test_arguments_are_made_to_fit() -> None:
     ("given", "complaint"),
     [
         ({}, "query"),
-        ({"query": ""}, "query"),
-        ({"query": None}, "query"),
+        ({"query": None}, "query must be of type string"),
         ({"query": "x", "count": "many"}, "count must be of type integer"),
         ({"query": "x", "count": True}, "count must be of type integer"),
         ({"query": ["x"]}, "query must be of type string"),
@@ -69,6 +70,18 @@ def test_arguments_are_made_to_fit() -> None:
 def test_what_does_not_fit_is_named(given: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ToolError, match=complaint):
         conformed(given, SCHEMA)
+
+
+def test_what_has_to_be_there_may_be_null_or_empty_if_the_schema_has_it_so() -> None:
+    schema = {
+        "properties": {"cursor": {"type": ["string", "null"]}, "text": {"type": "string"}},
+        "required": ["cursor", "text"],
+    }
+    assert conformed({"cursor": None, "text": ""}, schema) == {"cursor": None, "text": ""}
+    with pytest.raises(ToolError, match="Missing argument: cursor"):
+        conformed({"text": ""}, schema)
+    with pytest.raises(ToolError, match="tags must be of type array"):
+        conformed({"query": "x", "tags": "[" * 3000}, SCHEMA)
 
 
 def test_a_tool_without_parameters() -> None:

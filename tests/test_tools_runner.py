@@ -29,6 +29,13 @@ class Running:
         return await self.runner.run(calls)
 
 
+async def test_arguments_that_cannot_be_read_end_no_other_call() -> None:
+    running = Running(telling("a", "fine"))
+    calls = [ToolCall("1", "a", '{"q":' * 3000), ToolCall("2", "a", '{"q": "x"}')]
+    told = await running.runner.run(calls)
+    assert "not valid JSON" in told[0] and told[1] == "fine"
+
+
 async def test_calls_run_at_once_and_results_keep_their_order() -> None:
     barrier = asyncio.Barrier(2)
 
@@ -72,6 +79,13 @@ async def test_what_cannot_be_called_is_told_without_calling() -> None:
     assert tool.asked == [] and running.states == []
     assert await running.run("a", arguments='{"q": 1, "count": "2"}') == ["fine"]
     assert tool.asked == [{"q": "1", "count": 2}]
+
+
+async def test_of_two_of_one_name_the_first_is_meant() -> None:
+    """A server called "web" with a tool "search" is not our web_search."""
+    running = Running(telling("web_search", "ours"), telling("web_search", "theirs"))
+    assert await running.run("web_search") == ["ours"]
+    assert [spec.name for spec in running.runner.offered] == ["web_search"]
 
 
 async def test_too_many_calls() -> None:

@@ -333,8 +333,38 @@ async def test_a_call_knows_the_question_and_shows_its_sources_at_once() -> None
         down = await run(Pipeline([brain, Showing()]), asking(framed("小明", text, "zh")))
     (context,) = seen
     assert (context.question, context.language) == (text, "zh")
-    assert context.openable == {"https://example.org/x?a=1", "http://example.com"}
+    assert {"https://example.org/x?a=1", "http://example.com"} <= context.openable
     assert [len(f.sources) for f in of(SourcesFrame, down)] == [1]
+
+
+async def test_what_was_named_and_found_can_be_opened_later_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    openable: list[set[str]] = []
+    persona = load_persona()
+
+    async def find(arguments: Any, context: ToolContext) -> ToolResult:
+        openable.append(set(context.openable))
+        context.openable |= {f"http://found{len(openable)}.example/{n}" for n in range(2)}
+        return ToolResult("See http://shown.example/", untrusted=True)
+
+    monkeypatch.setattr("mien.llm.openai_compatible._KEPT_ADDRESSES", 3)
+    question = asking("Look at http://named.example/ and tell me more")
+    async with FakeOpenAI(Rounds(Scenario("calls", calls=LOOK_UP), Scenario(text="Ok."))) as fake:
+        brain = brain_for(fake, SmallTool(spec_of("look_up"), find))
+        brain.become(Role(persona, "en", (SmallTool(spec_of("look_up"), find),)))
+        for more in ("And what does it cost there?", "The second one, please", "And the first?"):
+            await run(brain, question)
+            said = [{"role": "assistant", "content": "Ok."}, {"role": "user", "content": more}]
+            question.context.add_messages(said)
+            # The same persona, with other tools: the user has switched their memory on, say.
+            brain.become(Role(persona, "en", (SmallTool(spec_of("look_up"), find),)))
+        brain.become(Role(persona.model_copy(), "en", (SmallTool(spec_of("look_up"), find),)))
+        await run(brain, asking("Who are you?"))
+    first, second, third, anew = openable
+    assert first == {"http://named.example/"} and not anew
+    assert second == first | {"http://found1.example/0", "http://found1.example/1"}
+    assert len(third) == 4 and {"http://found2.example/0", *first} <= third
 
 
 async def test_a_brain_becomes_somebody_else() -> None:

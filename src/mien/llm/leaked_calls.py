@@ -78,7 +78,7 @@ def _calls_in(text: str) -> list[tuple[str, str]]:
     text = text.strip()
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _tagged(text)
     calls = []
     for call in value if isinstance(value, list) else [value]:
@@ -97,7 +97,7 @@ def _tagged(text: str) -> list[tuple[str, str]]:
         key, value = (match[1], match[2]) if match[1] is not None else (match[3], match[4])
         try:  # numbers, lists; a text is written without quotes
             arguments[key] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments[key] = value
     return [(function[1], json.dumps(arguments, ensure_ascii=False))]
 

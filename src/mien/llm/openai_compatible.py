@@ -45,6 +45,9 @@ from mien.tools.contract import ToolSpec
 # Models whose template opens <think> in the prompt, so that the answer starts inside it.
 _STARTS_THINKING = ("deepseek-r1", "qwq", "-thinking")
 
+# Addresses of earlier searches that can still be opened: those of some twenty.
+_KEPT_ADDRESSES = 100
+
 OnCalls = Callable[[Reply], Awaitable[None]]
 
 
@@ -84,6 +87,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         self._limits = HistoryLimits(self._own.history_turns, self._own.history_chars)
         self._starts_thinking = any(m in endpoint.model.lower() for m in _STARTS_THINKING)
         self._briefs: dict[str, str] = {}
+        self._found: dict[str, None] = {}  # addresses of this conversation's searches, in order
         self._offer = 0  # the first of `offers` that the server does not refuse
         self._client = ChatClient(endpoint, idle_timeout_secs=self._own.idle_timeout_secs)
 
@@ -103,7 +107,9 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         self._briefs[about] = text
 
     def become(self, role: Role) -> None:
-        """See `Playing`; not in the middle of an answer."""
+        """See `Playing`; an answer under way goes on as it began."""
+        if role.persona is not self._role.persona:  # who has not heard what was said
+            self._found = {}
         self._role = role
 
     def can_generate_metrics(self) -> bool:
@@ -155,6 +161,7 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
             context,
             granted,
             self.push_frame,
+            found=self._found,
             rounds=self._own.tool_rounds,
             replay=self._endpoint.preset.replay_reasoning,
         )
@@ -174,6 +181,9 @@ class OpenAICompatibleLLMService(LLMService[OpenAILLMAdapter]):
         except Exception as e:  # a bug of ours must not end the conversation
             logger.exception(f"{self}: unexpected error while answering")
             failure = LLMFailure(FailureCode.INTERNAL, f"{type(e).__name__}: {e}")
+        finally:  # also of an answer that is cut off: "open the second one" may be why
+            self._found |= dict.fromkeys(rounds.found)
+            self._found = dict.fromkeys(list(self._found)[-_KEPT_ADDRESSES:])
         if failure is not None:
             await self._report(failure, rounds.language, said)
         await self.stop_processing_metrics()

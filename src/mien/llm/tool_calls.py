@@ -36,7 +36,7 @@ class _Begun:
         """Whether its arguments are an object already."""
         try:
             return bool(self.arguments.strip()) and isinstance(json.loads(self.arguments), dict)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 

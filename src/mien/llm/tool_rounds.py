@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import date
 from typing import Any, cast
 
 from loguru import logger
 from pipecat.frames.frames import Frame
-from pipecat.processors.aggregators.llm_context import LLMContext, LLMContextMessage
+from pipecat.processors.aggregators.llm_context import (
+    LLMContext,
+    LLMContextMessage,
+    standard_message_text,
+)
 
 from mien.language import Language, detect_language
 from mien.llm.frames import SourcesFrame, ToolFrame
-from mien.llm.history import last_user_text
+from mien.llm.history import last_user_text, role_of
 from mien.llm.notes import NO_MORE_TOOLS, about_today, passages_note
 from mien.llm.reply import Reply
 from mien.llm.role import Role
@@ -22,6 +25,7 @@ from mien.llm.tool_calls import messages_of
 from mien.llm.viewers import unframed
 from mien.retrieval.budget import tokens_of
 from mien.retrieval.contract import Passage
+from mien.tools.addresses import addresses_in, without_addresses
 from mien.tools.contract import Source, ToolCall, ToolContext, ToolSpec, passage_source
 from mien.tools.runner import State, ToolRunner
 from mien.tts import clauses
@@ -29,7 +33,6 @@ from mien.tts import clauses
 # Every answer waits for it. By words it takes some 10 ms, with embeddings of a service at most a
 # second: they have a limit of their own. This one is for what hangs.
 _LOOK_UP_SEC = 1.5
-_URL = re.compile(r"https?://[^\s<>\"'，。！？、；（）《》”’]+")
 
 
 class ToolRounds:
@@ -37,8 +40,8 @@ class ToolRounds:
 
     role: who answers. context: the conversation; calls and results are added to it, a round at a
     time, so that one which is cut off leaves nothing half. granted: see ``AskFrame``. push: for
-    what is said and told meanwhile. replay: the field of the API in which the model wants its
-    reasoning back with its calls, if any.
+    what is said and told meanwhile. found: addresses that were found for earlier questions.
+    replay: the field of the API in which the model wants its reasoning back with its calls, if any.
 
     Attributes:
         language: of the question.
@@ -52,16 +55,15 @@ class ToolRounds:
         granted: asyncio.Event,
         push: Callable[[Frame], Awaitable[None]],
         *,
+        found: Iterable[str] = (),
         rounds: int = 4,
         replay: str | None = None,
     ) -> None:
         question = unframed(last_user_text(context))
-        self.language: Language = detect_language(_URL.sub(" ", question), role.language)
+        self.language: Language = detect_language(without_addresses(question), role.language)
+        self._openable = {*found, *_named(context)}
         self._turn = ToolContext(
-            self.language,
-            question,
-            on_sources=self._on_sources,
-            openable={url.rstrip(".,;:!?)") for url in _URL.findall(question)},
+            self.language, question, on_sources=self._on_sources, openable=set(self._openable)
         )
         self._runner = ToolRunner(role.tools, self._turn, granted, self._on_state)
         self._role, self._context = role, context
@@ -94,6 +96,11 @@ class ToolRounds:
     def offered(self) -> list[ToolSpec]:
         """What the next request offers."""
         return self._runner.offered if self._rounds_left else []
+
+    @property
+    def found(self) -> set[str]:
+        """Addresses of pages that this answer found: they may be asked about later."""
+        return self._turn.openable - self._openable
 
     @property
     def note(self) -> str:
@@ -166,6 +173,12 @@ class ToolRounds:
         untold, self._untold = self._untold, ()
         if untold:
             await self._push(SourcesFrame(untold))
+
+
+def _named(context: LLMContext) -> set[str]:
+    """Addresses in the user's words, of earlier questions too; never those in a tool's."""
+    said = (m for m in context.get_messages() if role_of(m) == "user")
+    return {url for message in said for url in addresses_in(standard_message_text(message))}
 
 
 def _within(passages: list[Passage], tokens: int) -> list[Passage]:

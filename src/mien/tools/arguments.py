@@ -43,7 +43,7 @@ def _object_in(text: str, within: int) -> dict[str, Any]:
     try:
         decoded, end = _DECODER.raw_decode(text)
         value = json_well_formed(decoded)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ToolError(f"The arguments are not valid JSON ({e}). Send one JSON object.") from None
     rest = text[end:].strip()
     if value == {} and rest.startswith("{"):
@@ -63,7 +63,7 @@ def conformed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     """The arguments with numbers and booleans that came as text made what the schema wants.
 
     Only what models get wrong is looked at: ``required``, ``type`` and ``enum`` of the object's
-    own properties. The rest is for the tool itself.
+    own properties. The rest, also whether a text may be empty, is for the tool itself.
 
     Raises:
         ToolError: says which argument is missing or wrong, and what it should be.
@@ -71,8 +71,9 @@ def conformed(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[s
     properties = schema.get("properties")
     properties = properties if isinstance(properties, Mapping) else {}
     required = [str(name) for name in schema.get("required") or ()]
+    # Null stands for "left out", but where it has to be there: some schemas want it.
     given = {k: v for k, v in arguments.items() if v is not None or k in required}
-    missing = [name for name in required if given.get(name) in (None, "")]
+    missing = [name for name in required if name not in given]
     if missing:
         raise ToolError(f"Missing argument: {', '.join(missing)}. Call it again with that.")
     return {name: _fitting(name, value, properties.get(name)) for name, value in given.items()}
@@ -112,7 +113,7 @@ def _made(value: Any, kind: str) -> Any:
     if kind in ("integer", "number", "boolean", "array", "object") and isinstance(value, str):
         try:
             read = json.loads(value.strip().lower() if kind == "boolean" else value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return read if _is(read, kind) else None
     return None

@@ -39,8 +39,9 @@ class ToolContext:
     """What a call knows of the turn it serves. One per turn, shared by its calls.
 
     question: the user's words. on_sources: called with all sources so far, whenever one is added.
-    openable: addresses that pages may be read from: those the user named and those found. A page
-    must not be able to send the model, and with it what it knows, to an address of its choice.
+    openable: addresses that pages may be read from: those that the user named and that searches
+    found, in this conversation. A page must not be able to send the model, and with it what it
+    knows, to an address of its choice.
     """
 
     language: Language

@@ -26,6 +26,7 @@ _HTTP_SEC = 10.0
 # `npx` and `uvx` may have to download the server first.
 _CONNECT_SEC = 120.0
 _MOST_TOOLS = 200
+_MOST_PAGES = 50  # of a list; an empty one may still say that there is more
 
 
 class Connection(MCPClient):
@@ -53,7 +54,9 @@ class Connection(MCPClient):
         session = self._get_active_session()
         page = await session.list_tools()
         tools = list(page.tools)
-        while page.next_cursor and len(tools) < _MOST_TOOLS:
+        for _ in range(_MOST_PAGES - 1):
+            if not page.next_cursor or len(tools) >= _MOST_TOOLS:
+                break
             following = PaginatedRequestParams(cursor=page.next_cursor)
             page = await session.list_tools(params=following)
             tools += page.tools

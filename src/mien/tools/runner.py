@@ -25,8 +25,9 @@ _GO_ON = "Answer without it and say briefly what you could not do."
 class ToolRunner:
     """The tools of one answer.
 
-    tools: those the role may use. context: shared by the calls. granted: see ``AskFrame``; calls
-    with effects wait for it. on_state: told of each call that is run.
+    tools: those the role may use; of two of one name the first is meant. context: shared by the
+    calls. granted: see ``AskFrame``; calls with effects wait for it. on_state: told of each call
+    that is run.
 
     Attributes:
         untrusted: something from outside was read: nothing with effects is done any more.
@@ -39,7 +40,9 @@ class ToolRunner:
         granted: asyncio.Event,
         on_state: OnState,
     ) -> None:
-        self._tools = {tool.spec.name: tool for tool in tools}
+        self._tools: dict[str, Tool] = {}
+        for tool in tools:
+            self._tools.setdefault(tool.spec.name, tool)
         self._context = context
         self._granted = granted
         self._on_state = on_state

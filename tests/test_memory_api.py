@@ -17,6 +17,9 @@ from fastapi import FastAPI
 from mien.config import load_settings
 from mien.memory import users
 from mien.memory.store import MemoryStore, user_of
+from mien.memory.user_memory import UserMemory
+from mien.mind import Bookcase, Mind
+from mien.personas import Personas
 from mien.server.app import create_app
 from mien.services import open_services
 
@@ -116,7 +119,7 @@ async def test_the_next_session_is_told(site: Site) -> None:
         answer = (await site.switch(session, True, BEN)).json()
         if first:
             await site.chat(session, "I live in Aachen.")
-            await site.switch(session, False)
+            assert (await site.switch(session, False, BEN)).json()["on"] is False
         else:
             assert (answer["facts"], answer["turns"]) == (1, 1)
             memory = site.app.state.sessions.get(session).memory
@@ -164,6 +167,86 @@ async def test_export_is_a_file_in_utf8(site: Site) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="mien-memory.json"'
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json()["language"] == "zh" and answer.json()["format"] == "mien-memory"
+
+
+async def test_a_session_and_its_memory_are_not_everybodys(site: Site) -> None:
+    async def listed() -> dict[str, dict[str, Any]]:
+        found = (await site.client.get("/api/v1/sessions")).json()
+        return {one["session"]: one for one in found}
+
+    session = await site.session()
+    await site.chat(session, "My name is Annabel.")
+    assert "history" not in (await listed())[session] and "Annabel" not in str(await listed())
+    await site.switch(session, True, ANNA)
+    assert session not in await listed()
+    for on, user in ((True, BEN), (False, BEN), (False, None), (True, None)):
+        refused = await site.switch(session, on, user)
+        assert refused.status_code == 403 and refused.json()["error"]["code"] == "not_yours"
+    memory = site.app.state.sessions.get(session).memory
+    assert memory is not None and memory.user == user_of(ANNA["Mien-User"])
+    assert (await site.switch(session, False, ANNA)).json()["on"] is False
+    assert session in await listed()
+    site.app.state.token = "t" * 32  # of all visitors from elsewhere
+    try:
+        bearer = {"Authorization": f"Bearer {'t' * 32}"}
+        assert (await site.client.get("/api/v1/sessions", headers=bearer)).json() == []
+    finally:
+        site.app.state.token = None
+    await site.client.delete(f"/api/v1/sessions/{session}")
+
+
+async def test_erased_while_the_session_ends(site: Site) -> None:
+    session = await site.session()
+    await site.switch(session, True, ANNA)
+    await site.chat(session, "I like marzipan.")
+    found = site.app.state.sessions.get(session)
+    ending, ended = asyncio.Event(), asyncio.Event()
+
+    async def takes_its_time() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ending.set()
+            await ended.wait()
+
+    found.accompany(takes_its_time(), "slow")
+    await site.client.delete(f"/api/v1/sessions/{session}")
+    await asyncio.wait_for(ending.wait(), WAIT_SEC)
+    assert (await site.client.delete("/api/v1/memory", headers=ANNA)).status_code == 204
+    assert await site.store.run(users.find, user_of(ANNA["Mien-User"])) is None
+    ended.set()
+    await asyncio.wait_for(found.ended(), WAIT_SEC)
+
+
+async def test_what_is_done_is_done_though_a_session_cannot_tell(
+    site: Site, tmp_path: Path
+) -> None:
+    other = MemoryStore(tmp_path / "other.sqlite3")
+    site.app.state.memory = other
+    session = await site.session()
+    await site.switch(session, True, ANNA)
+    await other.run(lambda db: db.execute("DROP TABLE turns").fetchall())
+    site.app.state.memory = site.store
+    fact = {"id": 1, "text": "They like marzipan.", "kind": "like", "how": "said", "at": 1.0}
+    given = await site.client.post("/api/v1/memory", headers=ANNA, json={"facts": [fact]})
+    assert given.status_code == 200 and given.json() == {"turns": 0, "facts": 1}
+    (known,) = (await site.export(ANNA))["facts"]
+    gone = await site.client.delete(f"/api/v1/memory/facts/{known['id']}", headers=ANNA)
+    assert gone.status_code == 204
+    await site.client.delete(f"/api/v1/sessions/{session}")
+    await asyncio.wait_for(site.app.state.sessions.get(session).ended(), WAIT_SEC)
+    await other.aclose()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_no_tools_at_all_are_no_tools_of_memory_either(site: Site, enabled: bool) -> None:
+    settings = load_settings(None, tools={"enabled": enabled})
+    memory = await UserMemory.begin(site.store, user_of(BEN["Mien-User"]), "en")
+    mind = Mind(settings, Personas(), (), Bookcase(settings.knowledge), site.store)
+    role = mind.role(mind.personas.load(settings.persona), "en", memory.tools)
+    offered = [tool.spec.name for tool in role.tools]
+    assert offered == (["remember", "recall", "forget"] if enabled else [])
+    await memory.aclose()
 
 
 @pytest.mark.parametrize("key", ["short", "a" * 129, "with space and more", "ünïcödé-ünïcödé", ""])

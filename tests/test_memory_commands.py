@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from command_line import mien
 from mien.memory import facts, turns, users
+from mien.memory import store as store_module
 from mien.memory.facts import Candidate
 from mien.memory.store import MemoryStore, user_of
 from mien.memory.turns import Said
@@ -51,7 +54,8 @@ def test_list_tells_who_but_not_what(file: Path) -> None:
     assert second["user"] == ANNA
     code, told, noted = memory(file, "list")
     assert code == 0 and ANNA[:12] in told and ANNA[:13] not in told and "365 days" in noted
-    assert "365 天" in memory(file, "list", LC_ALL="zh_CN.UTF-8")[2]
+    _, told, noted = memory(file, "list", LC_ALL="zh_CN.UTF-8")
+    assert "365 天" in noted and "最近来访" in told and "last here" not in told
 
 
 def test_export_is_what_the_page_takes(file: Path, tmp_path: Path) -> None:
@@ -63,6 +67,33 @@ def test_export_is_what_the_page_takes(file: Path, tmp_path: Path) -> None:
     assert into.stat().st_mode & 0o077 == 0
     code, _, why = memory(file, "export", "zz")
     assert code == 2 and "no user begins with 'zz'" in why
+
+
+def test_an_export_is_nobody_elses_from_its_first_byte_on(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    into = tmp_path / "anna.json"
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: None)
+    before = os.umask(0)
+    try:
+        assert memory(file, "export", ANNA[:6], "-o", str(into))[0] == 0
+    finally:
+        os.umask(before)
+    assert into.stat().st_mode & 0o777 == 0o600
+
+
+def test_everybody_goes_even_if_somebody_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "SCRUB_SEC", 0.0)
+    reader = sqlite3.connect(file, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM turns").fetchone()
+    code, _, why = memory(file, "erase", "--all", "--yes")
+    assert code == 2 and "another program has been reading" in why
+    reader.close()
+    assert json.loads(memory(file, "list", "--json")[1]) == []
+    assert memory(file, "erase", "--all", "--yes")[0] == 0
+    left = b"".join(one.read_bytes() for one in file.parent.iterdir())
+    assert b"secret" not in left
 
 
 def test_erase_asks_first_and_leaves_nothing(file: Path) -> None:
@@ -82,7 +113,11 @@ def test_expire(file: Path) -> None:
     code, told, _ = memory(file, "expire", "--days", "8000", "--json")
     assert code == 0 and json.loads(told) == {"erased": 1}
     assert [one["user"] for one in json.loads(memory(file, "list", "--json")[1])] == [BEN]
-    assert "1 user(s) erased" in memory(file, "expire")[2]
+    code, _, why = memory(file, "expire", "--days", "0")
+    assert code == 2 and "--yes" in why
+    assert [one["user"] for one in json.loads(memory(file, "list", "--json")[1])] == [BEN]
+    assert "1 user(s) erased" in memory(file, "expire", "--days", "0", "--yes")[2]
+    assert "0 user(s) erased" in memory(file, "expire")[2]
 
 
 def test_where_nobody_was_remembered_yet_nothing_is_made(tmp_path: Path) -> None:

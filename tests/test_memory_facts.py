@@ -141,6 +141,32 @@ def test_a_new_name_and_a_changed_mind(store: MemoryStore, user: int) -> None:
     assert hold(store, user) == ["They do not like coffee.", "They like tea."]
 
 
+def test_what_is_found_late_in_old_words_does_not_hold(store: MemoryStore, user: int) -> None:
+    """A model sums up what was said a while ago."""
+    store.call(facts.add, user, fact("They live in Bonn.", "home", at=9), 50)
+    assert store.call(facts.add, user, fact("They live in Ulm.", "home", at=5), 50) == "new"
+    assert hold(store, user) == ["They live in Bonn."]
+    (ulm, bonn) = store.call(facts.every, user)
+    assert (ulm.text, ulm.superseded_by) == ("They live in Ulm.", bonn.id)
+    store.call(facts.add, user, fact("They live in Kiel.", "home", at=10), 50)
+    assert hold(store, user) == ["They live in Kiel."]
+
+
+def test_of_facts_that_go_with_another_no_word_stays(store: MemoryStore, user: int) -> None:
+    for at, text in ((1, "Alpha is theirs."), (2, "Beta is theirs."), (3, "Gamma is theirs.")):
+        store.call(facts.add, user, fact(text, "name", at=float(at)), 50)
+    # As an export from elsewhere may have it: what was superseded is the newer one.
+    store.call(
+        lambda db: db.execute("UPDATE facts SET at = 2.5 WHERE text LIKE 'Alpha%'").fetchall()
+    )
+    store.call(facts.add, user, fact("Something else.", at=4.0), 3)
+    assert [one.text for one in store.call(facts.every, user)] == [
+        "Gamma is theirs.", "Something else.",
+    ]  # fmt: skip
+    left = store.call(lambda db: db.execute("SELECT DISTINCT word FROM words").fetchall())
+    assert {word for (word,) in left} == {"gamma", *words_of("theirs something else")}
+
+
 def test_the_oldest_go_superseded_ones_first(store: MemoryStore, user: int) -> None:
     for at in range(6):
         store.call(facts.add, user, fact(f"Number {at} is theirs.", "name", at=float(at)), 4)
@@ -168,12 +194,13 @@ def test_forgetting_takes_what_it_came_from_and_what_the_summary_says(
             bees = Candidate("They keep bees.", "other", "summary", 11.0, question, told)
             store.call(facts.add, user, bees, 50)
     store.call(summaries.put, user, Summary("They asked about HTTP.\nMoving to Leipzig.", 12, 12))
-    assert store.call(recall.forget, user, "Leipzig") == 1
+    assert store.call(recall.forget, user, "Leipzig", ("c", 99)) == 1
     (left,) = store.call(facts.holding, user)
     assert (left.text, left.said, left.source) == ("They keep bees.", "", None)
     assert [one.text for one in store.call(turns.every, user)] == ["What is HTTP?", "A protocol."]
     assert store.call(summaries.of, user).text == "They asked about HTTP."
-    assert store.call(recall.forget, user, "the") == store.call(recall.forget, user, "Bonn") == 0
+    for nothing in ("the", "Bonn"):
+        assert store.call(recall.forget, user, nothing, ("c", 99)) == 0
     store.scrub()
     assert b"leipzig" not in b"".join(f.read_bytes() for f in store.path.parent.iterdir()).lower()
 

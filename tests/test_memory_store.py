@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from mien.knowledge import schema as knowledge
 from mien.memory import chores, facts, turns, users, word_index
 from mien.memory import store as store_module
 from mien.memory.errors import Erased, MemoryStoreError
@@ -231,6 +232,10 @@ def test_a_file_that_is_not_ours_is_left_as_it_is(path: Path) -> None:
     db.execute("CREATE TABLE somebody_elses(x)")
     db.close()
     with pytest.raises(MemoryStoreError, match="another program's database"):
+        MemoryStore(path)
+    path.unlink()
+    knowledge.opened(path, create=True).close()
+    with pytest.raises(MemoryStoreError, match="something else of mien's"):
         MemoryStore(path)
 
 

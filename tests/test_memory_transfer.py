@@ -16,6 +16,7 @@ from mien.memory.store import MemoryStore, user_of
 from mien.memory.summaries import Summary
 from mien.memory.transfer import Transfer
 from mien.memory.turns import Said
+from mien.memory.user_memory import UserMemory
 
 ANNA, BEN = user_of("a" * 32), user_of("b" * 32)
 
@@ -106,6 +107,24 @@ def test_what_is_newer_there_holds(store: MemoryStore) -> None:
     assert [one.at for one in store.call(turns.newest, key, 1)] == [300.0]
 
 
+async def test_whatever_is_kept_can_be_taken_along(tmp_path: Path) -> None:
+    store = MemoryStore(tmp_path / "long.sqlite3")
+    memory = await UserMemory.begin(store, ANNA, "en")
+    memory.note({"role": "assistant", "text": "And then? " * 5000, "turn": 1, "complete": True})
+    await memory.learn("They like long words.", "like", "word" * 500)
+    await memory.aclose()
+    everything = await store.run(transfer.export, ANNA)
+    assert len(everything.turns) == len(everything.facts) == 1
+    await store.aclose()
+
+
+def test_whoever_imports_is_here_now_and_not_in_the_year_4800(store: MemoryStore) -> None:
+    given = {"turns": [{**TURN, "at": 9e10}], "facts": [{**FACT, "at": 9e10, "source": 5}]}
+    take_in(store, BEN, given)
+    (ben,) = store.call(users.listed, BEN)
+    assert ben.last_seen == 500.0 and ben.facts == ben.turns == 1
+
+
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("version", {"version": 2}),
     ("format", {"format": "another"}),
@@ -115,7 +134,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("not there", {"facts": [{"source": 77}]}),
     ("superseded by one that is not there", {"facts": [{"superseded_by": 77}]}),
     ("circle", {"facts": [{"id": 1, "superseded_by": 2}, {"id": 2, "superseded_by": 1}]}),
-    ("pattern", {"facts": [{"text": "!?"}]}),
+    ("needs words", {"facts": [{"text": "!?"}]}),
+    ("needs words", {"facts": [{"text": "___"}]}),
     ("finite", {"facts": [{"at": float("nan")}]}),
     ("role", {"turns": [{"role": "system"}]}),
     ("conversation", {"turns": [{"conversation": "a b"}]}),

@@ -151,6 +151,7 @@ async def test_the_tools_of_a_model(store: MemoryStore, clock: Clock) -> None:
     assert "- They take their tea black. (told yesterday)" in found
     assert "user: Please remember" in found and "How do I take my tea?" not in found
     assert "Nothing" in (await recall.run({"query": "coffee"}, context)).text
+    exchange(memory, 3, "Forget it.")
     assert "They take their tea black." in (await forget.run({"what": "my job"}, context)).text
     assert (await forget.run({"what": "black tea"}, context)).text.startswith("Forgotten for good")
     await memory.flush()
@@ -276,6 +277,45 @@ async def test_without_a_model_there_are_facts_and_topics(store: MemoryStore) ->
     await memory.aclose()
     told = await (await begun(store, "zh", section=WINDOW)).briefing()
     assert "聊过的话题：" in told and "- 用户喜欢喝茶。（今天早些时候说的）" in told
+
+
+async def test_nothing_unexpected_ends_remembering(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digester, "PAUSE_SEC", 0.01)
+    answers = [json.dumps(DIGEST), json.dumps({"summary": ["Something new."]})]
+
+    async def summarise(prompt: str) -> str | None:
+        return answers.pop(0) if answers else None
+
+    def fails() -> None:
+        memory.on_change = lambda: None
+        raise KeyError("whoever is told of it")
+
+    memory = await begun(store, summarise=summarise, section=WINDOW)
+    memory.on_change = fails
+    work = asyncio.create_task(memory.run())
+    for turn in range(10):
+        exchange(memory, turn, f"My boat is called Ada, plank {turn}.", "Aye.")
+    await until(lambda: memory.facts == 1)
+    for turn in range(10, 20):
+        exchange(memory, turn, f"My boat is called Ada, plank {turn}.", "Aye.")
+
+    async def summed_up() -> bool:
+        assert not work.done()
+        return (await store.run(summaries.of, 1)).text == "Something new."
+
+    await until(summed_up)
+    work.cancel()
+    await memory.aclose()
+
+
+@pytest.mark.parametrize("words", ["___", "-" * 300 + " boat", "\u200b", " "])
+def test_a_fact_of_a_model_needs_words(words: str) -> None:
+    said = Said("c", 1, "user", "My boat is called Ada.", True, 1.0, 5)
+    answer = {"summary": [], "facts": [{"text": words, "message": 1}, *DIGEST["facts"]]}
+    digest = digest_of(json.dumps(answer), [Exchange((said,))])
+    assert [fact.text for fact in digest.facts] == ["They have a boat called Ada."]
 
 
 @pytest.mark.parametrize("answer", ["", "[]", "{", '{"facts": []}', '{"summary": [1]}', "null"])

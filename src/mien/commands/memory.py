@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -32,6 +34,9 @@ memory_app = typer.Typer(
 )
 
 PREFIX = 12
+_HEADS = ("user", "since", "last here", "language", "facts", "messages")
+_HEADS_ZH = ("用户", "首次", "最近来访", "语言", "事实", "消息")
+FIRST_COUNT = 4
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for scripts. 仅输出 JSON")]
 ConfigOption = Annotated[
     Path | None,
@@ -51,8 +56,9 @@ def list_(as_json: AsJson = False, config: ConfigOption = None) -> None:
         print(json.dumps([_as_json(user) for user in found], indent=2))
         return
     table = Table()
-    for column in ("user", "since", "last here", "language", "facts", "messages"):
-        table.add_column(column, justify="right" if column in ("facts", "messages") else "left")
+    heads = _HEADS_ZH if chinese() else _HEADS
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number >= FIRST_COUNT else "left")
     for user in found:
         table.add_row(
             user.hash[:PREFIX],
@@ -94,10 +100,9 @@ def export(
         print(text)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        _write(output, text)
     except OSError as error:
         raise refused(f"{output}: {error.strerror or error}") from None
-    output.chmod(0o600)
 
 
 @memory_app.command()
@@ -131,11 +136,10 @@ def erase(
             found = [_one(store, user or "")]
         if found and not yes:
             _ask(found)
-        for one in found:
-            assert store is not None
-            store.erase(one.hash)
         if store is not None:
-            store.scrub()  # of an earlier time, if somebody was reading then
+            for one in found:
+                store.call(users.erase, one.hash)
+            store.scrub()  # of all of them, and of an earlier time if somebody was reading then
     _report("erased", len(found), "已删除 {} 位用户", as_json)
 
 
@@ -143,16 +147,25 @@ def erase(
 def expire(
     days: Annotated[
         float | None,
-        typer.Option("--days", min=0, help="Instead of memory.keep_days. 天数"),
+        typer.Option("--days", min=0, help="Instead of memory.keep_days; asks if fewer. 天数"),
     ] = None,
+    yes: Yes = False,
     as_json: AsJson = False,
     config: ConfigOption = None,
 ) -> None:
     """Forget whoever has not been here for memory.keep_days, as a server does daily. 清理过期。"""
+    from mien.memory import users
+
     with _store(config) as (store, section):
         gone = 0
         if store is not None:
-            gone = store.expire(section.keep_days if days is None else days)
+            keep_days = section.keep_days if days is None else days
+            if keep_days < section.keep_days and not yes:
+                before = time.time() - keep_days * 86_400
+                found = [one for one in store.call(users.listed) if one.last_seen < before]
+                if found:
+                    _ask(found)
+            gone = store.expire(keep_days)
     _report("erased", gone, "已忘记 {} 位用户", as_json)
 
 
@@ -175,6 +188,13 @@ def _store(config: Path | None) -> Iterator[tuple[MemoryStore | None, MemorySect
     finally:
         if store is not None:
             store.close()
+
+
+def _write(output: Path, text: str) -> None:
+    """Nobody else can read it, not even while it is written. Raises OSError."""
+    with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        output.chmod(0o600)  # one that was there before
+        file.write(text.encode())
 
 
 def _one(store: MemoryStore | None, prefix: str) -> User:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mien.language import Language
 from mien.memory.briefing import inert
-from mien.memory.facts import KINDS, MAX_CHARS, Candidate, Fact, Kind
+from mien.memory.facts import KINDS, MAX_CHARS, Candidate, Fact, Kind, plain
 from mien.memory.turns import Exchange, Said
 from mien.memory.words import one_line
 
@@ -118,7 +118,7 @@ def _fact(told: object, said: Sequence[Said]) -> Candidate | None:
     if not isinstance(told, dict):
         return None
     text, number, about = told.get("text"), told.get("message"), told.get("about")
-    if not isinstance(text, str) or not re.search(r"\w", text):
+    if not isinstance(text, str) or not plain(one_line(text, MAX_CHARS)):
         return None
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= len(said):
         return None

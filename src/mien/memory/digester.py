@@ -54,18 +54,23 @@ class Digester:
         self._tries = 0
 
     async def digest(self) -> bool:
-        """Take the next pile. Whether there may be another. Raises Erased, MemoryStoreError."""
+        """Take the next pile. Whether there may be another. Raises Erased, MemoryStoreError, and
+        whatever else a model's answer can lead to."""
         pile = await self._store.run(self._pile)
         if not pile.batch:
             self.pause_sec = 0.0
             return False
         made = await self._made(pile)
         if made is None:
-            self.pause_sec = min(2 * self.pause_sec or PAUSE_SEC, LONGEST_PAUSE_SEC)
+            self.put_off()
             return False
-        self.pause_sec, self._tries = 0.0, 0
         await self._store.run(self._keep, pile, made)
+        self.pause_sec, self._tries = 0.0, 0
         return True
+
+    def put_off(self) -> None:
+        """It did not work: not again soon."""
+        self.pause_sec = min(2 * self.pause_sec or PAUSE_SEC, LONGEST_PAUSE_SEC)
 
     async def _made(self, pile: _Pile) -> Digest | None:
         if self._summarise is None or self._tries >= MOST_TRIES:
@@ -109,14 +114,17 @@ class Digester:
         return _Pile(summary, facts.holding(db, self._user), batch)
 
     def _keep(self, db: sqlite3.Connection, pile: _Pile, made: Digest) -> None:
-        if summaries.of(db, self._user) != pile.summary:
+        if summaries.of(db, self._user) != pile.summary or self._forgotten(db, pile):
             return  # somebody forgot or imported something meanwhile: look again
         up_to = pile.batch[-1].said[-1].at
-        if turns.exchange(db, self._user, pile.batch[-1].said[-1].id) is None:
-            return
-        summary = Summary(made.summary, up_to, self._store.now())
-        summaries.put(db, self._user, summary)
+        # A model that has nothing to add may say so with nothing at all.
+        text = made.summary or pile.summary.text
+        summaries.put(db, self._user, Summary(text, up_to, self._store.now()))
         for fact in made.facts:
-            if fact.source is not None and turns.exchange(db, self._user, fact.source) is None:
-                continue  # forgotten while the model was at it
             facts.add(db, self._user, fact, self._section.facts)
+
+    def _forgotten(self, db: sqlite3.Connection, pile: _Pile) -> bool:
+        """Whether the model was told of anything that is gone: it may be in its words."""
+        return any(
+            turns.exchange(db, self._user, exchange.said[0].id) is None for exchange in pile.batch
+        ) or any(facts.find(db, self._user, fact.id) is None for fact in pile.known)

@@ -16,4 +16,5 @@ class MemoryStoreError(Exception):
 
 
 class Erased(Exception):
-    """What was remembered of this user is gone, and is not to be begun anew unasked."""
+    """What was remembered of this user is gone, or switched off, and is not to be begun anew
+    unasked."""

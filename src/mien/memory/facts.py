@@ -43,7 +43,8 @@ class Candidate:
             return self.kind
         # Who likes what they disliked has changed their mind.
         group = "taste" if self.kind in ("like", "dislike") else self.kind
-        return f"{group}:{plain(self.about)}" if plain(self.about) else ""
+        about = plain(self.about)[:MAX_CHARS]
+        return f"{group}:{about}" if about else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,15 @@ def plain(text: str) -> str:
 
 
 def add(db: sqlite3.Connection, user: int, new: Candidate, most: int) -> Literal["new", "known"]:
-    """Remember it, in place of what it contradicts; of more than ``most`` the oldest go.
+    """Remember it, in place of what it contradicts, unless that is newer; of more than ``most``
+    the oldest go.
 
     Raises Erased; ValueError for a fact without words.
     """
     text = one_line(new.text, MAX_CHARS)
     if not plain(text):
         raise ValueError("a fact needs words")
-    users.seen(db, user, new.at)
+    users.seen(db, user, 0.0)
     known = db.execute(
         "SELECT 1 FROM facts WHERE user = ? AND plain = ? AND superseded_by IS NULL LIMIT 1",
         (user, plain(text)),
@@ -97,9 +99,14 @@ def add(db: sqlite3.Connection, user: int, new: Candidate, most: int) -> Literal
     word_index.add(db, user, "fact", key, text)
     if new.slot:
         db.execute(
-            "UPDATE facts SET superseded_by = ? WHERE user = ? AND slot = ? AND id != ?"
-            " AND superseded_by IS NULL",
-            (key, user, new.slot, key),
+            "UPDATE facts SET superseded_by = ?1 WHERE user = ?2 AND slot = ?3 AND id != ?1"
+            " AND superseded_by IS NULL AND at <= ?4",
+            (key, user, new.slot, new.at),
+        )
+        db.execute(  # what a model finds in what was said a while ago may be outdated by now
+            "UPDATE facts SET superseded_by = newer.id FROM (SELECT id FROM facts WHERE user = ?2"
+            " AND slot = ?3 AND id != ?1 AND superseded_by IS NULL) AS newer WHERE facts.id = ?1",
+            (key, user, new.slot),
         )
     _keep(db, user, most)
     return "new"
@@ -136,18 +143,24 @@ def remove(db: sqlite3.Connection, user: int, key: int) -> bool:
     if find(db, user, key) is None:
         return False
     to_scrub(db)
+    for source in _delete(db, user, key):
+        if source is not None:
+            turns.remove(db, user, source)
+    return True
+
+
+def _delete(db: sqlite3.Connection, user: int, key: int) -> list[int | None]:
+    """It and what it superseded. The sources of all of them; none when it was gone already."""
     chain = db.execute(
         "WITH RECURSIVE chain(id) AS (VALUES (?) UNION"
         " SELECT facts.id FROM facts JOIN chain ON superseded_by = chain.id)"
         " SELECT facts.id, facts.source, facts.text FROM facts JOIN chain USING (id)",
         (key,),
     ).fetchall()
-    for fact, source, text in chain:
+    for fact, _, text in chain:
         word_index.remove(db, user, "fact", fact, text)
-        if source is not None:
-            turns.remove(db, user, source)
-    db.execute("DELETE FROM facts WHERE id = ?", (key,))  # what it superseded goes with it
-    return True
+    db.execute("DELETE FROM facts WHERE id = ?", (key,))  # ON DELETE CASCADE takes the others
+    return [source for _, source, _ in chain]
 
 
 def _keep(db: sqlite3.Connection, user: int, most: int) -> None:
@@ -156,9 +169,9 @@ def _keep(db: sqlite3.Connection, user: int, most: int) -> None:
     if there <= most:
         return
     surplus = db.execute(
-        "SELECT id, text FROM facts WHERE user = ? ORDER BY superseded_by IS NULL, at, id LIMIT ?",
+        "SELECT id FROM facts WHERE user = ? ORDER BY superseded_by IS NULL, at, id LIMIT ?",
         (user, there - most),
     ).fetchall()
-    for key, text in surplus:
-        word_index.remove(db, user, "fact", key, text)
-        db.execute("DELETE FROM facts WHERE id = ?", (key,))
+    for (key,) in surplus:
+        if there > most:
+            there -= len(_delete(db, user, key))

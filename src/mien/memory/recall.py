@@ -14,7 +14,8 @@ from mien.memory.turns import Exchange
 LEAST_COVERED = 0.25
 # What is forgotten has to be meant; whoever misses something can say it in other words.
 FORGET_COVERED = 0.8
-MOST_FORGOTTEN = 50
+# However much that is: what was said to be forgotten must be.
+EVERY = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,32 @@ def search(
     return Found(tuple(known.values()), tuple(said.values()))
 
 
-def forget(db: sqlite3.Connection, user: int, what: str) -> int:
-    """Forget the facts and exchanges about it, and what the summary says. Returns how many.
+def forget(db: sqlite3.Connection, user: int, what: str, now_in: tuple[str, int]) -> int:
+    """Forget the facts and exchanges about it, and the lines of the summary that share a word with
+    it. Returns how many facts and exchanges.
+
+    now_in: the exchange (conversation, turn) in which that is asked. It says what is to be
+    forgotten, so it always matches: it does not count, and goes if anything else did.
 
     Raises Erased.
     """
     users.seen(db, user, 0.0)
-    hits = word_index.search(db, user, what, MOST_FORGOTTEN)
+    hits = word_index.search(db, user, what, EVERY, EVERY)
     meant = [hit for hit in hits if hit.covered >= FORGET_COVERED]
     meant.sort(key=lambda hit: hit.place == "turn")  # a fact takes the exchange that it is from
     gone = 0
     for hit in meant:
         if hit.place == "fact":
             gone += facts.remove(db, user, hit.id)
-        elif turns.exchange(db, user, hit.id) is not None:
-            turns.remove(db, user, hit.id)
-            gone += 1
-    if meant:
-        summaries.without(db, user, what)
+        elif (exchange := turns.exchange(db, user, hit.id)) is not None:
+            first = exchange.said[0]
+            if (first.conversation, first.turn) != now_in:
+                turns.remove(db, user, hit.id)
+                gone += 1
+    asked = turns.last_of_user(db, user, now_in[0])
+    if gone and asked is not None and asked.turn == now_in[1]:
+        turns.remove(db, user, asked.id)
+    summaries.without(db, user, what)
     return gone
 
 

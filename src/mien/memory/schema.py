@@ -129,13 +129,14 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def _check(db: sqlite3.Connection, path: Path) -> int:
     """The version of what is there, 0 for nothing yet."""
     # In this order: another process may be making them, all three at once.
-    tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
     owner = int(db.execute("PRAGMA application_id").fetchone()[0])
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
-    if tables and owner != APPLICATION_ID:
+    if tables and (owner != APPLICATION_ID or "users" not in tables):
         raise MemoryStoreError(
-            f"{path} is another program's database. Give memory.file another name.",
-            f"{path} 是其他程序的数据库，请为 memory.file 换一个文件名。",
+            f"{path} is another program's database, or holds something else of mien's. Give "
+            "memory.file another name.",
+            f"{path} 是其他程序的数据库，或 mien 的其他数据，请为 memory.file 换一个文件名。",
         )
     if version > VERSION:
         raise MemoryStoreError(

@@ -154,7 +154,7 @@ def _text(arguments: Mapping[str, Any], name: str) -> str:
 
 def _told(error: Exception) -> ToolError:
     if isinstance(error, Erased):
-        return ToolError("This user's memory was erased and is off now; tell them so if they ask.")
+        return ToolError("This user's memory is off now, or was erased; tell them so if they ask.")
     if isinstance(error, ValueError):
         return ToolError(f"It cannot be remembered: {error}.")
     return ToolError("The memory cannot be used right now; go on without it.")

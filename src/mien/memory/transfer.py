@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mien.language import Language
 from mien.memory import facts, summaries, turns, users, word_index
@@ -22,8 +22,19 @@ MOST_FACTS = 20_000
 AT_ONCE = 200
 # From the year 1970 on; what is later than the year 5000 is no time.
 Time = Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
-Text = Annotated[str, Field(max_length=20_000)]
+Text = Annotated[str, Field(max_length=turns.MOST_CHARS)]
 Key = Annotated[int, Field(ge=1, le=2**62)]
+
+
+def _in_words(text: str) -> str:
+    if not facts.plain(text):
+        raise ValueError("a fact needs words")
+    return text
+
+
+FactText = Annotated[
+    str, Field(min_length=1, max_length=facts.MAX_CHARS), AfterValidator(_in_words)
+]
 
 
 class _Part(BaseModel):
@@ -46,7 +57,7 @@ class FactRecord(_Part):
     """source: the id of the turn it comes from. superseded_by: of the fact that holds instead."""
 
     id: Key
-    text: Annotated[str, Field(min_length=1, max_length=facts.MAX_CHARS, pattern=r"\w")]
+    text: FactText
     kind: Kind
     slot: Annotated[str, Field(max_length=400)] = ""
     source: Key | None = None
@@ -149,6 +160,7 @@ def _take_turns(
     db: sqlite3.Connection, key: int, records: Sequence[TurnRecord], moved: dict[int, int]
 ) -> int:
     """moved: from their ids to ours; grows. How many were new."""
+    users.seen(db, key, 0.0)  # of the file's own times none says when the user was here
     new = 0
     for record in records:
         said = Said(
@@ -160,7 +172,7 @@ def _take_turns(
             (key, said.conversation, said.turn, said.role, said.at, said.text),
         ).fetchone()
         new += known is None
-        moved[record.id] = turns.add(db, key, said) if known is None else known[0]
+        moved[record.id] = turns.enter(db, key, said) if known is None else known[0]
     return new
 
 

@@ -12,6 +12,8 @@ from mien.memory import users, word_index
 from mien.memory.chores import to_scrub
 
 Role = Literal["user", "assistant"]
+# Of one message; a presenter speaks an hour for it.
+MOST_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,13 @@ _COLUMNS = "conversation, turn, role, text, complete, at, id"
 
 
 def add(db: sqlite3.Connection, user: int, said: Said) -> int:
-    """Its id. Raises Erased."""
+    """Its id. The user was here when it was said. Raises Erased."""
     users.seen(db, user, said.at)
+    return enter(db, user, said)
+
+
+def enter(db: sqlite3.Connection, user: int, said: Said) -> int:
+    """``add``, for what was not said here."""
     added = db.execute(
         f"INSERT INTO turns(user, {_COLUMNS.removesuffix(', id')}) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (user, said.conversation, said.turn, said.role, said.text, said.complete, said.at),

@@ -56,6 +56,7 @@ class UserMemory:
         self._summarise = summarise
         self._quiet_sec = quiet_sec
         self._turn = 0
+        self._unsaid: int | None = None  # the turn in which something was forgotten
         self._closed = False
         self._news = asyncio.Event()
         self._news.set()  # there may be something left over from the time before
@@ -88,12 +89,13 @@ class UserMemory:
             return  # what an audience says is not this user's
         if not isinstance(text, str) or not text.strip() or not isinstance(turn, int):
             return
-        if role not in ("user", "assistant"):
-            return
+        if role not in ("user", "assistant") or turn == self._unsaid:
+            return  # "I have forgotten that you like jazz" would tell it again
         complete = message.get("complete") is not False
         self._turn = turn
         speaker: turns.Role = "user" if role == "user" else "assistant"
-        said = Said(self.conversation, turn, speaker, text, complete, self._store.now())
+        short = text[: turns.MOST_CHARS]
+        said = Said(self.conversation, turn, speaker, short, complete, self._store.now())
         try:
             self._own(self._store.submit(self._write, said))
         except RuntimeError:  # the server is ending
@@ -125,6 +127,9 @@ class UserMemory:
                 self._end()
             except MemoryStoreError as error:
                 logger.warning(f"memory: {error}")
+            except Exception:  # whatever a model came up with, the next conversations count, too
+                logger.exception("memory: nothing was summed up")
+                self._digester.put_off()
             if pause := self._digester.pause_sec:
                 await asyncio.sleep(pause)
                 self._news.set()
@@ -158,6 +163,7 @@ class UserMemory:
 
         Raises Erased, MemoryStoreError; ValueError for a fact without words.
         """
+        self._must_be_on()
         new = await self._store.run(self._learn, fact, kind, about, question)
         await self.recount()
         return new
@@ -167,6 +173,7 @@ class UserMemory:
 
         Raises Erased, MemoryStoreError.
         """
+        self._must_be_on()
         here = (self.conversation, self._turn)
         found = await self._store.run(recall.search, self._key, question, RECALLED, here)
         now = self._store.now()
@@ -176,22 +183,33 @@ class UserMemory:
         return "\n".join(lines)
 
     async def known_facts(self) -> str:
-        """The newest, in lines."""
+        """The newest, in lines. Raises Erased, MemoryStoreError."""
+        self._must_be_on()
         known = await self._store.run(facts.holding, self._key, 30)
         return "\n".join(fact_line(fact, self.language, self._store.now()) for fact in known)
 
     async def forget(self, what: str, everything: bool = False) -> int:
-        """How many facts and exchanges it were. Raises Erased, MemoryStoreError."""
+        """How many facts and exchanges it were, besides the one that asks for it; that goes, too,
+        and its answer is not noted, if there were any. Raises Erased, MemoryStoreError."""
+        self._must_be_on()
+        turn = self._turn
         if everything:
             gone = await self._store.run(recall.forget_everything, self._key)
         else:
-            gone = await self._store.run(recall.forget, self._key, what)
+            here = (self.conversation, turn)
+            gone = await self._store.run(recall.forget, self._key, what, here)
+        self._own(self._store.submit_scrub())  # of a summary's line, if of nothing else
         if gone:
-            self._own(self._store.submit_scrub())
+            self._unsaid = turn
             await self.recount()
         return gone
 
     # -- helpers -----------------------------------------------------------------------
+
+    def _must_be_on(self) -> None:
+        """An answer that began before it was switched off has the tools still. Raises Erased."""
+        if self._closed:
+            raise Erased
 
     def _write(self, db: sqlite3.Connection, said: Said) -> int | None:
         """How many facts hold, if that may have changed."""
@@ -208,6 +226,8 @@ class UserMemory:
     ) -> bool:
         source = turns.last_of_user(db, self._key, self.conversation)
         said, key = (source.text, source.id) if source else (question, None)
+        if self._turn == self._unsaid:
+            said, key = "", None
         new = Candidate(fact, kind, "tool", self._store.now(), said, key, about)
         return facts.add(db, self._key, new, self._section.facts) == "new"
 

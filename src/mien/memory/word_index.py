@@ -60,8 +60,11 @@ def remove(db: sqlite3.Connection, user: int, place: Place, key: int, text: str)
         db.execute("DELETE FROM words WHERE user = ? AND place = ? AND id = ?", (user, place, key))
 
 
-def search(db: sqlite3.Connection, user: int, question: str, limit: int) -> list[Hit]:
-    """What shares words with the question, the best first, of equals the newest."""
+def search(
+    db: sqlite3.Connection, user: int, question: str, limit: int, newest: int = NEWEST
+) -> list[Hit]:
+    """What shares words with the question, the best first, of equals the newest. newest: so many
+    uses of a word are looked at."""
     total = _count(db, "SELECT count(*) FROM turns WHERE user = ?", user)
     total += _count(db, "SELECT count(*) FROM facts WHERE user = ?", user)
     having = {
@@ -80,7 +83,7 @@ def search(db: sqlite3.Connection, user: int, question: str, limit: int) -> list
             found = db.execute(
                 "SELECT id, weight FROM words WHERE user = ? AND word = ? AND place = ?"
                 " ORDER BY id DESC LIMIT ?",
-                (user, word, place, NEWEST),
+                (user, word, place, newest),
             )
             for key, weight in found:
                 at: tuple[Place, int] = (place, key)

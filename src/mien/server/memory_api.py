@@ -11,6 +11,7 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from loguru import logger
 from pydantic import BaseModel, ValidationError
 
 from mien.memory import facts, recall, transfer, users
@@ -82,7 +83,8 @@ async def switch_memory(
 ) -> dict[str, Any]:
     """Remember this session's user from now on, and what was remembered before; or no longer.
 
-    Switched off, what is remembered stays; DELETE /memory erases it.
+    Switched off, what is remembered stays; DELETE /memory erases it. Others may have the session's
+    id; its memory is its user's. Raises Problem 403 for them.
     """
     if session.is_own:
         raise Problem(
@@ -91,13 +93,20 @@ async def switch_memory(
             "直播会话面向所有观众，不会记住任何人。",
             status=409,
         )
+    memory = session.memory
+    if memory and not memory.erased and (key is None or memory.user != user_of(key)):
+        raise Problem(
+            "not_yours",
+            "This session remembers somebody else: only their key switches it.",
+            "此会话正在记住另一位用户，只有持有其密钥的人可以更改。",
+            status=403,
+        )
     if not body.on:
         await _stop(session)
         return {"offered": True, "on": False, "facts": 0, "turns": 0}
     user = user_in(key)
     async with _in_words():
-        memory = session.memory
-        if memory is None or memory.user != user or memory.erased:
+        if memory is None or memory.erased:
             memory = await UserMemory.begin(
                 store,
                 user,
@@ -162,7 +171,8 @@ async def erase_memory(request: Request, store: AnyStore, user: User) -> None:
     """Forget the user. Answered when nothing of it is left in the server's files; sessions of the
     user remember nothing from then on."""
     for session in _sessions_with(request, user):
-        await _stop(session)
+        with suppress(Problem):  # it is ending anyway, and what was kept of it must go
+            await _stop(session)
     async with _in_words():
         await store.erase_soon(user)
 
@@ -190,7 +200,9 @@ async def forget_fact(request: Request, store: AnyStore, user: User, fact: int) 
 
 
 async def _stop(session: Session) -> None:
+    """Raises Problem 404 when the session has ended; it remembers nothing more even so."""
     if session.memory is not None:
+        await session.memory.aclose()
         await session.remember(None)
     _tell(session, None)
 
@@ -216,9 +228,13 @@ def _tell(session: Session, memory: UserMemory | None) -> None:
 
 
 async def _recount(request: Request, user: str) -> None:
+    """Have the sessions of the user tell of it; it is done, whether they can or not."""
     for session in _sessions_with(request, user):
-        if session.memory is not None:
-            await session.memory.recount()
+        try:
+            if session.memory is not None:
+                await session.memory.recount()
+        except MemoryStoreError as error:
+            logger.warning(f"memory: {error}")
 
 
 def _sessions_with(request: Request, user: str) -> list[Session]:

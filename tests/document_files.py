@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import docx
+from docx.oxml.ns import nsdecls
+from lxml import etree
 
 # A page of a PDF: the size of the letters in points, and a line; each below the last.
 PdfPage = Sequence[tuple[float, str]]
@@ -109,10 +111,20 @@ def handbook(path: Path) -> Path:
     return path
 
 
-def docx_bomb(path: Path, megabytes: int) -> Path:
+def docx_of(path: Path, body: str) -> Path:
+    """A Word document with this XML as its body, in which w: is the namespace."""
+    document = docx.Document()
+    within = document.element.body
+    for element in etree.fromstring(f"<w:body {nsdecls('w')}>{body}</w:body>"):
+        within.insert(len(within) - 1, element)  # before what sections look like
+    document.save(str(path))
+    return path
+
+
+def docx_bomb(path: Path, megabytes: int, part_name: str = "word/document.xml") -> Path:
     """A Word document of some kilobytes that becomes this much when it is unpacked."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("word/document.xml", "w", force_zip64=True) as part:
+        with archive.open(part_name, "w", force_zip64=True) as part:
             for _ in range(megabytes):
                 part.write(b" " * 1_000_000)
     return path

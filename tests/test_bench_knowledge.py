@@ -82,7 +82,8 @@ def test_every_section_that_a_question_names_is_there() -> None:
 def test_the_command_prints_figures(tmp_path: Path) -> None:
     (tmp_path / "docs" / "zh").mkdir(parents=True)
     (tmp_path / "README.zh-CN.md").write_text("# 狗\n\n狗每天要散步两次。", encoding="utf-8")
-    (tmp_path / "README.md").write_text("# Dogs\n\nDogs are walked twice a day.", encoding="utf-8")
+    dogs = "# Dogs\n\nDogs are walked twice a day.\n\n<!-- ask: tea -->"
+    (tmp_path / "README.md").write_text(dogs, encoding="utf-8")
     questions = tmp_path / "questions.toml"
     questions.write_text(
         '[zh.tuning]\n"狗要散步几次" = ["README.zh-CN.md"]\n'
@@ -91,6 +92,9 @@ def test_the_command_prints_figures(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     paths = ["--root", str(tmp_path), "--questions", str(questions)]
+    whole = json.loads(mien("bench", "knowledge", *paths, "--json").stdout)
+    assert whole["en"]["all"]["top_1"] == 1 and whole["misses"] == []
+    paths.append("--without-phrasings")
     told = json.loads(mien("bench", "knowledge", *paths, "--json").stdout)
     assert (told["zh"]["all"]["top_1"], told["zh"]["all"]["refused"]) == (1, 1)
     assert told["en"]["all"]["top_1"] == 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -106,11 +107,33 @@ def test_mistakes_are_named(files: Path) -> None:
         code, said = knowledge(*arguments)
         assert (code, words in said) == (2, True), said
     assert "No base yet" in knowledge("bases")[1]
+    Path("bases").mkdir(exist_ok=True)
+    for name in ("memory", "default.backup"):
+        with sqlite3.connect(f"bases/{name}.sqlite3") as db:
+            db.execute("CREATE TABLE mine (x)")
+    assert knowledge("add", "files/hours.md")[0] == 0
+    code, said = knowledge("bases")  # the backup is none; the others are told
+    assert (code, "default.sqlite3" in said, "backup" in said) == (2, True, False)
+    assert "memory.sqlite3 is no knowledge base" in said
     code, said = knowledge("add", "missing.md", "files/hours.md", LC_ALL="zh_CN.UTF-8")
-    assert (code, "找不到文件" in said, "已加入 1, 失败 1" in said) == (1, True, True)
+    assert (code, "找不到文件" in said, "未变化 1, 失败 1" in said) == (1, True, True)
     assert knowledge("add", "files/photo.jpg")[0] == 1  # named, so it was meant
     code, said = knowledge("remove", "nobody")
     assert (code, "no document 'nobody'" in said) == (2, True)
+
+
+def test_files_that_cannot_be_named_or_read_do_not_end_it(files: Path) -> None:
+    name = os.fsdecode("价目".encode("gbk") + b".md")
+    (files / name).write_text("Ten euros.", "utf-8")
+    (files / "loop.md").symlink_to("loop.md")
+    code, said = knowledge("add", str(files / name), "files/hours.md")
+    assert (code, "not in UTF-8" in said, "added 1, failed 1" in said) == (1, True, True)
+    said.encode()
+    documents = told("add", "files", "files/loop.md", f"{'x' * 300}.md")["documents"]
+    failed = {each["path"][-7:]: each["why"]["en"] for each in documents if each["why"]}
+    assert "File name too long" in failed["xxxx.md"] and "cannot be read" in failed["loop.md"]
+    states = [each["state"] for each in documents]
+    assert (states.count("added"), states.count("unchanged")) == (2, 1)
 
 
 def test_embeddings_are_computed_and_go_on_where_they_stopped(files: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from document_files import docx_bomb, encrypted, handbook, pdf
+from document_files import docx_bomb, docx_of, encrypted, handbook, pdf
 from mien.knowledge.charset import decoded
 from mien.knowledge.errors import KnowledgeError
+from mien.knowledge.pdf_layout import paragraphs_of
+from mien.knowledge.pdf_lines import Line
 from mien.knowledge.reading import MAX_BYTES, Document, load, read
 from mien.retrieval.contract import Chunk
 
@@ -133,6 +136,13 @@ def test_pdfs_that_cannot_be_read_say_what_to_do(tmp_path: Path) -> None:
     assert some.notes == (("no text on page 2", "第 2 页没有文字"),)
 
 
+def test_halves_of_characters_in_a_pdf(tmp_path: Path) -> None:
+    page = pdf((((11, "A broken Q here, and ten more words."),),))
+    page = page.replace(b"<0051> <0051>", b"<0051> <D800>")
+    (chunk,) = document(tmp_path / "x.pdf", page).chunks
+    assert chunk.text.encode() and "broken \ufffd here" in chunk.text
+
+
 def test_a_word_document(tmp_path: Path) -> None:
     found = read(load(handbook(tmp_path / "handbook.docx")))
     assert (found.title, found.language) == ("员工手册", "zh")
@@ -161,6 +171,58 @@ def test_word_documents_that_cannot_be_read(
     bomb = docx_bomb(tmp_path / "bomb.docx", megabytes=3)
     assert bomb.stat().st_size < 10_000
     assert "split it" in str(refusal(path, bomb.read_bytes()))
+    picture = docx_bomb(tmp_path / "picture.docx", megabytes=3, part_name="word/media/a.png")
+    assert "split it" in str(refusal(path, picture.read_bytes()))
+
+
+CHANGED = """
+<w:p><w:r><w:t>Open </w:t></w:r><w:ins w:id="1" w:author="A"><w:r><w:t>daily, </w:t></w:r></w:ins>
+  <w:del w:id="2" w:author="A"><w:r><w:delText>never</w:delText></w:r></w:del>
+  <w:moveFrom w:id="3" w:author="A"><w:r><w:t>long ago</w:t></w:r></w:moveFrom>
+  <w:sdt><w:sdtPr><w:alias w:val="x"/></w:sdtPr><w:sdtContent><w:r><w:t>from nine.</w:t></w:r>
+  </w:sdtContent></w:sdt></w:p>
+<w:ins w:id="4" w:author="A"><w:p><w:r><w:t>A new paragraph.</w:t></w:r></w:p></w:ins>
+<w:sdt><w:sdtPr><w:docPartObj><w:docPartGallery w:val="Table of Contents"/></w:docPartObj></w:sdtPr>
+  <w:sdtContent><w:p><w:r><w:t>Chapter 1 .... 7</w:t></w:r></w:p></w:sdtContent></w:sdt>
+<w:sdt><w:sdtContent><w:p><w:r><w:t>Of a form. </w:t></w:r><w:sdt><w:sdtPr><w:showingPlcHdr/>
+  </w:sdtPr><w:sdtContent><w:r><w:t>Click here</w:t></w:r></w:sdtContent></w:sdt></w:p>
+  </w:sdtContent></w:sdt>
+<w:tbl><w:tr><w:tc><w:p><w:moveFrom w:id="5" w:author="A"><w:r><w:t>Old</w:t></w:r></w:moveFrom>
+  <w:r><w:t>Fee</w:t></w:r></w:p></w:tc></w:tr>
+  <w:sdt><w:sdtContent><w:tr><w:tc><w:p><w:r><w:t>Ten</w:t></w:r></w:p></w:tc></w:tr></w:sdtContent>
+  </w:sdt></w:tbl>
+"""
+
+
+def test_changes_and_forms_in_a_word_document(tmp_path: Path) -> None:
+    found = read(load(docx_of(tmp_path / "x.docx", CHANGED)))
+    assert "\n".join(chunk.text for chunk in found.chunks) == (
+        "Open daily, from nine.\nA new paragraph.\nOf a form.\n| Fee |\n| Ten |"
+    )
+
+
+def test_tables_whose_cells_span_much(tmp_path: Path) -> None:
+    def cell(text: str, about: str = "") -> str:
+        return f"<w:tc><w:tcPr>{about}</w:tcPr><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>"
+
+    wide = cell("Fees", '<w:gridSpan w:val="20000000"/>')
+    first = cell("Adults", '<w:vMerge w:val="restart"/>') + cell("ten")
+    second = cell("", "<w:vMerge/>") + cell("eight in winter")
+    rows = "".join(f"<w:tr>{row}</w:tr>" for row in (wide, first, second))
+    file = load(docx_of(tmp_path / "x.docx", f"<w:tbl>{rows}</w:tbl>"))
+    tracemalloc.start()
+    (chunk,) = read(file).chunks
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert chunk.text == "| Fees |\n| Adults | ten |\n| Adults | eight in winter |"
+    assert most < 40_000_000  # a cell for each column would be 160 MB
+
+
+def test_a_line_of_dots_takes_no_time() -> None:
+    """Where it grows with the square of the dots, hours."""
+    pages = [[Line("." * 1_000_000 + "x"), Line("Chapter 1 ........ 7"), Line("All of it. " * 9)]]
+    (text,) = paragraphs_of(pages)
+    assert "Chapter" not in text and "All of it" in text
 
 
 PAGE = """<html><head><meta charset="gbk"><title>博物馆</title></head><body>
@@ -221,6 +283,29 @@ def test_sheets_of_questions_and_answers(tmp_path: Path) -> None:
     assert [chunk.url for chunk in found.chunks] == ["https://m.example/hours"] * 3 + [""]
     bare = document(tmp_path / "faq.tsv", "When?\tAt nine.\nWhere, and why?\tHere.\n")
     assert shown(bare.chunks)[1] == (("Where, and why?",), "row 2", "Here.")
+
+
+def test_cells_of_several_lines(tmp_path: Path) -> None:
+    sheet = (
+        "Question,Answer,Other ways to ask (alternatives),Note\n"
+        '"What is the\n24/7 price?","Ten euros.\r\n\r\nFive  at night.",'
+        '"24/7 price\r\nnight fee｜late fee",a\u2028b\x0bc\n'
+        '"And by\u2028day?",Eight.,,\n'
+    )
+    found = document(tmp_path / "faq.csv", sheet)
+    text = "Ten euros.\nFive at night.\nNote: a b c"
+    assert shown(found.chunks) == [
+        (("What is the 24/7 price?",), "row 2", text),
+        (("24/7 price",), "row 2", text),
+        (("night fee",), "row 2", text),
+        (("late fee",), "row 2", text),
+        (("And by day?",), "row 3", "Eight."),
+    ]
+    plain = document(tmp_path / "p.csv", 'Name,"Price\n(net)"\rLamp,"12\rnow"\rBed,80\r')
+    assert shown(plain.chunks) == [
+        ((), "row 2", "Name: Lamp; Price (net): 12 now"),
+        ((), "row 3", "Name: Bed; Price (net): 80"),
+    ]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

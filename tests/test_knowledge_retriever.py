@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from mien.knowledge.errors import KnowledgeError
 from mien.knowledge.places import base_path
 from mien.knowledge.retriever import Knowledge, open_knowledge
 from mien.knowledge.store import Base
+from mien.llm.persona import load_persona
+from mien.mind import Bookcase
 from mien.mind_settings import EmbeddingsSection, KnowledgeSection
 from mien.retrieval.embeddings import Embedder, EmbeddingError
 
@@ -60,6 +64,30 @@ async def test_several_bases_answer_as_one(section: KnowledgeSection, tmp_path: 
     await knowledge.aclose()
 
 
+async def test_the_same_words_about_another_place_are_found(
+    section: KnowledgeSection, tmp_path: Path
+) -> None:
+    hours = "## Opening hours\n\nThe shop is open on weekdays from nine to five."
+    parking = "\n\n".join(
+        f"# {city} branch\n\n## Parking\n\nBehind the house." for city in ("Oslo", "Rome")
+    )
+    for name in ("Berlin", "Paris"):
+        put(section, "default", tmp_path / "files" / f"{name}.md", f"# {name}\n\n{hours}")
+    put(section, "default", tmp_path / "files" / "branches.md", f"# Us\n\n{parking}")
+    knowledge = open_knowledge(section)
+    for question, title, place in (
+        ("When does the Berlin shop open?", "Berlin", "Opening hours"),
+        ("When does the Paris shop open?", "Paris", "Opening hours"),
+        ("Where is the parking of the Oslo branch?", "Us", "Oslo branch"),
+        ("Where is the parking of the Rome branch?", "Us", "Rome branch"),
+    ):
+        first, *_ = await knowledge.search(question, "en")
+        assert (first.title, first.heading[0]) == (title, place)
+    both = await knowledge.search("When do the shops in Berlin and Paris open?", "en")
+    assert {passage.title for passage in both[:2]} == {"Berlin", "Paris"}
+    await knowledge.aclose()
+
+
 async def test_a_base_that_is_named_has_to_be_there(
     section: KnowledgeSection, tmp_path: Path
 ) -> None:
@@ -68,6 +96,13 @@ async def test_a_base_that_is_named_has_to_be_there(
         open_knowledge(section, ["museum"])
     with pytest.raises(KnowledgeError, match="letters"):
         open_knowledge(section, ["../museum"])
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    section = KnowledgeSection(folder=tmp_path / ("long" * 100))
+    for names in ["default"], ["museum"]:
+        with pytest.raises(KnowledgeError, match="cannot be looked into: File name too long"):
+            open_knowledge(section, names)
 
 
 async def test_what_is_added_meanwhile_is_found(section: KnowledgeSection, tmp_path: Path) -> None:
@@ -104,6 +139,54 @@ async def test_a_base_that_breaks_still_answers(section: KnowledgeSection, tmp_p
         await knowledge.settled()
     logger.remove(listening)
     assert len(said) == 1 and "could not be read again" in said[0]
+    await knowledge.aclose()
+
+
+async def test_a_base_that_could_not_be_read_is_tried_again(
+    section: KnowledgeSection, tmp_path: Path
+) -> None:
+    file = tmp_path / "files" / "tickets.md"
+    put(section, "default", file, TEXTS["tickets.md"])
+    knowledge = open_knowledge(section)
+    put(section, "default", file, TEXTS["tickets.md"].replace("十元", "三十元"))
+    path = base_path(section, "default")
+    whole, times = path.read_bytes(), path.stat()
+    for data, price in ((b"x" * len(whole), "十元"), (whole, "三十元")):  # as it is being copied
+        path.write_bytes(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        await knowledge.search("门票多少钱？", "zh")
+        await knowledge.settled()
+        (found,) = await knowledge.search("门票多少钱？", "zh")
+        assert f"票{price}" in found.text
+        await knowledge.settled()
+    await knowledge.aclose()
+
+
+async def test_a_base_that_was_built_anew_or_copied_is_noticed(
+    section: KnowledgeSection, tmp_path: Path
+) -> None:
+    file = tmp_path / "files" / "tickets.md"
+    path, other = base_path(section, "default"), base_path(section, "other")
+
+    def add(base: str, price: str) -> None:
+        put(section, base, file, TEXTS["tickets.md"].replace("十元", price))
+
+    async def found() -> str:
+        await knowledge.search("门票多少钱？", "zh")
+        await knowledge.settled()
+        return (await knowledge.search("门票多少钱？", "zh"))[0].text
+
+    add("default", "十元")
+    knowledge = open_knowledge(section)
+    add("other", "三十元")
+    other.replace(path)  # built anew, by as many steps
+    assert "三十元" in await found()
+    other.write_bytes(path.read_bytes())
+    add("default", "五十元")
+    assert "五十元" in await found()
+    add("other", "七十元")
+    other.replace(path)  # both were changed as often since one was copied from the other
+    assert "七十元" in await found()
     await knowledge.aclose()
 
 
@@ -173,3 +256,21 @@ async def test_meaning_is_used_where_it_was_computed(tmp_path: Path) -> None:
     )
     with pytest.raises(EmbeddingError, match="MIEN_TEST_NO_SUCH_KEY"):
         open_knowledge(broken, [])
+
+
+async def test_bases_that_several_ask_for_at_once_are_read_once(
+    section: KnowledgeSection, tmp_path: Path
+) -> None:
+    put(section, "default", tmp_path / "a" / "hours.md", TEXTS["hours.md"])
+    bookcase, persona = Bookcase(section), load_persona()
+    begin = threading.Barrier(8)
+
+    def fetched() -> Knowledge | None:
+        begin.wait(60)
+        bookcase.fetch(persona)
+        return bookcase.of(persona)
+
+    with ThreadPoolExecutor(8) as threads:
+        found = [asked.result(60) for asked in [threads.submit(fetched) for _ in range(8)]]
+    assert found[0] is not None and all(each is found[0] for each in found)
+    await bookcase.aclose()

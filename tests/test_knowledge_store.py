@@ -20,6 +20,7 @@ from mien.knowledge.fingerprint import fingerprint
 from mien.knowledge.places import base_path
 from mien.knowledge.schema import VERSION
 from mien.knowledge.store import Base
+from mien.memory.schema import open_database
 from mien.mind_settings import KnowledgeSection
 from mien.retrieval.contract import Chunk
 
@@ -93,14 +94,14 @@ def test_what_several_documents_say_is_kept_once_and_stays_with_the_last(
     base: Base, tmp_path: Path
 ) -> None:
     paths = [
-        written(tmp_path / "a.md", "# A\n\n## Fees\n\nNo refunds, ever!"),
-        written(tmp_path / "b.md", "# B\n\n## Fees\n\nNO REFUNDS  ever."),
+        written(tmp_path / "a.md", "# Shop\n\n## Fees\n\nNo refunds, ever!"),
+        written(tmp_path / "b.md", "# Shop\n\n## Fees\n\nNO REFUNDS  ever."),
     ]
-    first, second = (add_file(base, path) for path in paths)
-    assert [chunk.title for _, chunk in base.chunks()] == ["A"]
-    assert [chunk.title for _, chunk in base.chunks(second.id)] == ["B"]
+    first, second = (add_file(base, path, url=f"https://m.example/{path.stem}") for path in paths)
+    assert [chunk.url[-1] for _, chunk in base.chunks()] == ["a"]
+    assert [chunk.url[-1] for _, chunk in base.chunks(second.id)] == ["b"]
     base.remove(first.id or 0)
-    assert [chunk.title for _, chunk in base.chunks()] == ["B"]
+    assert [chunk.url[-1] for _, chunk in base.chunks()] == ["b"]
     base.remove(second.id or 0)
     assert base.chunks() == base.documents() == []
     assert b"REFUNDS" not in base.path.read_bytes().upper()
@@ -109,13 +110,28 @@ def test_what_several_documents_say_is_kept_once_and_stays_with_the_last(
 
 def test_what_says_the_same() -> None:
     def same(one: str, other: str) -> bool:
-        return fingerprint(Chunk(one, "a", ("h",))) == fingerprint(Chunk(other, "b", ("h",)))
+        return fingerprint(Chunk(one, "a", ("h",))) == fingerprint(Chunk(other, "A", ("H",), "u"))
 
     assert same("九点开门，５点关门。", "九点开门 5点关门")
     assert same("Ａ ticket: “ten euros”", 'a Ticket; "ten  euros"')
     for one, other in (("-5 °C", "5 °C"), ("1.5 kg", "15 kg"), ("10%", "10"), ("a b", "ab")):
         assert not same(one, other)
-    assert fingerprint(Chunk("x", "a", ("h",))) != fingerprint(Chunk("x", "a", ("i",)))
+    assert not same("> 10 kg", "< 10 kg") and not same("C#", "C")
+    stands = [("a", ("g", "h")), ("b", ("g", "h")), ("a", ("f", "h")), ("a", ("g", "i")), ("a", ())]
+    assert len({fingerprint(Chunk("x", title, heading)) for title, heading in stands}) == 5
+
+
+def test_corrections_are_kept_however_small(base: Base, tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    for text in (
+        "# Prices\n\n## Winter 2024\n\nParcels > 10 kg are free",
+        "# Prices\n\n## Winter 2025\n\nParcels < 10 kg are free",
+        "# Prices!\n\n## Winter, 2025\n\nParcels < 10 kg: are free?",
+    ):
+        add_file(base, written(path, text))
+        (_, chunk), *others = base.chunks()
+        title, heading, said = (part.lstrip("# ") for part in text.split("\n\n"))
+        assert (chunk.title, chunk.heading, chunk.text, others) == (title, (heading,), said, [])
 
 
 async def test_vectors_are_computed_for_what_has_none(base: Base, tmp_path: Path) -> None:
@@ -163,6 +179,41 @@ def test_files_that_are_no_base_are_left_alone(tmp_path: Path) -> None:
         Base(path / "inside" / "a.sqlite3", create=True)
 
 
+def test_only_what_is_damaged_may_be_deleted(
+    base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.knowledge.schema._BUSY_SEC", 0.01)
+    file = written(tmp_path / "a.md", "Nine to five.")
+    with Base(base.path) as other:
+        base._db.execute("BEGIN IMMEDIATE")
+        with pytest.raises(KnowledgeError, match="try again") as caught:
+            add_file(other, file)
+        base._db.execute("ROLLBACK")
+        assert "delete" not in str(caught.value) and "删除" not in caught.value.zh
+        other._db.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(KnowledgeError, match="room on the disk"):
+            add_file(other, written(file, "Nine to five. " * 50_000))
+        other._db.execute("PRAGMA query_only = ON")
+        with pytest.raises(KnowledgeError, match="writable"):
+            add_file(other, written(file, "Nine to five."))
+    damaged = tmp_path / "damaged.sqlite3"
+    base._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damaged.write_bytes(base.path.read_bytes()[:9000])
+    with pytest.raises(KnowledgeError, match="delete it and add"), Base(damaged) as cut:
+        cut.documents()
+
+
+def test_memories_are_no_base_and_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "memory.sqlite3"
+    open_database(path).close()
+    before = path.read_bytes()
+    for create in (False, True):
+        with pytest.raises(KnowledgeError, match=r"remembers of its users .*Leave it") as caught:
+            Base(path, create=create)
+        assert "请勿删除" in caught.value.zh
+    assert path.read_bytes() == before
+
+
 def test_a_base_of_a_newer_version_is_refused(base: Base) -> None:
     db = sqlite3.connect(base.path)
     db.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -180,7 +231,7 @@ def test_names_of_bases(tmp_path: Path) -> None:
             base_path(section, name)
 
 
-def test_folders_are_looked_through(tmp_path: Path) -> None:
+def test_folders_are_looked_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("b.md", "a.txt", "in/c.pdf", "in/d.png", ".git/e.md", "in/~$f.docx", "in/.g.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         written(tmp_path / name, name)
@@ -188,6 +239,21 @@ def test_folders_are_looked_through(tmp_path: Path) -> None:
     found = find_files([tmp_path, tmp_path / "b.md"])
     assert [each.path.name for each in found] == ["a.txt", "b.md", "c.pdf", "d.png"]
     assert [each.path.name for each in found if each.why_not] == ["d.png"]
+    # What cannot be looked into is said, the rest is found all the same.
+    scandir = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("/in"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)  # root may look everywhere
+    found = find_files([tmp_path])
+    assert [(each.path.name, each.failed) for each in found] == [
+        ("a.txt", False),
+        ("b.md", False),
+        ("in", True),
+    ]
     # What is named is tried: that it is missing is found then.
     assert find_files([tmp_path / "missing.md"])[0].why_not is None
 

@@ -149,6 +149,7 @@ def test_users_entries_come_first_and_replace_ours(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("[[entry]]\nid = 'x'\nen = { questions = [], answer = 'y' }", "entry.0.en.questions"),
+        ("[[entry]]\nid = 'x'\nen = { questions = ['q'], answer = [] }", "entry.0.en.answer"),
         ("[[entry]]\nid = 'x'", "needs zh, en or both"),
         ("[[entry]]\nid = 'x'\nen = { question = ['q'], answer = 'y' }", "en.question"),
         ("[[entry", "not valid TOML"),

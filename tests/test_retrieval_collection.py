@@ -25,10 +25,15 @@ async def test_passages_carry_where_they_stand_and_what_to_say() -> None:
     assert first.answer == GUIDE[0].text and 0 < first.score <= 1
 
 
-async def test_the_same_text_comes_once_and_a_heading_does_not_fill_the_list() -> None:
-    found = await Collection(GUIDE, threshold=0.01).search("地铁 公交 停车 交通", "zh", limit=10)
+async def test_a_row_comes_once_and_a_heading_does_not_fill_the_list() -> None:
+    rows = [
+        Chunk("十元。", "问答", (asked,), place="第 2 行") for asked in ("公交票价", "公交多少钱")
+    ]
+    collection = Collection([*GUIDE, *rows], threshold=0.01)
+    found = await collection.search("地铁 公交 停车 交通", "zh", limit=10)
     texts = [p.text for p in found]
-    assert len(texts) == len(set(texts))
+    assert texts.count("十元。") == 1
+    assert texts.count(GUIDE[3].text) == 2  # another guide says it, too
     assert sum(p.heading == ("交通",) for p in found if p.title == "参观指南") == 2
 
 

@@ -140,6 +140,10 @@ async def test_busy_services_are_asked_again(service: Service) -> None:
         ((200, {"data": []}), "0 vectors for 1 texts"),
         ((200, {"data": [{"index": 0, "embedding": [1.0, None]}]}), "Check model"),
         ((200, {"data": [{"index": 0, "embedding": "!!"}]}), "Check model"),
+        ((200, {"data": [{"index": 0, "embedding": [10**400]}]}), "Check model"),
+        ((200, {"data": [{"index": 1e999, "embedding": [1.0]}]}), "Check model"),
+        ((200, b'{"data":' + b"[" * 100_000), "Check model"),
+        ((404, b"[" * 100_000), "404"),
         ((200, {"data": [{"index": 0, "embedding": [1.0, 2.0]}]}), "not 8"),
     ],
 )
@@ -164,6 +168,42 @@ async def test_nobody_there(service: Service) -> None:
         await it.embed(["x"], patient=False)
     assert caught.value.retryable
     await it.aclose()
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"base_url": "http://localhost:99999/v1"}, "65535"),
+        ({"base_url": "http://localhost:0/v1"}, "65535"),
+        ({"base_url": "http://localhost:port/v1"}, "65535"),
+        ({"base_url": "http:///v1"}, "65535"),
+        ({"base_url": "http://[::1/v1"}, "65535"),
+        ({"key": "你的密钥"}, "still an example"),
+        ({"key": "sk-1\nx"}, "still an example"),
+        ({"key_env": "MINE"}, "still an example"),
+    ],
+)
+def test_an_address_or_a_key_that_cannot_be_one(fields: dict[str, str], says: str) -> None:
+    section = EmbeddingsSection(**{"base_url": "http://localhost/v1", "model": "m", **fields})
+    with pytest.raises(EmbeddingError, match=says) as caught:
+        Embedder(section, {"MINE": "密钥"})
+    assert "[knowledge.embeddings]" in caught.value.zh
+    assert "密钥" not in str(caught.value) and "sk-1" not in str(caught.value)
+
+
+async def test_whatever_fails_words_do(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    both, it = await hybrid(service)
+    await it.aclose()
+    group = ExceptionGroup("several", [OSError("one"), OSError("other")])
+    for error in (group, OSError(24, "Too many open files"), UnicodeError("idna")):
+
+        def connect(*arguments: object, error: Exception = error, **named: object) -> None:
+            raise error
+
+        monkeypatch.setattr("anyio.connect_tcp", connect)
+        found = await both.search("where do dogs wait", "en")
+        assert [p.text for p in found] == [CHUNKS[3].text]
+        await it.aclose()
 
 
 def test_a_providers_key_goes_to_that_provider_only() -> None:

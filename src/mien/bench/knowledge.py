@@ -6,7 +6,7 @@ import re
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -82,15 +82,22 @@ def read_pages(root: Path, language: Language) -> list[Chunk]:
 
 
 async def run_knowledge(
-    root: Path, questions: Sequence[Asked], progress: Callable[[float], None]
+    root: Path,
+    questions: Sequence[Asked],
+    progress: Callable[[float], None],
+    *,
+    phrasings: bool = True,
 ) -> dict[str, Any]:
     """Of each part and language: shares (0…1) of ``top_1``, ``top_4`` and ``refused_wrongly`` among
-    questions with an answer, ``refused`` among those without; CPU ms per question.
+    questions with an answer, ``refused`` among those without; CPU ms per question. phrasings:
+    whether what the pages say about how people ask is used.
     """
     thesaurus()  # read once, by no question
     result: dict[str, Any] = {"misses": []}
     for language in get_args(Language):
         chunks = read_pages(root, language)
+        if not phrasings:
+            chunks = [replace(chunk, asked=()) for chunk in chunks]
         began = time.process_time()
         collection = Collection(chunks)
         built = time.process_time() - began

@@ -20,6 +20,10 @@ def knowledge(
         Path | None,
         typer.Option("--questions", help="Instead of tests/knowledge_questions.toml in there."),
     ] = None,
+    without_phrasings: Annotated[
+        bool,
+        typer.Option("--without-phrasings", help="As if the pages did not say how people ask."),
+    ] = False,
     misses: Annotated[bool, typer.Option("--misses", help="Tell what was found instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +36,12 @@ def knowledge(
 
     try:
         questions = read_questions(listed or root / "tests" / "knowledge_questions.toml")
-        result = measured("knowledge", lambda progress: run_knowledge(root, questions, progress))
+        result = measured(
+            "knowledge",
+            lambda progress: run_knowledge(
+                root, questions, progress, phrasings=not without_phrasings
+            ),
+        )
     except KnowledgeBenchError as error:
         raise failed(str(error)) from None
     if as_json:

@@ -184,10 +184,14 @@ def bases(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     from mien.knowledge.places import base_names, base_path
     from mien.knowledge.store import Base
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    failed: typer.Exit | None = None
     try:
         section = load_settings(config).knowledge
-        for name in base_names(section):
+    except ConfigError as error:
+        raise refused(error.zh if chinese() and error.zh else str(error)) from None
+    for name in base_names(section):
+        try:
             with Base(base_path(section, name)) as base:
                 documents = base.documents()
                 row = {
@@ -199,12 +203,18 @@ def bases(as_json: JsonOption = False, config: ConfigOption = None) -> None:
                     "path": str(base.path),
                 }
             rows.append(row)
-    except ConfigError as error:
-        raise refused(error.zh if chinese() and error.zh else str(error)) from None
-    except KnowledgeError as error:
-        raise refused(error) from None
+        except KnowledgeError as error:  # the others are told all the same
+            failed = refused(error)
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _print_bases(rows, failed is not None)
+    if failed is not None:
+        raise failed
+
+
+def _print_bases(rows: list[dict[str, Any]], failed: bool) -> None:
+    if not rows and failed:
         return
     if not rows:
         said = "还没有知识库：mien knowledge add 文件…" if chinese() else "No base yet: "

@@ -16,7 +16,7 @@ from mien.commands.bar import progress_bar
 from mien.commands.words import chinese, refused
 
 if TYPE_CHECKING:
-    from mien.knowledge.adding import Outcome
+    from mien.knowledge.adding import Outcome, State
     from mien.knowledge.files import Found
     from mien.knowledge.store import Base
     from mien.mind_settings import EmbeddingsSection
@@ -113,14 +113,16 @@ def _language() -> str:
 
 def _read(base: Base, found: list[Found], title: str, url: str, quiet: bool) -> list[Outcome]:
     from mien.knowledge.adding import Outcome, add_file
+    from mien.knowledge.files import shown
 
     outcomes = []
     with progress_bar(errors) as progress:
         bar = progress.add_task("", total=max(len(found), 1), visible=not quiet)
         for each in found:
-            progress.update(bar, description=escape(each.path.name))
+            progress.update(bar, description=escape(shown(Path(each.path.name))))
             if each.why_not is not None:
-                outcomes.append(Outcome(each.path, "skipped", why=each.why_not))
+                state: State = "failed" if each.failed else "skipped"
+                outcomes.append(Outcome(each.path, state, why=each.why_not))
             else:
                 outcomes.append(add_file(base, each.path, title, url))
             progress.advance(bar)
@@ -157,9 +159,11 @@ def _embed(base: Base, section: EmbeddingsSection, quiet: bool) -> dict[str, Any
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
+    from mien.knowledge.files import shown
+
     why = outcome.why
     return {
-        "path": str(outcome.path),
+        "path": shown(outcome.path),
         "state": outcome.state,
         "title": outcome.title,
         "id": outcome.id,
@@ -177,6 +181,8 @@ def _told(outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def _print(base: str, outcomes: list[Outcome]) -> None:
+    from mien.knowledge.files import shown
+
     heads = ("", "文件", "段落", "说明") if chinese() else ("", "file", "passages", "notes")
     table = Table(*heads)
     for outcome in _told(outcomes):
@@ -187,10 +193,11 @@ def _print(base: str, outcomes: list[Outcome]) -> None:
         said += [why.zh if chinese() else why.en] if why else []
         chunks = str(outcome.chunks) if outcome.chunks else ""
         notes = escape("; ".join(said))
-        table.add_row(f"[{colour}]{state}[/]", escape(outcome.path.name), chunks, notes)
+        name = escape(shown(Path(outcome.path.name)))
+        table.add_row(f"[{colour}]{state}[/]", name, chunks, notes)
     console.print(table)
     counts = {state: sum(o.state == state for o in outcomes) for state in _ZH}
     said = [f"{_ZH[s] if chinese() else s} {n}" for s, n in counts.items() if n]
-    name = f"知识库 {base}：" if chinese() else f"base {base}: "
+    into = f"知识库 {base}：" if chinese() else f"base {base}: "
     nothing = "没有文件" if chinese() else "no files"
-    console.print(escape(name + (", ".join(said) or nothing)))
+    console.print(escape(into + (", ".join(said) or nothing)))

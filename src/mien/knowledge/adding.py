@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from mien.knowledge.errors import KnowledgeError
+from mien.knowledge.files import shown
 from mien.knowledge.reading import READER, File, load, read
 from mien.knowledge.store import Base, Stored
 from mien.retrieval.contract import Chunk
@@ -16,6 +18,10 @@ from mien.retrieval.embeddings import Embedder
 State = Literal["added", "replaced", "unchanged", "skipped", "failed"]
 # Kept after each, so that little is computed again when it is interrupted.
 _BATCH = 128
+_NOT_UTF8 = KnowledgeError(
+    "has a name that is not in UTF-8 (it, or its folder); rename it, e.g. with convmv",
+    "文件名或文件夹名不是 UTF-8 编码；请重命名，例如用 convmv",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ def add_file(base: Base, path: Path, title: str = "", url: str = "") -> Outcome:
     title, url: "" for what it was called before, or what it calls itself. Raises KnowledgeError
     only when the base cannot be used.
     """
+    if shown(path) != str(path):
+        return Outcome(path, "failed", why=_NOT_UTF8)
     old = base.at(path)
     if old is not None:
         title, url = title or (old.title if old.named else ""), url or old.url
@@ -64,7 +72,7 @@ def _is_the_same(known: Stored, old: Stored | None, file: File) -> bool:
     """Whether nothing would be gained by reading it again."""
     if old is not None and old.id != known.id:
         return False  # what was at this path is so no more
-    if old is None and not Path(known.path).exists():
+    if old is None and not os.path.exists(known.path):
         return False
     as_named = (file.title or known.title, file.url or known.url) == (known.title, known.url)
     return as_named and known.reader == READER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from itertools import islice
@@ -29,7 +30,7 @@ def read(file: File) -> Reading:
     rows = _rows(text)
     if not rows:
         raise KnowledgeError("has no rows", "没有内容行")
-    header, body = header_of([cells for _, cells in rows])
+    header, body = header_of([[_line(cell) for cell in cells] for _, cells in rows])
     rows = rows[len(rows) - len(body) :]
     title = file.title or file.name
     chinese = detect_language(text[:20_000]) == "zh"
@@ -48,13 +49,15 @@ def read(file: File) -> Reading:
 
 
 def _rows(text: str) -> list[tuple[int, list[str]]]:
-    """Those that are not empty, with their numbers from 1."""
+    """Those that are not empty, with their numbers from 1. A cell may have several lines."""
     csv.field_size_limit(_LONGEST_CELL)
     delimiter = _delimiter(text)
     found = []
     try:
-        for number, cells in enumerate(csv.reader(text.splitlines(True), delimiter=delimiter), 1):
-            cells = [" ".join(cell.split()) for cell in cells]
+        # Not splitlines(), for which more ends a line than for spreadsheets.
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        for number, cells in enumerate(reader, 1):
+            cells = [_lines(cell) for cell in cells]
             if any(cells):
                 found.append((number, cells))
             if number > MAX_ROWS:
@@ -73,7 +76,7 @@ def _delimiter(text: str) -> str:
     """The one that cuts the first rows into the same number of cells, and into most."""
 
     def quality(delimiter: str) -> tuple[float, int]:
-        lines = text[:200_000].splitlines(True)
+        lines = io.StringIO(text[:200_000], newline="")
         try:
             rows = list(islice(csv.reader(lines, delimiter=delimiter), _SAMPLE_ROWS))
         except csv.Error:
@@ -87,7 +90,7 @@ def _delimiter(text: str) -> str:
 
 def _described(cells: Sequence[str], header: Sequence[str], chinese: bool) -> str:
     colon, semicolon = ("：", "；") if chinese else (": ", "; ")
-    named = zip(cells, [*header, *[""] * len(cells)], strict=False)
+    named = zip(map(_line, cells), [*header, *[""] * len(cells)], strict=False)
     return semicolon.join(f"{name}{colon}{cell}" if name else cell for cell, name in named if cell)
 
 
@@ -105,21 +108,30 @@ def _answered(
     if not answer:
         return []
     link = next((cells[at] for at in columns.links if _URL.match(cells[at])), url)
-    theme = tuple(cells[at] for at in columns.themes if cells[at])
+    theme = tuple(_line(cells[at]) for at in columns.themes if cells[at])
     others = [
         f"{name}: {cell}"
         for at, (name, cell) in enumerate(zip(header, cells, strict=False))
         if cell and at not in columns.used
     ]
     text = "\n".join((answer, *others))
-    asked = [cells[columns.question]]
+    asked = [_line(cells[columns.question])]
     for at in columns.alike:
-        asked += [each.strip() for each in re.split(r"[\n|;；/]", cells[at])]
+        asked += [each.strip() for each in re.split(r"[\n|｜;；]", cells[at])]
     return [
         Chunk(chunk.text, title, (*theme, question), link, place)
         for question in dict.fromkeys(filter(None, asked))
         for chunk in _chunks(text, title, link, place)
     ]
+
+
+def _lines(cell: str) -> str:
+    lines = (" ".join(line.split()) for line in re.split(r"\r\n?|\n", cell))
+    return "\n".join(filter(None, lines))
+
+
+def _line(cell: str) -> str:
+    return cell.replace("\n", " ")
 
 
 def _chunks(text: str, title: str, url: str, place: str) -> list[Chunk]:

@@ -18,22 +18,39 @@ if TYPE_CHECKING:
     from docx.table import Table
     from docx.text.paragraph import Paragraph
 
-# Text is packed to a tenth; what becomes more than this was made to fill the memory. Pictures are
-# not unpacked.
+# Text is packed to a tenth; what becomes more than this was made to fill the memory. All parts
+# count: python-docx unpacks pictures, too.
 MOST_UNPACKED = 200_000_000
 _PARTS = 5000
 _HEADING = re.compile(r"(?:heading|标题)\s*([1-9])", re.IGNORECASE)
 _LONGEST_HEADING = 200
+_LONGEST_REPEATED = 200
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+# What python-docx passes over with all that is in it: tracked insertions, content controls (forms,
+# templates), fields. ECMA-376, 17.13.5, 17.5.2, 17.16.19.
+_WRAPPERS = [
+    f"{_W}{name}"
+    for name in ("ins", "moveTo", "sdt", "sdtContent", "smartTag", "customXml", "fldSimple")
+]
+_NOT_TEXT = [f"{_W}{name}" for name in ("sdtPr", "sdtEndPr", "del", "moveFrom")]
+# "Click here to enter text", and a table of contents.
+_NOT_SAID = (
+    ".//w:sdt[w:sdtPr/w:showingPlcHdr or "
+    "w:sdtPr/w:docPartObj/w:docPartGallery/@w:val = 'Table of Contents']"
+)
 
 
 def read(file: File) -> Reading:
-    """Text boxes, footnotes, comments, heads and feet of pages are left out."""
+    """Text boxes, footnotes, comments, heads and feet of pages are left out; changes that are
+    tracked are taken as accepted.
+    """
     _check_sizes(file.data)
     try:
         import docx
     except ImportError:
         raise library_missing("python-docx") from None
     document = docx.Document(io.BytesIO(file.data))
+    _unwrap(document)
     blocks = list(_blocks(document))
     said = " ".join((document.core_properties.title or "").split())
     first = blocks[0].removeprefix("# ") if blocks and blocks[0].startswith("# ") else ""
@@ -50,13 +67,22 @@ def _check_sizes(data: bytes) -> None:
             "is no Word document (.docx); open it in Word or WPS and save it as .docx",
             "不是 Word 文档（.docx）；请在 Word 或 WPS 中打开并另存为 .docx",
         ) from None
-    text = sum(part.file_size for part in parts if part.filename.endswith((".xml", ".rels")))
-    if text > MOST_UNPACKED or len(parts) > _PARTS:
+    size = sum(part.file_size for part in parts)
+    if size > MOST_UNPACKED or len(parts) > _PARTS:
         raise KnowledgeError(
-            f"becomes {text / 1e6:.0f} MB of text in {len(parts)} parts when it is unpacked; "
-            "split it",
-            f"解压后有 {text / 1e6:.0f} MB 文字、{len(parts)} 个部分，过大，请拆分",
+            f"becomes {size / 1e6:.0f} MB in {len(parts)} parts when it is unpacked; split it",
+            f"解压后有 {size / 1e6:.0f} MB、{len(parts)} 个部分，过大，请拆分",
         )
+
+
+def _unwrap(document: Document) -> None:
+    from lxml import etree  # type: ignore[import-untyped]
+
+    body = document.element.body
+    for control in body.xpath(_NOT_SAID):
+        control.getparent().remove(control)
+    etree.strip_elements(body, *_NOT_TEXT, with_tail=False)
+    etree.strip_tags(body, *_WRAPPERS)
 
 
 def _blocks(document: Document) -> Iterator[str]:
@@ -111,16 +137,22 @@ def _level(paragraph: Paragraph) -> int | None:
 
 def _table(table: Table) -> str:
     rows = []
-    for row in table.rows:
-        cells: list[str] = []
-        before: Any = None
-        for cell in row.cells:
-            if cell._tc is before:  # one that spans several columns comes several times
-                continue
-            before = cell._tc
-            cells.append(" ".join(_texts(cell).split()).replace("|", "\\|"))
-        if any(cells):
-            rows.append(f"| {' | '.join(cells)} |")
+    above: dict[int, str] = {}
+    for row in table._tbl.tr_lst:
+        cells: dict[int, str] = {}
+        column = 0
+        # Of the XML: row.cells has a cell for each column that it spans, of which it may claim
+        # thousands of millions.
+        for cell in row.tc_lst:
+            text = " ".join(_texts(cell).split()).replace("|", "\\|")
+            if cell.vMerge == "continue":  # what spans several rows is meant for each
+                text = above.get(column, "")
+                text = text if len(text) <= _LONGEST_REPEATED else ""
+            cells[column] = text
+            column += max(cell.grid_span, 1)
+        above = cells
+        if any(cells.values()):
+            rows.append(f"| {' | '.join(cells.values())} |")
     if len(rows) > 1:
         rows.insert(1, "|" + "---|" * max(1, rows[0].count(" | ") + 1))
     return "\n".join(rows)
@@ -128,4 +160,4 @@ def _table(table: Table) -> str:
 
 def _texts(cell: Any) -> str:
     """Also those of tables inside."""
-    return " ".join("".join(p.xpath(".//w:t/text()")) for p in cell._tc.xpath(".//w:p"))
+    return " ".join("".join(p.xpath(".//w:t/text()")) for p in cell.xpath(".//w:p"))

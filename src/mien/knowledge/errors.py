@@ -12,6 +12,12 @@ class KnowledgeError(ValueError):
         self.en, self.zh = en, zh
 
 
+def unreadable(error: OSError) -> KnowledgeError:
+    """The system does not let a file or a folder be read."""
+    why = error.strerror or str(error)
+    return KnowledgeError(f"cannot be read: {why}", f"无法读取：{why}")
+
+
 def library_missing(name: str) -> KnowledgeError:
     """A library that reads a kind of file is not installed."""
     return KnowledgeError(

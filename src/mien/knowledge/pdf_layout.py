@@ -18,6 +18,7 @@ _PAGE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 _CONTENTS = re.compile(r"(?:[.·…]\s?){4,}\s*\d{1,4}$")
+_END = 200
 _LARGER = 1.15  # than the text; less is a caption in another font
 _HEADING_CHARACTERS = 100
 _LEVELS = 4
@@ -58,7 +59,8 @@ def _without_repeated(pages: Sequence[Sequence[Line]]) -> list[list[Line]]:
             if seen[_pattern(page[at].text)] >= needed or _PAGE_NUMBER.match(page[at].text)
         }
         lines = (line for at, line in enumerate(page) if at not in dropped)
-        kept.append([line for line in lines if not _CONTENTS.search(line.text)])
+        # Only the end of a line, since the time this takes grows with the square of the dots.
+        kept.append([line for line in lines if not _CONTENTS.search(line.text[-_END:])])
     return kept
 
 

@@ -77,7 +77,11 @@ def _where(page_matrix: Any, text_matrix: Any, size: Any) -> tuple[float, float]
 
 
 def _usual_characters(text: str) -> str:
-    """Ligatures (ﬁ) and Kangxi radicals (⼀ for 一) are an affair of fonts; so are odd spaces."""
+    """Ligatures (ﬁ) and Kangxi radicals (⼀ for 一) are an affair of fonts; so are odd spaces.
+
+    Fonts give halves of surrogate pairs, too: two make a character, one alone is none.
+    """
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return "".join(
         unicodedata.normalize("NFKC", c)
         if "\ufb00" <= c <= "\ufb06" or "\u2e80" <= c <= "\u2fdf" or c in "\xa0\u2002\u2003\u2009"

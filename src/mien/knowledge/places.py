@@ -31,7 +31,21 @@ def base_path(section: KnowledgeSection, name: str) -> Path:
     return folder_of(section) / f"{name}{ENDING}"
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises KnowledgeError when that cannot be seen."""
+    try:
+        return path.is_file()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise KnowledgeError(
+            f"the folder {path.parent} cannot be looked into: {why}",
+            f"无法查看文件夹 {path.parent}：{why}",
+        ) from None
+
+
 def base_names(section: KnowledgeSection) -> list[str]:
-    """Of the bases that are there, in alphabetical order."""
-    found = (path for path in folder_of(section).glob(f"*{ENDING}") if path.is_file())
-    return sorted(path.name.removesuffix(ENDING) for path in found)
+    """Of the bases that are there, in alphabetical order. What cannot be the name of one, as
+    "default.backup" or what hides, is no base.
+    """
+    found = (path for path in folder_of(section).glob(f"*{ENDING}") if is_there(path))
+    return sorted(name for path in found if _NAME.fullmatch(name := path.name.removesuffix(ENDING)))

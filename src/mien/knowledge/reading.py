@@ -9,12 +9,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from mien.knowledge.errors import KnowledgeError
+from mien.knowledge.errors import KnowledgeError, unreadable
 from mien.language import Language, detect_language
 from mien.retrieval.contract import Chunk
 
 #: Raised when what is made of the same file changes, so that it is read again.
-READER = 1
+READER = 2
 MAX_BYTES = 50_000_000
 _LONGEST_TITLE = 200
 
@@ -106,12 +106,10 @@ def not_understood(path: Path) -> KnowledgeError:
 
 def load(path: Path, title: str = "", url: str = "") -> File:
     """Its bytes. Raises KnowledgeError when it is of another kind, too large or cannot be read."""
-    if not path.exists():
-        raise KnowledgeError("is not there", "找不到文件")
-    if kind_of(path) is None:
-        raise not_understood(path)
     try:
         size = path.stat().st_size
+        if kind_of(path) is None:
+            raise not_understood(path)
         if size > MAX_BYTES:
             raise KnowledgeError(
                 f"{size / 1e6:.0f} MB are too many; at most {MAX_BYTES / 1e6:.0f} MB. Split it.",
@@ -119,9 +117,10 @@ def load(path: Path, title: str = "", url: str = "") -> File:
             )
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise KnowledgeError("is not there", "找不到文件") from None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise KnowledgeError(f"cannot be read: {why}", f"无法读取：{why}") from None
+        raise unreadable(error) from None
     return File(path, data, title, url)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from loguru import logger
 
 from mien.knowledge.errors import KnowledgeError
-from mien.knowledge.places import base_path
+from mien.knowledge.places import base_path, is_there
 from mien.knowledge.store import Base, Vectors
 from mien.language import Language
 from mien.mind_settings import KnowledgeSection
@@ -38,7 +38,7 @@ def open_knowledge(
     names = section.bases if names is None else names
     paths = {name: base_path(section, name) for name in dict.fromkeys(names)}
     for name, path in paths.items():
-        if name != DEFAULT and not path.is_file():
+        if name != DEFAULT and not is_there(path):
             raise KnowledgeError(
                 f"there is no knowledge base {name!r}: mien knowledge add FILES… --base {name}",
                 f"没有知识库“{name}”：mien knowledge add 文件… --base {name}",
@@ -66,6 +66,7 @@ class Knowledge:
         self._revisions: dict[Path, int] = {}
         self._collection = Collection([])
         self._reading_again: asyncio.Task[None] | None = None
+        self._complaint = ""  # the last that was logged
         thesaurus()  # takes a third of a second, which the first question would have to wait for
         self._read()
 
@@ -94,16 +95,20 @@ class Knowledge:
         stamp = _stamp(self._paths)
         try:
             await asyncio.to_thread(self._read)
-        except Exception as error:  # the old texts are better than none
-            logger.warning(f"the documents could not be read again: {error}")
-        finally:
+        except Exception as error:  # the old texts are better than none, and the next search tries
+            if str(error) != self._complaint:
+                logger.warning(f"the documents could not be read again: {error}")
+            self._complaint = str(error)
+        else:
             self._stamp = stamp
+            self._complaint = ""
+        finally:
             self._reading_again = None
 
     def _read(self) -> None:
         """Read all bases if one has changed. May run in a thread: it puts a new collection in the
         place of the old one in the end."""
-        there = [path for path in self._paths if path.is_file()]
+        there = [path for path in self._paths if is_there(path)]
         chunks: list[Chunk] = []
         rows: list[Vectors | None] = []
         revisions: dict[Path, int] = {}

@@ -7,11 +7,35 @@ import sqlite3
 from pathlib import Path
 
 from mien.knowledge.errors import KnowledgeError
+from mien.knowledge.places import is_there
 
 #: In ``PRAGMA user_version``. A chunk is kept once, however many documents have it.
 VERSION = 1
 _APPLICATION = 0x6D69656E  # "mien", in ``PRAGMA application_id``
 _BUSY_SEC = 30.0
+_OWN_TABLE = "documents"
+_MEMORIES = frozenset({"facts", "turns"})  # mien.memory has the same application id
+
+# By https://sqlite.org/rescode.html. Only what is damaged may be deleted.
+_ADVICE = {
+    sqlite3.SQLITE_BUSY: (
+        "Another program is writing into it; try again when that is done.",
+        "其他程序正在写入，请等它完成后重试。",
+    ),
+    sqlite3.SQLITE_READONLY: ("Make it and its folder writable.", "请把文件及其文件夹设为可写。"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "Look whether it and its folder may be read and written.",
+        "请检查文件及其文件夹的读写权限。",
+    ),
+    sqlite3.SQLITE_FULL: ("Make room on the disk.", "请清理磁盘空间。"),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        (
+            "If it is damaged, delete it and add the documents again.",
+            "如已损坏，请删除后重新添加文档。",
+        ),
+    ),
+}
 
 _TABLES = """
 CREATE TABLE documents (
@@ -51,7 +75,7 @@ CREATE TABLE embeddings (
 ) WITHOUT ROWID;
 CREATE INDEX embeddings_chunk ON embeddings (chunk);
 CREATE TABLE revision (number INTEGER NOT NULL);
-INSERT INTO revision VALUES (0);
+INSERT INTO revision VALUES (random());
 """
 
 
@@ -63,7 +87,7 @@ def opened(path: Path, *, create: bool = False) -> sqlite3.Connection:
     """
     if create:
         _make_folder(path.parent)
-    elif not path.is_file():
+    elif not is_there(path):
         name = path.stem
         raise KnowledgeError(
             f"there is no knowledge base {name!r}: mien knowledge add FILES… --base {name}",
@@ -101,17 +125,37 @@ def _make_folder(folder: Path) -> None:
 
 def unusable(path: Path, error: sqlite3.Error) -> KnowledgeError:
     """What SQLite says about the file of a base."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    en, zh = _ADVICE.get(code, ("", ""))
     return KnowledgeError(
-        f"the knowledge base {path} cannot be used: {error}. If it is damaged, delete it and add "
-        "the documents again.",
-        f"知识库 {path} 无法使用：{error}。如已损坏，请删除后重新添加文档。",
+        f"the knowledge base {path} cannot be used: {error}. {en}".rstrip(),
+        f"知识库 {path} 无法使用：{error}。{zh}",
+    )
+
+
+def _another(path: Path, tables: set[str]) -> KnowledgeError:
+    """The file is somebody's, who would not like it to be deleted."""
+    if tables >= _MEMORIES:
+        return KnowledgeError(
+            f"{path} is no knowledge base: it has what mien remembers of its users (memory.file). "
+            "Leave it there; set folder under [knowledge] to another folder, or memory.file.",
+            f"{path} 不是知识库，而是 mien 的用户记忆（memory.file），请勿删除；"
+            "请把 [knowledge] 的 folder 或 memory.file 设到别处。",
+        )
+    return KnowledgeError(
+        f"{path} is no knowledge base: it was not made by mien. Give the base another name, or set "
+        "folder under [knowledge] to another folder.",
+        f"{path} 不是知识库，不是由 mien 创建的；请换一个知识库名称，"
+        "或把 [knowledge] 的 folder 设到别处。",
     )
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
+    # In this order: another process may be making them, all at once.
+    tables = _tables(connection)
     if _version(connection) == 0:
-        if _tables(connection):
-            raise unusable(path, sqlite3.DatabaseError("not made by mien"))
+        if tables:
+            raise _another(path, tables)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
         if not _tables(connection):  # nobody else was quicker
@@ -120,10 +164,10 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
-    version = _version(connection)
+    version, tables = _version(connection), _tables(connection)
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application != _APPLICATION:
-        raise unusable(path, sqlite3.DatabaseError("not made by mien"))
+    if application != _APPLICATION or _OWN_TABLE not in tables:
+        raise _another(path, tables)
     if version > VERSION:
         raise KnowledgeError(
             f"the knowledge base {path} was made by a newer mien (format {version}, this one knows "
@@ -133,8 +177,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _tables(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
 
 
 def _version(connection: sqlite3.Connection) -> int:

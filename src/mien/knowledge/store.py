@@ -183,7 +183,7 @@ class Base:
             return dict(db.execute("SELECT model, count(*) FROM embeddings GROUP BY model"))
 
     def revision(self) -> int:
-        """Grows with every change."""
+        """Another with every change, and in every base."""
         with self._reading() as db:
             return int(db.execute("SELECT number FROM revision").fetchone()[0])
 
@@ -200,7 +200,8 @@ class Base:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-                db.execute("UPDATE revision SET number = number + 1")
+                # Counted, two copies that were changed apart could have the same.
+                db.execute("UPDATE revision SET number = random()")
                 db.execute("COMMIT")
             except BaseException:
                 if db.in_transaction:  # SQLite itself gives up some
@@ -218,7 +219,9 @@ def _place(db: sqlite3.Connection, document: int, chunks: Sequence[Chunk]) -> No
         key = fingerprint(chunk)
         db.execute(
             "INSERT INTO chunks (fingerprint, text, heading) VALUES (?, ?, ?) "
-            "ON CONFLICT (fingerprint) DO NOTHING",
+            # Corrected punctuation is kept, too.
+            "ON CONFLICT (fingerprint) DO UPDATE SET text = excluded.text, "
+            "heading = excluded.heading",
             (key, chunk.text, _json(chunk.heading)),
         )
         db.execute(

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -51,7 +52,7 @@ class Answers(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     questions: tuple[str, ...] = Field(min_length=1)
-    answer: str | tuple[str, ...]
+    answer: str | Annotated[tuple[str, ...], Field(min_length=1)]
 
     @field_validator("questions")
     @classmethod
@@ -225,10 +226,10 @@ def load_faq(paths: Iterable[Path] = ()) -> FAQ:
     return _load(tuple(stamped))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _load(paths: tuple[tuple[Path, int], ...]) -> FAQ:
     # Cached, because indexing takes about a tenth of a second and every conversation has a brain.
-    # A FAQ is immutable; the time of the last change is part of the key.
+    # Each persona may have one. A FAQ is immutable; the time of the last change is part of the key.
     folder = resources.files("mien") / "assets" / "faq"
     own = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
     files = [_read(path) for path in [*(path for path, _ in paths), *own]]

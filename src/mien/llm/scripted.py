@@ -32,6 +32,7 @@ from mien.llm.role import Role
 from mien.llm.service_settings import service_settings
 from mien.llm.viewers import unframed
 from mien.retrieval.contract import Passage, Retriever
+from mien.tools.clock import WEEKDAYS_EN, WEEKDAYS_ZH
 from mien.tools.contract import Source, ToolContext, passage_source
 
 _NO_MODEL_ID = "no-model"
@@ -40,10 +41,7 @@ _NOTHING_TO_REPEAT_ID = "nothing-to-repeat"
 # The FAQ knows the question almost to the letter: "who are you" is not about the documents, even if
 # they have these words.
 _SURE = 0.9
-_WEEKDAYS: dict[Language, tuple[str, ...]] = {
-    "zh": tuple(f"星期{d}" for d in "一二三四五六日"),
-    "en": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
-}
+_WEEKDAYS: dict[Language, Sequence[str]] = {"zh": WEEKDAYS_ZH, "en": WEEKDAYS_EN}
 _PART_EN = ("at night", "in the morning", "in the afternoon", "in the evening")
 _MONTHS_EN = (
     "January February March April May June July August September October November December".split()

@@ -10,8 +10,6 @@ from mien.retrieval.blocks import Block, blocks
 from mien.retrieval.contract import Chunk
 from mien.retrieval.packing import packed
 
-_LONGEST_HEADING = 120
-
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -21,7 +19,9 @@ class Part:
     place: str = ""
 
 
-def chunks_of(text: str, title: str, url: str = "", place: str = "") -> list[Chunk]:
+def chunks_of(
+    text: str, title: str, url: str = "", place: str = "", *, trusted: bool = True
+) -> list[Chunk]:
     """The pieces of a text in Markdown, or in plain words, in order; the same for the same text.
 
     Each has the headings above it (but for one that is the title), ends with a sentence where it
@@ -30,14 +30,25 @@ def chunks_of(text: str, title: str, url: str = "", place: str = "") -> list[Chu
     header first, also where a table is cut) are lines of their own. Comments that say how people
     ask belong to the piece before them, or directly below a heading to the first one behind it.
     Left out are front matter, images, other comments, and the targets of links. Takes linear time.
+
+    trusted: False for texts of strangers, who may not say for which questions they are found.
     """
-    return chunks_of_parts([Part(text, place)], title, url)
+    return chunks_of_parts([Part(text, place)], title, url, trusted=trusted)
 
 
-def chunks_of_parts(parts: Iterable[Part], title: str, url: str = "") -> list[Chunk]:
+def chunks_of_parts(
+    parts: Iterable[Part], title: str, url: str = "", *, trusted: bool = True
+) -> list[Chunk]:
     """The same of a text that comes in parts, pages say: headings go on from one to the next."""
     return [
-        Chunk(piece.text, title, section.heading(title), url, piece.place, piece.phrasings)
+        Chunk(
+            piece.text,
+            title,
+            section.heading(title),
+            url,
+            piece.place,
+            piece.phrasings if trusted else (),
+        )
         for section in _whole(_sections(parts), title)
         for piece in packed(section.blocks)
     ]

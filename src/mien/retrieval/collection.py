@@ -78,15 +78,18 @@ class Collection:
         if meaning is not None:
             scores += (1 - scores) * _MEANING * meaning
         found: list[Passage] = []
-        seen: set[str] = set()
+        seen: set[tuple[object, ...]] = set()
         under: Counter[tuple[str, ...]] = Counter()
         for i in _order(by_words, meaning)[:_CANDIDATES]:
             chunk, score = self._index.chunks[i], float(scores[i])
             needed = self._threshold * (_FURTHER if found else 1.0)
             heading = (chunk.url, chunk.title, *chunk.heading)
-            if score < needed or chunk.text in seen or under[heading] == _OF_ONE_HEADING:
+            # A row of a sheet stands under each of its questions. But what the page on Berlin says
+            # is news on that on Paris, be it in the same words.
+            said = (chunk.text, chunk.title, chunk.place or chunk.heading)
+            if score < needed or said in seen or under[heading] == _OF_ONE_HEADING:
                 continue
-            seen.add(chunk.text)
+            seen.add(said)
             under[heading] += 1
             answer = answer_of(chunk.text, asked, language)
             found.append(

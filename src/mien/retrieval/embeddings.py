@@ -34,6 +34,9 @@ _CONNECT_SEC = 8.0
 _REQUEST_SEC = 60.0  # a model on a CPU, or one that is loaded first
 _TOO_MUCH = frozenset({400, 413, 422})
 
+# What an answer may make json, base64 and numpy raise: 1e999, [[[[…
+_NOT_NUMBERS = (ValueError, ArithmeticError, RecursionError, binascii.Error)
+
 #: Whose keys are in the environment under which names. They are sent to these hosts only.
 _USUAL_KEYS: Mapping[str, tuple[str, ...]] = {
     "api.openai.com": ("OPENAI_API_KEY",),
@@ -57,7 +60,8 @@ class EmbeddingError(Exception):
 class Embedder:
     """A service of vectors. May be shared by everybody; several calls may run at once.
 
-    Raises EmbeddingError at once if the settings name no service, or a variable that is empty.
+    Raises EmbeddingError at once if the settings name no service, an address or a key that cannot
+    be one, or a variable that is empty.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class Embedder:
                 "向量检索需要 base_url 和 model（mien.toml 的 [knowledge.embeddings]）",
             )
         self._url = section.base_url.rstrip("/")
-        self._host = urlsplit(self._url).hostname or ""
+        self._host = _host(self._url)
         self._model = section.model
         self._dimensions = section.dimensions
         self._key = _key(section, self._host, os.environ if environ is None else environ)
@@ -127,13 +131,14 @@ class Embedder:
                     return self._vectors(response, len(texts))
                 error = self._refused(response)
                 asked_for = _seconds(response.headers.get("retry-after"))
-            except httpx.HTTPError as e:
+            # Not all are httpx's: what connects raises OSError, or several at once.
+            except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, OSError, ExceptionGroup) as e:
                 error = EmbeddingError(
                     f"the embeddings service at {self._host} cannot be reached: "
                     f"{type(e).__name__}. Check base_url and whether it runs.",
                     f"连不上向量服务 {self._host}（{type(e).__name__}）。"
                     "请检查 base_url，并确认服务已启动。",
-                    retryable=True,
+                    retryable=not isinstance(e, httpx.InvalidURL | UnicodeError),
                 )
             if attempt == attempts or not error.retryable:
                 raise error
@@ -179,7 +184,7 @@ class Embedder:
             items = sorted(response.json()["data"], key=lambda item: int(item.get("index", 0)))
             rows = [_row(item["embedding"]) for item in items]
             sizes = {len(row) for row in rows}
-        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as e:
+        except (LookupError, TypeError, AttributeError, *_NOT_NUMBERS) as e:
             raise _malformed(f"{type(e).__name__} in its answer") from e
         if len(rows) != n or len(sizes) != 1 or not min(sizes):
             raise _malformed(f"{len(rows)} vectors for {n} texts, of {sorted(sizes)} numbers")
@@ -216,7 +221,7 @@ def _reason(response: httpx.Response) -> str:
         error = response.json()
         error = error.get("error", error) if isinstance(error, dict) else error
         text = error.get("message", "") if isinstance(error, dict) else error
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return f": {text[:200]}" if isinstance(text, str) and text else ""
 
@@ -226,7 +231,35 @@ def _seconds(header: str | None) -> float:
     return float(header) if header and header.isdecimal() else 0.0
 
 
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, httpx.URL(url).host and parts.hostname
+    except (ValueError, httpx.InvalidURL):
+        port, host = 0, ""
+    if not host or port == 0:
+        raise EmbeddingError(
+            "base_url of the embeddings is no address of a service; it is like "
+            "http://localhost:11434/v1, with a port of 1 to 65535 ([knowledge.embeddings])",
+            "向量服务的 base_url 不是有效地址，应形如 http://localhost:11434/v1，"
+            "端口为 1–65535（[knowledge.embeddings]）",
+        )
+    return host
+
+
 def _key(section: EmbeddingsSection, host: str, environ: Mapping[str, str]) -> str:
+    key = _given_key(section, host, environ)
+    if not (key.isascii() and key.isprintable()):  # it goes into a header
+        raise EmbeddingError(
+            "the key of the embeddings has characters that no key has (it is still an example?): "
+            "set key or key_env under [knowledge.embeddings]",
+            "向量服务的密钥含有密钥不会有的字符（还是示例文字？）："
+            "请在 [knowledge.embeddings] 里设置 key 或 key_env",
+        )
+    return key
+
+
+def _given_key(section: EmbeddingsSection, host: str, environ: Mapping[str, str]) -> str:
     if section.key:
         return section.key
     if section.key_env:

@@ -94,6 +94,35 @@ async def test_recordings_say_who_made_them_and_who_is_shown(tmp_path: Path) -> 
     assert len(numbers) == 2, "each file has its own"
 
 
+async def test_whoever_is_seen_later_is_named_when_the_recording_ends(tmp_path: Path) -> None:
+    anna = avatar_folder(tmp_path / "anna", "Anna agreed (a, 2026-01-02)")
+    bert = avatar_folder(tmp_path / "bert", "Bert agreed (b, 2026-03-04)")
+    bert.name = "bert"
+    seen = [anna]
+    recorders = [Mp4Recorder(tmp_path / "a.mp4"), WebmRecorder(tmp_path / "a.webm")]
+    async with walls(label_of(LabelSection(), "zh", lambda: seen[-1])) as program:
+        tasks = [asyncio.create_task(each.run(program, lambda: None)) for each in recorders]
+        await until(lambda: all(each.seconds >= 0.4 for each in recorders), "recordings")
+        seen.append(bert)
+        await until(lambda: all(each.seconds >= 1.6 for each in recorders), "the other's pictures")
+        seen.append(anna)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for path in tmp_path / "a.mp4", tmp_path / "a.webm":
+        tags = {name.upper(): text for name, text in tags_of(str(path)).items()}
+        assert tags["MIEN:AVATAR"] == "安娜 (anna); 安娜 (bert)"
+        assert tags["MIEN:CONSENT"] == (
+            "anna: Anna agreed (2026-01-02); bert: Bert agreed (2026-03-04)"
+        )
+        assert tags["TITLE"].startswith("mien ") and json.loads(tags["AIGC"])["Label"] == "1"
+        with av.open(str(path)) as file:
+            assert sum(1 for _ in file.decode(video=0)) >= 30
+    data = (tmp_path / "a.webm").read_bytes()
+    old = data.index(b'"ProduceID"')
+    assert data.rindex(b"\xec\x01", 0, old) > data.rindex(b"Opus", 0, old), "only one counts"
+
+
 async def test_switched_off(tmp_path: Path) -> None:
     anna = avatar_folder(tmp_path / "anna", "yes")
     label = label_of(LabelSection(metadata=False), "zh", lambda: anna)
@@ -170,5 +199,8 @@ def test_who_is_shown(tmp_path: Path) -> None:
     assert shown(SimpleNamespace(name="code")).tags() == {"mien:avatar": "code"}  # type: ignore[arg-type]
     gone = SimpleNamespace(name="gone", path=tmp_path / "gone")
     assert shown(gone).tags() == {"mien:avatar": "gone"}  # type: ignore[arg-type]
-    long = shown(avatar_folder(tmp_path / "anna", "x" * 1000))
-    assert len(long.consent) == 300
+    anna = avatar_folder(tmp_path / "anna", "x" * 1000)
+    assert len(shown(anna).consent) == 300
+    (tmp_path / "anna" / "avatar.toml").unlink()
+    (tmp_path / "anna").rmdir()
+    assert shown(avatar_folder(tmp_path / "anna", "another's")).consent == "another's"

@@ -10,7 +10,7 @@ from loguru import logger
 from mien.avatar.contract import Avatar
 from mien.label import aigc
 from mien.label.badge import Badge
-from mien.label.shown import shown
+from mien.label.shown import Appearances
 from mien.language import Language
 from mien.mind_settings import LabelSection
 
@@ -36,13 +36,30 @@ class Label:
         """The AIGC element of something new: a file, a stream. None: it is not to be tagged."""
         return aigc.element(self.producer, aigc.new_number()) if self.metadata else None
 
-    def tags(self) -> dict[str, str]:
-        """All tags of a file that begins now."""
-        element = self.element()
-        if element is None:
+    def tags(self) -> FileTags:
+        """The tags of a file that begins now."""
+        return FileTags(self.element(), self.avatar)
+
+
+class FileTags:
+    """What a file says of itself. It is said again when the file ends: by then others may have
+    been seen in it. element: None for no tags at all.
+    """
+
+    def __init__(self, element: str | None, avatar: Callable[[], Avatar] | None) -> None:
+        self._element = element
+        self._seen = Appearances(avatar) if avatar and element else None
+        self.look()
+
+    def look(self) -> bool:
+        """Note who is seen now. Returns whether the tags are others than before."""
+        return self._seen is not None and self._seen.look()
+
+    def all(self) -> dict[str, str]:
+        """The tags, as of the last look."""
+        if self._element is None:
             return {}
-        about = shown(self.avatar()).tags() if self.avatar else {}
-        return {aigc.KEY: element, **about}
+        return {aigc.KEY: self._element, **(self._seen.tags() if self._seen else {})}
 
 
 UNLABELLED = Label()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from mien.avatar.contract import Avatar
 from mien.avatar.errors import AvatarError
-from mien.avatar.folder import read_toml
+from mien.avatar.folder import changed_at, read_toml
 
 LONGEST = 300
 # "… (NAME, DATE)": the account on the machine on which the avatar was made is nobody's business.
@@ -38,14 +39,43 @@ class Shown:
         return {f"mien:{name}": text for name, text in about.items() if text}
 
 
+class Appearances:
+    """Everybody who is seen in one file, in the order in which they come. avatar: who is, now."""
+
+    def __init__(self, avatar: Callable[[], Avatar]) -> None:
+        self._avatar = avatar
+        self._seen: list[Shown] = []
+
+    def look(self) -> bool:
+        """Note who is seen now. Returns whether it is somebody new."""
+        now = shown(self._avatar())
+        if now in self._seen:
+            return False
+        self._seen.append(now)
+        return True
+
+    def tags(self) -> dict[str, str]:
+        """Of one, what its avatar.toml says; of several, what each one's says, behind its name."""
+        if len(self._seen) == 1:
+            return self._seen[0].tags()
+        of_all: dict[str, list[str]] = {}
+        for one in self._seen:
+            for key, text in one.tags().items():
+                behind = "" if key == "mien:avatar" else f"{one.name}: "
+                of_all.setdefault(key, []).append(behind + text)
+        return {key: "; ".join(texts) for key, texts in of_all.items()}
+
+
 def shown(avatar: Avatar) -> Shown:
-    """Of any avatar; reads its avatar.toml once."""
+    """Of any avatar; reads its avatar.toml once, until it is changed."""
     path = getattr(avatar, "path", None)
-    return _read(path, avatar.name) if isinstance(path, Path) else Shown(avatar.name)
+    if not isinstance(path, Path):
+        return Shown(avatar.name)
+    return _read(path, avatar.name, changed_at(path))
 
 
 @lru_cache(maxsize=64)
-def _read(folder: Path, name: str) -> Shown:
+def _read(folder: Path, name: str, changed_at: int) -> Shown:
     try:
         data = read_toml(folder)
     except AvatarError:  # deleted meanwhile

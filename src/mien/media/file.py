@@ -49,7 +49,7 @@ class FileWriter:
         self._partial = path.with_name(f".{path.stem}.partial{path.suffix}")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._badge = label.drawn(leaves=True)
-        tags = label.tags()
+        tags = label.tags().all()
         # Without this, FFmpeg keeps of an MP4's tags only those that iTunes knows.
         keep_all = (
             {"movflags": "use_metadata_tags"} if tags and path.suffix.lower() in _MOVIES else {}

@@ -62,6 +62,10 @@ class Mp4File:
         """Nothing: players take the length from the fragments."""
         return []
 
+    def retag(self, metadata: Mapping[str, str]) -> None:
+        """Have the finished file say this; one that is cut off says what it began with."""
+        self._metadata = metadata
+
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]:
         """What is appended at last, and then what is written over: (offset, bytes)."""
         tracks = [

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from mien.label.label import Label
+from mien.label.label import FileTags, Label
 from mien.media.disk import RESERVE_BYTES, DiskFile
 from mien.media.encoders import AAC_CONFIG, AAC_FRAME_SAMPLES, OPUS_FRAME_SAMPLES
 from mien.media.fmp4 import AacTrack, Sample
@@ -31,13 +31,14 @@ _LABELS = {"mp4": "MP4", "webm": "WebM"}
 class Film(Protocol):
     """A format: the bytes that samples become in a file.
 
-    marks: what is written over after each part, as (offset, bytes). end: what is appended at last,
-    and then written over.
+    marks: what is written over after each part, as (offset, bytes). retag: other tags for the file
+    when it ends. end: what is appended at last, and then written over.
     """
 
     def begin(self) -> bytes: ...
     def add(self, samples: Sequence[Sample]) -> bytes: ...
     def marks(self) -> list[tuple[int, bytes]]: ...
+    def retag(self, metadata: Mapping[str, str]) -> None: ...
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]: ...
 
 
@@ -46,7 +47,7 @@ class Recorder(ABC):
 
     path: where, or what says so for each attempt; a file that is there is left alone.
     metadata: tags for players to show; "title" is the time of the recording unless it is given.
-    The program's label adds its own as each file begins: another may be seen by then.
+    The program's label adds its own: that a machine made it, and who is seen in it.
     rendition: how pictures are encoded; None for the format's default.
     reserve: bytes that stay free on the disk.
     """
@@ -126,7 +127,9 @@ class Recorder(ABC):
         recording = self._recording = _Recording(
             DiskFile(self._path(), self._reserve),
             Reel(self.sound_samples),
-            lambda keyframe: self._film(keyframe, rendition or program.shared, program.label),
+            lambda *told: self.film(rendition or program.shared, *told),
+            self._metadata,
+            program.label,
             on_live,
         )
         self.resume()
@@ -150,15 +153,9 @@ class Recorder(ABC):
         """What is subscribed to: None for the shared pictures."""
         return self._rendition
 
-    def _film(self, keyframe: bytes, rendition: Rendition, label: Label) -> Film:
-        now = datetime.now().astimezone()
-        tags = {"title": f"mien {now:%Y-%m-%d %H:%M}", "encoder": "mien", **self._metadata}
-        tags |= label.tags()
-        return self.film(keyframe, rendition, tags, now)
-
     @abstractmethod
     def film(
-        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+        self, rendition: Rendition, keyframe: bytes, metadata: Mapping[str, str], created: datetime
     ) -> Film:
         """A new file of this format. keyframe: its first picture."""
 
@@ -169,7 +166,7 @@ class Mp4Recorder(Recorder):
     kind, sound, sound_samples = "mp4", "aac", AAC_FRAME_SAMPLES
 
     def film(
-        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+        self, rendition: Rendition, keyframe: bytes, metadata: Mapping[str, str], created: datetime
     ) -> Film:
         return Mp4File(keyframe, AacTrack(AAC_CONFIG), metadata, created)
 
@@ -185,7 +182,7 @@ class WebmRecorder(Recorder):
         return wanted if wanted.codec != "h264" else replace(wanted, codec="vp9")
 
     def film(
-        self, keyframe: bytes, rendition: Rendition, metadata: Mapping[str, str], created: datetime
+        self, rendition: Rendition, keyframe: bytes, metadata: Mapping[str, str], created: datetime
     ) -> Film:
         return WebmFile(rendition, metadata, created)
 
@@ -197,12 +194,16 @@ class _Recording:
         self,
         disk: DiskFile,
         reel: Reel,
-        film: Callable[[bytes], Film],
+        film: Callable[[bytes, Mapping[str, str], datetime], Film],
+        metadata: dict[str, str],
+        label: Label,
         on_live: Callable[[], None],
     ) -> None:
         self.disk = disk
         self.reel = reel
         self._make_film = film
+        self._metadata, self._label = metadata, label
+        self._tags: FileTags | None = None
         self._film: Film | None = None
         self._keyframe = b""
         self._on_live: Callable[[], None] | None = on_live
@@ -253,9 +254,18 @@ class _Recording:
     def _append(self, samples: Sequence[Sample]) -> None:
         self.disk.check()
         data = b""
-        if self._film is None:
-            self._film = self._make_film(self._keyframe)
+        if self._film is None or self._tags is None:
+            self._tags = self._label.tags()
+            now = datetime.now().astimezone()
+            self._metadata = {
+                "title": f"mien {now:%Y-%m-%d %H:%M}",
+                "encoder": "mien",
+                **self._metadata,
+            }
+            self._film = self._make_film(self._keyframe, self._metadata | self._tags.all(), now)
             data = self._film.begin()
+        elif self._tags.look():
+            self._film.retag(self._metadata | self._tags.all())
         then, self._on_live = self._on_live, None
         self.disk.append(data + self._film.add(samples), then)
         self.disk.overwrite(self._film.marks())

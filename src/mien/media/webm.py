@@ -16,12 +16,13 @@ from mien.media.rendition import Rendition
 from mien.media.tick import FPS, SAMPLE_RATE
 
 _VIDEO, _AUDIO = 1, 2
+_CUES, _TAGS = 0x1C53BB6B, 0x1254C367
 _UNKNOWN_SIZE = b"\x01" + b"\xff" * 7
 EPOCH = datetime(2001, 1, 1, tzinfo=UTC)
 # How long a decoder must run before its sound is right (RFC 7845, 4.6).
 _SEEK_PRE_ROLL_NS = 80_000_000
 _DURATION_SIZE = 11
-_SEEK_HEAD_SIZE = 32
+_SEEK_HEAD_SIZE = 64  # of two entries
 
 
 def element(kind: int, *parts: bytes) -> bytes:
@@ -63,6 +64,7 @@ class WebmFile:
     def __init__(self, pictures: Rendition, metadata: Mapping[str, str], created: datetime) -> None:
         self._pictures = pictures
         self._metadata, self._created = dict(metadata), created
+        self._retagged = False
         self._size = 0
         self._segment = self._room_at = 0
         self._cues: list[bytes] = []
@@ -82,6 +84,9 @@ class WebmFile:
         head += struct.pack(">I", 0x18538067) + _UNKNOWN_SIZE  # Segment
         self._segment = self._room_at = len(head)
         head += _room(_SEEK_HEAD_SIZE) + self._information() + self._tracks()
+        tags = self._tags()
+        self._tags_at, self._tags_size = len(head), len(tags)
+        head += tags
         self._size = len(head)
         return head
 
@@ -108,23 +113,27 @@ class WebmFile:
         """The length so far: without it, players do not show how long a cut-off file is."""
         return [(self._duration_at, _float(0x4489, self._end_ms))]
 
+    def retag(self, metadata: Mapping[str, str]) -> None:
+        """Have the finished file say this; one that is cut off says what it began with."""
+        self._metadata = dict(metadata)
+        self._retagged = True
+
     def end(self) -> tuple[bytes, list[tuple[int, bytes]]]:
         """What is appended at last, and then what is written over: (offset, bytes)."""
-        cues = element(0x1C53BB6B, *self._cues) if self._cues else b""
-        size = self._size + len(cues) - self._segment
+        tail, seeks = b"", []
+        cues = element(_CUES, *self._cues) if self._cues else b""
+        for kind, part in (_CUES, cues), (_TAGS, self._tags() if self._retagged else b""):
+            if part:
+                seeks.append(_seek(kind, self._size + len(tail) - self._segment))
+                tail += part
+        size = self._size + len(tail) - self._segment
         patches = [*self.marks(), (self._segment - 8, (size | 1 << 56).to_bytes(8, "big"))]
-        if cues:
-            seek = element(
-                0x114D9B74,
-                element(
-                    0x4DBB,
-                    element(0x53AB, struct.pack(">I", 0x1C53BB6B)),
-                    element(0x53AC, struct.pack(">Q", self._size - self._segment)),
-                ),
-            )
-            seek += _room(_SEEK_HEAD_SIZE - len(seek))
-            patches.insert(0, (self._room_at, seek))
-        return cues, patches
+        if seeks:
+            head = element(0x114D9B74, *seeks)
+            patches.insert(0, (self._room_at, head + _room(_SEEK_HEAD_SIZE - len(head))))
+        if self._retagged:
+            patches.append((self._tags_at, _voided(self._tags_size)))
+        return tail, patches
 
     def _information(self) -> bytes:
         title = self._metadata.get("title")
@@ -177,7 +186,7 @@ class WebmFile:
             element(0x63A2, opus),
             element(0xE1, _float(0xB5, SAMPLE_RATE), _number(0x9F, 1)),
         )
-        return element(0x1654AE6B, video, audio) + self._tags()
+        return element(0x1654AE6B, video, audio)
 
     def _tags(self) -> bytes:
         if not self._metadata:
@@ -186,7 +195,21 @@ class WebmFile:
             element(0x67C8, _text(0x45A3, name.upper()), _text(0x4487, text))
             for name, text in self._metadata.items()
         )
-        return element(0x1254C367, element(0x7373, element(0x63C0), *tags))
+        return element(_TAGS, element(0x7373, element(0x63C0), *tags))
+
+
+def _voided(size: int) -> bytes:
+    """What makes Void of an element of ``size`` bytes in all, written over its beginning."""
+    return b"\xec" + (size - 9 | 1 << 56).to_bytes(8, "big")
+
+
+def _seek(kind: int, at: int) -> bytes:
+    """Where in the segment an element is."""
+    return element(
+        0x4DBB,
+        element(0x53AB, struct.pack(">I", kind)),
+        element(0x53AC, struct.pack(">Q", at)),
+    )
 
 
 def _cue(ms: int, cluster: int, place: int) -> bytes:

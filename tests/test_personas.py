@@ -106,6 +106,10 @@ def test_the_command_lists_shows_and_begins_one(tmp_path: Path) -> None:
     assert wrong.exit_code == 2 and "did you mean rules?" in wrong.output
     table = mien("personas", **home)
     assert "did you mean rules?" in table.output and "小林" not in table.output
+    file.unlink()
+    (file.parent / "guide.toml").unlink()
+    chinese = mien("personas", **{**home, "LANG": "zh_CN.UTF-8"}).output
+    assert "小林" in chinese and "称呼" in chinese and "自己的人设放在" in chinese
 
 
 def test_what_the_docs_and_the_template_offer_can_be_played(tmp_path: Path) -> None:

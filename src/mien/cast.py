@@ -10,6 +10,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 
 from mien.avatar.contract import Avatar
 from mien.events import Message
+from mien.fillers import Fillers
 from mien.label.label import UNLABELLED, Label
 from mien.language import Language
 from mien.lipsync.contract import LipSync
@@ -28,8 +29,7 @@ class Cast:
         brings its own system prompt and bounds the history it sends.
     about_voice: what the page is told of who speaks, by the names of the wanted and the other.
     moderator: who may object to what is about to be spoken.
-    fillers: short things to say while the brain has not found its first words after
-        ``filler_sec`` seconds.
+    fillers: what to say while the brain has not found its first words.
     label: of a conversation that shows this avatar, see ``Label``.
     """
 
@@ -44,6 +44,5 @@ class Cast:
     lexicon: Lexicon | None = None
     about_voice: Callable[[str, str], Message] = lambda wanted, name: {"name": name}
     moderator: Moderator | None = None
-    fillers: tuple[str, ...] = ()
-    filler_sec: float = 1.5
+    fillers: Fillers = field(default_factory=Fillers)
     label: Callable[[Callable[[], Avatar]], Label] = lambda avatar: UNLABELLED

@@ -44,6 +44,7 @@ class Stage(FrameProcessor):
 
     on_stage: called with "tts_first_pcm" at each turn's first sound.
     alignment: finds the phones of foreign voices; without it their mouth follows the sound alone.
+    language: of words that may be of any.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Stage(FrameProcessor):
         self._open = False  # a clause whose voice has not said that it ends
         self._had_sound = False
         self._alignment = alignment
-        self._language: Language = language
+        self.language: Language = language
         self._listening: ClauseAlignment | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
@@ -141,7 +142,7 @@ class Stage(FrameProcessor):
             )
         )
         if begins and self._alignment is not None:
-            self._listening = await self._alignment.clause_as_written(self._text, self._language)
+            self._listening = await self._alignment.clause_as_written(self._text, self.language)
         if self._listening is not None:
             pcm, rate = _pcm(frame), frame.sample_rate
             if phones := await asyncio.to_thread(self._listening.push, pcm, rate):

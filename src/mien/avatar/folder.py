@@ -20,6 +20,14 @@ FORMAT = 2
 Box = tuple[int, int, int, int]  # left, top, width, height in pixels
 
 
+def changed_at(folder: Path) -> int:
+    """When the head of the folder was written, in ns; 0 if it is gone."""
+    try:
+        return (folder / "avatar.toml").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def read_toml(folder: Path) -> dict[str, Any]:
     """The head of the folder, with format and name checked.
 

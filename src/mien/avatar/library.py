@@ -17,7 +17,7 @@ from mien.avatar.clip.frames import Progress, forget_frames
 from mien.avatar.clip.package import clip_size, read_clip
 from mien.avatar.clip.shelf import Shelf
 from mien.avatar.errors import AvatarError
-from mien.avatar.folder import Folder, read_toml
+from mien.avatar.folder import Folder, changed_at, read_toml
 from mien.avatar.package import Package, read_package
 from mien.lipsync.wav2lip.features import forget_features
 
@@ -73,7 +73,7 @@ def load_avatar(
     when the background cannot be used, ValueError for an impossible size.
     """
     folder = _find(name_or_path)
-    changed = _changed(folder)
+    changed = changed_at(folder)
     if _kind(folder, changed) != "clip":
         return _framed(folder, changed, size or DEFAULT_SIZE).with_background(background)
     avatar = _shelf.avatar(folder, changed, size, style or ClipStyle(), on_progress)
@@ -124,13 +124,6 @@ def _kind(folder: Path, changed: int) -> str:
 
 
 _shelf = Shelf()
-
-
-def _changed(folder: Path) -> int:
-    try:
-        return (folder / "avatar.toml").stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def _find(name_or_path: str | Path) -> Path:

@@ -22,6 +22,10 @@ personas_app = typer.Typer(
 )
 
 Named = Annotated[str, typer.Argument(help="Persona by name, or the path of its file. 人设")]
+_COLUMNS = {
+    "en": ("", "name", "called", "face", "about / what is wrong"),
+    "zh": ("", "名称", "称呼", "形象", "简介 / 问题"),
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -51,7 +55,7 @@ def list_(
         return
     language = "zh" if chinese() else "en"
     table = Table()
-    for column in ("", "name", "called", "face", "about / what is wrong"):
+    for column in _COLUMNS[language]:
         table.add_column(column, overflow="fold")
     for each in listed:
         sign = "[green]✓[/]" if each.why_not is None else "[red]✗[/]"
@@ -60,7 +64,11 @@ def list_(
         table.add_row(sign, each.name, called, each.avatar or "–", escape(said[language]))
     Console().print(table)
     if not any(each.own for each in listed):
-        errors.print(f"Your own go to {there_are.folder}: mien personas new NAME", soft_wrap=True)
+        own = {
+            "en": "Your own go to {}: mien personas new NAME",
+            "zh": "自己的人设放在 {}：mien personas new NAME",
+        }
+        errors.print(own[language].format(there_are.folder), soft_wrap=True)
 
 
 @personas_app.command()

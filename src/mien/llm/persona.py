@@ -94,7 +94,7 @@ class Persona(_Part):
         knowledge: Bases of documents it looks into, before those of the settings.
         tools: Names of those it may use; ``*`` stands for anything. MCP tools are SERVER_TOOL.
         fillers: Short sounds of thinking, for pauses; may be empty.
-        filler_sec: Seconds of silence before one.
+        filler_sec: Seconds of silence before one; 0 for never.
         gestures: Tags the language model may write, such as ``smile``; in files also true, false.
     """
 
@@ -114,7 +114,7 @@ class Persona(_Part):
     knowledge: Names = ()
     tools: Annotated[tuple[str, ...], BeforeValidator(_several)] = ("*",)
     fillers: dict[Language, tuple[str, ...]] = Field(default_factory=dict)
-    filler_sec: float | None = Field(default=None, ge=0.3, le=30)
+    filler_sec: float | None = Field(default=None, ge=0, le=30)
     gestures: Annotated[tuple[str, ...], BeforeValidator(_tags)] = GESTURES
 
     @field_validator("languages")
@@ -147,6 +147,10 @@ class Persona(_Part):
     def language(self) -> Language:
         """The preferred language."""
         return self.languages[0]
+
+    def language_for(self, wished: Language | None) -> Language:
+        """What it speaks with somebody who wishes for this language."""
+        return wished if wished in self.languages else self.language
 
     @property
     def names(self) -> tuple[str, str]:

@@ -48,9 +48,9 @@ LOOK_FIELDS = {"avatar", "background", "blur"}
 
 
 class NewSession(NewLook):
-    """language: what the avatar greets in and answers unclear questions in. voice: as GET /voices
-    lists it; until a large one is loaded, the configured ones stand in. persona: as GET /personas
-    lists it; what it brings along is taken where nothing is said."""
+    """language: what the avatar greets in and answers unclear questions in, if it speaks it.
+    voice: as GET /voices lists it; until a large one is loaded, the configured ones stand in.
+    persona: as GET /personas lists it; what it brings along is taken where nothing is said."""
 
     persona: str | None = None
     language: Language | None = None
@@ -156,15 +156,23 @@ def _ice_server(server: RTCIceServer) -> dict[str, Any]:
 
 @router.get("/sessions")
 async def list_sessions(request: Request) -> list[dict[str, Any]]:
+    """Without what was said. Whoever has a session's id talks in it, and to what it remembers of
+    its user: those that remember somebody are not listed, and where visitors come from elsewhere,
+    who all have the same token, only the server's own is."""
     services, wardrobe = services_of(request), wardrobe_of(request)
-    return [snapshot(session, services, wardrobe) for session in sessions_of(request).all()]
+    alone = request.app.state.token is None
+    shown = [
+        snapshot(session, services, wardrobe)
+        for session in sessions_of(request).all()
+        if session.is_own or (alone and session.memory is None)
+    ]
+    return [{name: known for name, known in one.items() if name != "history"} for one in shown]
 
 
 @router.post("/sessions", status_code=201)
 async def create_session(
     request: Request,
     services: AnyServices,
-    wardrobe: AnyWardrobe,
     board: AnyVoiceBoard,
     body: Annotated[NewSession | None, Body()] = None,
 ) -> dict[str, Any]:
@@ -172,8 +180,8 @@ async def create_session(
     casting = casting_of(request)
     name, persona = await casting.persona(body.persona)
     language = body.language or services.settings.language or persona.language
-    look = body.applied(casting.look(name, persona))
-    player = await asyncio.to_thread(wardrobe.dress, look)
+    brought = casting.look(name, persona)
+    look, player = await casting.dress(body.applied(brought), brought)
     voice = await (board.begin_with(body.voice) if body.voice else casting.voice(name, persona))
     wanted = Wanted(language, look, player, voice, name, persona)
     session = await sessions_of(request).create(wanted)

@@ -111,13 +111,15 @@ def create_app(
         return services.webrtc
 
     def make(wanted: Wanted) -> Session:
-        cast = services.cast(wanted.language, wanted.persona, wanted.player, wanted.voice)
+        language = wanted.persona.language_for(wanted.language)
+        cast = services.cast(language, wanted.persona, wanted.player, wanted.voice)
         conversation = Conversation(cast, seed=random.randrange(1 << 30))
         conversation.on_trace = app.state.metrics.trace
-        character = Character(conversation, services.mind, wanted.name, wanted.persona)
+        who = wanted.name, wanted.persona, wanted.language
+        character = Character(conversation, services.mind, *who)
         # Of a live host with a running order, that says how it greets.
         greets = settings.greet and not (wanted.key and hosts.scripted)
-        greeting = wanted.persona.greet(wanted.language) if greets else None
+        greeting = wanted.persona.greet(language) if greets else None
         outputs = Outputs(conversation.program, makers, conversation.events.publish, watch)
         idle_sec = math.inf if wanted.key else settings.sessions.idle_sec
         words = services.hearing.waking(wanted.persona.names)

@@ -9,13 +9,14 @@ from loguru import logger
 
 from mien.config import ConfigError
 from mien.knowledge.errors import KnowledgeError
+from mien.llm.faq import load_faq
 from mien.llm.persona import Persona
 from mien.personas import find_persona, voice_names
 from mien.problems import Problem
 from mien.server.looks import Look, Wardrobe
 from mien.server.sessions import Session
 from mien.server.voice_board import VoiceBoard
-from mien.services import Services
+from mien.services import Player, Services
 from mien.tts.fallback import FallbackVoice
 
 
@@ -41,6 +42,7 @@ class Casting:
         persona = find_persona(mind.personas, name)
         try:
             mind.knowledge.fetch(persona)
+            load_faq((*persona.faq, *mind.settings.faq))  # its brain finds it loaded
         except (KnowledgeError, ConfigError) as error:
             raise Problem("no_documents", str(error), error.zh, status=409) from error
         return persona
@@ -55,6 +57,20 @@ class Casting:
             avatar=persona.avatar or look.avatar,
             background=persona.background or look.background,
         )
+
+    async def dress(self, look: Look, brought: Look) -> tuple[Look, Player]:
+        """``look``; the usual one where it is what a persona has ``brought`` and cannot be shown.
+
+        Raises Problem for one that somebody has asked for.
+        """
+        try:
+            return look, await asyncio.to_thread(self._wardrobe.dress, look)
+        except Problem as problem:
+            usual = self._wardrobe.default
+            if look != brought or look == usual:
+                raise
+            logger.warning(f"a persona's face cannot be shown: {problem}")
+            return usual, await asyncio.to_thread(self._wardrobe.dress, usual)
 
     async def voice(self, name: str, persona: Persona) -> FallbackVoice:
         """The first of its voices that there is, else the configured one."""
@@ -83,9 +99,10 @@ class Casting:
             await session.show(lambda now: look, self._wardrobe.dress)
         except Problem as problem:  # its face may be gone; its manner is not
             logger.warning(f"persona {name}: {problem}")
+            session.conversation.events.publish({"type": "notice", **problem.as_message()})
         await session.speak_with(lambda: self.voice(name, persona))
         await session.character.become(name, persona)
         words = self._services.hearing.waking(persona.names)
-        await session.listener.wakefulness.answer_to(words)
-        if greeting := persona.greet(session.conversation.language):
-            await session.conversation.say(greeting)
+        language = session.conversation.language
+        session.listener.answer_to(words, language)
+        await session.greeter.succeed(persona.greet(language))

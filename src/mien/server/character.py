@@ -8,6 +8,8 @@ from loguru import logger
 
 from mien.conversation import Conversation
 from mien.events import Message
+from mien.fillers import fillers_of
+from mien.language import Language
 from mien.llm.persona import Persona
 from mien.llm.role import Role
 from mien.memory.user_memory import UserMemory
@@ -17,22 +19,32 @@ NOBODY: Message = {"on": False, "facts": 0}
 
 
 class Character:
-    """name: the persona's, as it is listed. memory: of the user; None for nobody. changing: held
-    while a persona takes over, so that two that are asked for at once do not mix.
+    """name: the persona's, as it is listed. wished: the language that those who do not speak it
+    keep from the user. memory: of the user; None for nobody. changing: held while a persona takes
+    over, so that two that are asked for at once do not mix.
     """
 
-    def __init__(self, conversation: Conversation, mind: Mind, name: str, persona: Persona) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        mind: Mind,
+        name: str,
+        persona: Persona,
+        wished: Language | None = None,
+    ) -> None:
         self.name = name
         self.persona = persona
         self.memory: UserMemory | None = None
         self.changing = asyncio.Lock()
         self._conversation = conversation
         self._mind = mind
+        self._wished: Language = wished or conversation.language
 
     @property
     def state(self) -> Message:
         """As the page is told."""
-        return {"name": self.name, "label": self.persona.name.both()}
+        languages = list(self.persona.languages)
+        return {"name": self.name, "label": self.persona.name.both(), "languages": languages}
 
     @property
     def memory_state(self) -> Message:
@@ -48,10 +60,9 @@ class Character:
     async def become(self, name: str, persona: Persona) -> None:
         """Be somebody else, who knows nothing of what was said."""
         self.name, self.persona = name, persona
-        if self._conversation.language not in persona.languages:
-            self._conversation.language = persona.language
-        fillers = persona.fillers.get(self._conversation.language, ())
-        await self._conversation.play(self.role, fillers, persona.filler_sec)
+        language = self._conversation.language = persona.language_for(self._wished)
+        fillers = fillers_of(self._mind.settings.llm, persona, language)
+        await self._conversation.play(self.role, fillers)
         self._conversation.events.publish({"type": "persona", **self.state})
 
     async def know(self, memory: UserMemory | None) -> None:

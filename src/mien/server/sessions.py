@@ -24,6 +24,7 @@ from mien.media.webrtc_viewer import WebRtcViewer
 from mien.memory.user_memory import UserMemory
 from mien.problems import Problem
 from mien.server.character import Character
+from mien.server.greeter import Greeter
 from mien.server.looks import Look
 from mien.server.memory import release_memory
 from mien.server.microphones import Microphones, another_microphone
@@ -71,8 +72,8 @@ class Session:
         self.microphones.on_sound = listener.hear
         self.microphones.on_change = listener.connected
         self.outputs = outputs
+        self.greeter = Greeter(conversation, greeting)
         outputs.on_live = self._greet
-        self._greeting = greeting
         self._webrtc = webrtc
         self._idle_sec = idle_sec
         self._tasks: asyncio.TaskGroup | None = None
@@ -267,10 +268,9 @@ class Session:
             self.touch()
 
     def _greet(self) -> None:
-        """Once, when the first viewer, or the audience of an output, can hear it."""
-        greeting, self._greeting = self._greeting, None
-        if greeting and self._tasks is not None and not self.conversation.history:
-            self._tasks.create_task(self.conversation.say(greeting), name="greeting")
+        """A viewer, or the audience of an output, can hear it."""
+        if self._tasks is not None:
+            self.greeter.meet(self._tasks)
 
 
 async def _answer(peer: WebRtcPeer, what: str, what_zh: str) -> str:
@@ -301,8 +301,9 @@ def no_such_session(key: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a session is to be. player: whom ``look`` stands for. name: the persona's. key: the id
-    of a session of the server's own, which takes no visitor's place.
+    """What a session is to be. language: that the user wishes for. player: whom ``look`` stands
+    for. name: the persona's. key: the id of a session of the server's own, which takes no
+    visitor's place.
     """
 
     language: Language

@@ -32,6 +32,6 @@ def transparency(avatar: Avatar, label: dict[str, str]) -> dict[str, Any]:
             "person, so the stage page shows it, too. Choose a presenter such as Mei, or a photo "
             "with a plain background.",
             "zh": f"{label['zh']} 占满整个画面，无法与背景分开，因此舞台页面会连同背景一起显示。"
-            "请改用小美等内置形象，或背景简洁的照片。",
+            "请改用小眉等内置形象，或背景简洁的照片。",
         },
     }

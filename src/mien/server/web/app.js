@@ -23,6 +23,7 @@ import { Sound } from "./sound.js";
 import { Status } from "./status.js";
 import { dismiss, toast } from "./toasts.js";
 import { followViewport } from "./viewport.js";
+import { understand } from "./webspeech.js";
 import { Who } from "./who.js";
 
 /** A session that dies younger than this is not replaced at once, or page and server would race in circles. */
@@ -121,10 +122,9 @@ const ears = new Ears({
 
 /** @type {Record<string, (event: import("./events.js").SessionEvent) => void>} */
 const handlers = {
-  hello({ state, brain, voice, face, avatar, background, blur, outputs, history, ears: listens, persona, memory, label }) {
+  hello({ state, brain, voice, face, avatar, background, blur, outputs, history, ears: listens, persona, memory }) {
     who.show({ brain, voice, face });
     plays(persona);
-    plate.labelled(Boolean(label?.badge));
     remembering.show(joined ? undefined : memory);
     look.show({ avatar, background, blur });
     look.voices.show(voice.wanted ?? voice.name);
@@ -188,6 +188,7 @@ const handlers = {
 function plays(persona) {
   chat.speaker(persona?.label ?? null);
   plate.call(persona?.label);
+  understand(persona?.languages ?? []);
   look.personas.show(persona?.name ?? "");
 }
 

@@ -254,7 +254,10 @@ export class Chat {
   }
 
   #relabel() {
-    for (const { row, role } of this.#bubbles) find(".who-said", row).textContent = this.#called(role);
+    for (const { row, role, cards } of this.#bubbles) {
+      find(".who-said", row).textContent = this.#called(role);
+      cards?.relabel();
+    }
   }
 
   /** @param {string} role */

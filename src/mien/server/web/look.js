@@ -29,12 +29,8 @@ export function rememberedLook() {
   }
 }
 
-/** Whether a session was refused for its look, which is then forgotten. @param {unknown} error */
-export function forgetLook(error) {
-  if (!(error instanceof api.ApiError) || !REFUSED.includes(error.code)) return false;
-  forget(KEY);
-  return true;
-}
+/** Whether a session was refused for the look that was remembered, which is then forgotten. @param {unknown} error */
+export const forgetLook = (error) => error instanceof api.ApiError && REFUSED.includes(error.code) && forget(KEY);
 
 export class LookPanel {
   #panel = find(".look");

@@ -19,13 +19,15 @@ export function remember(key, value) {
   }
 }
 
-/** @param {string} key */
+/** Returns whether there was anything to forget. @param {string} key */
 export function forget(key) {
+  const kept = recall(key) !== null;
   try {
     localStorage.removeItem(key);
   } catch {
     // As above.
   }
+  return kept;
 }
 
 /** For this tab only, over reloads. @param {string} key */

@@ -6,21 +6,17 @@ import { localised, t } from "./i18n.js";
 import { forget, recall, remember } from "./memory.js";
 
 /** @typedef {import("./api.js").ListedPersona} ListedPersona */
-/** @typedef {{name: string, label: import("./i18n.js").Text}} Persona */
+/** @typedef {{name: string, label: import("./i18n.js").Text, languages?: string[]}} Persona */
 
 const KEY = "mien.persona";
-/** What a new session is asked for does not exist (any more) or is broken. */
-const REFUSED = ["no_such_persona", "broken_persona"];
+/** Whoever a new session is asked for does not exist (any more), is broken, or has lost their documents. */
+const REFUSED = ["no_such_persona", "broken_persona", "no_documents"];
 
 /** Whom this visitor chose last, for the next session. */
 export const rememberedPersona = () => recall(KEY) ?? undefined;
 
-/** Whether a session was refused for its persona, which is then forgotten. @param {unknown} error */
-export function forgetPersona(error) {
-  if (!(error instanceof api.ApiError) || !REFUSED.includes(error.code)) return false;
-  forget(KEY);
-  return true;
-}
+/** Whether a session was refused for the persona that was remembered, who is then forgotten. @param {unknown} error */
+export const forgetPersona = (error) => error instanceof api.ApiError && REFUSED.includes(error.code) && forget(KEY);
 
 export class Personas {
   #place = find(".personas-place");
@@ -55,7 +51,7 @@ export class Personas {
     }
   }
 
-  /** The last one that is asked for counts. @param {string} name */
+  /** One at a time: while one is coming, no other is asked for. @param {string} name */
   async #pick(name) {
     const id = this.session();
     if (!id || name === this.#shown || this.#coming) return;
@@ -78,7 +74,7 @@ export class Personas {
   #draw() {
     const focused = document.activeElement?.getAttribute("data-persona");
     this.#list.replaceChildren(...this.#offered.map((persona) => this.#card(persona)));
-    this.#list.toggleAttribute("aria-busy", Boolean(this.#coming));
+    this.#list.setAttribute("aria-busy", String(Boolean(this.#coming)));
     this.#place.hidden = this.#offered.length < 2;
     if (focused) /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-persona="${CSS.escape(focused)}"]`))?.focus();
   }

@@ -10,7 +10,6 @@ import { localised, onLanguage } from "./i18n.js";
 export const underPlate = ({ whep, ws }) => ({ whep: `${whep}?labelled=1`, ws: `${ws}?labelled=1` });
 
 export class Plate {
-  #plate = find(".plate");
   #name = find(".plate-name");
   /** @type {import("./i18n.js").Text} */ #label = "";
 
@@ -24,14 +23,7 @@ export class Plate {
     this.#paint();
   }
 
-  /** Whether the picture itself says that AI made it; then the page need not say it twice. @param {boolean} badge */
-  labelled(badge) {
-    this.#plate.classList.toggle("labelled", badge);
-    this.#paint();
-  }
-
   #paint() {
     this.#name.textContent = localised(this.#label);
-    this.#plate.hidden = this.#plate.classList.contains("labelled") && !this.#name.textContent;
   }
 }

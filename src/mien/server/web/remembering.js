@@ -5,7 +5,7 @@ import { find, make } from "./dom.js";
 import { onLanguage, t } from "./i18n.js";
 import * as api from "./rememberapi.js";
 import { twoStep } from "./twostep.js";
-import { forgetUser, userKey, wantMemory, wantsMemory } from "./userkey.js";
+import { forgetUser, makeKey, userKey, wantMemory, wantsMemory } from "./userkey.js";
 
 /** @typedef {{offered: boolean, on: boolean, facts?: number, turns?: number}} Memory */
 
@@ -17,6 +17,7 @@ export class Remembering {
   #facts = find(".remember-facts");
   #said = find(".remember-said");
   #buttons = find(".remember-buttons");
+  #close = find("[data-testid=remember-close]");
   /** @type {Memory} */ #memory = { offered: false, on: false };
   /** @type {import("./rememberapi.js").Fact[]} */ #remembered = [];
   #busy = false;
@@ -25,7 +26,7 @@ export class Remembering {
   constructor(session) {
     this.session = session;
     this.#chip.addEventListener("click", () => this.toggle());
-    find("[data-testid=remember-close]").addEventListener("click", () => this.toggle(false));
+    this.#close.addEventListener("click", () => this.toggle(false));
     this.#switch.addEventListener("change", () => this.#turn(this.#switch.checked));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
@@ -75,14 +76,15 @@ export class Remembering {
     this.#tell("");
     this.#look();
     this.#paint();
-    find("[data-testid=remember-close]").focus();
+    this.#close.focus();
   }
 
   /** @param {boolean} on */
   #turn(on) {
     return this.#do(async (id) => {
-      wantMemory(on);
+      if (on) makeKey();
       this.#memory = await api.setMemory(id, on);
+      wantMemory(on); // for the next visit, now that it is so
     });
   }
 
@@ -110,6 +112,7 @@ export class Remembering {
       this.#memory = { ...this.#memory, on: false };
       this.#list([]);
       this.#tell(t("memory_erased"));
+      this.#close.focus(); // what was pressed is no longer there
     });
   }
 
@@ -151,7 +154,11 @@ export class Remembering {
   /** @param {import("./rememberapi.js").Fact[]} facts */
   #list(facts) {
     this.#remembered = facts;
-    this.#facts.replaceChildren(...facts.map((fact) => this.#fact(fact)));
+    const at = [...this.#facts.children].findIndex((row) => row.contains(document.activeElement));
+    const rows = facts.map((fact) => this.#fact(fact));
+    this.#facts.replaceChildren(...rows);
+    // Without the focus inside, Escape would silence the presenter instead of closing the panel.
+    if (at >= 0) (rows[Math.min(at, rows.length - 1)]?.querySelector("button") ?? this.#close).focus();
   }
 
   /** @param {import("./rememberapi.js").Fact} fact */

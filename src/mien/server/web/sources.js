@@ -47,6 +47,7 @@ export class SourceCards {
   #passage = make("p", "source-passage");
   element = make("div", "sources", this.#list, this.#passage);
   /** @type {Set<number>} */ #shown = new Set();
+  /** Write what depends on the language. @type {(() => void)[]} */ #words = [];
 
   constructor() {
     this.element.dataset.testid = "sources";
@@ -65,14 +66,24 @@ export class SourceCards {
     }
   }
 
+  /** In the language the page has now. */
+  relabel() {
+    for (const write of this.#words) write();
+  }
+
   /** @param {Source} source */
   #card(source) {
     const url = openable(source.url);
     const site = plain(source.site, 80) || (url?.hostname ?? "");
-    const title = plain(source.title) || site || t("source_untitled");
-    const fine = [site, day(plain(source.published, 40))].filter(Boolean).join(" · ");
     const number = make("span", "source-number", String(Number(source.number) || "•"));
-    const parts = [number, make("bdi", "source-title", title), make("bdi", "source-site", fine)];
+    const [title, fine] = [make("bdi", "source-title"), make("bdi", "source-site")];
+    const write = () => {
+      title.textContent = plain(source.title) || site || t("source_untitled");
+      fine.textContent = [site, day(plain(source.published, 40))].filter(Boolean).join(" · ");
+    };
+    write();
+    this.#words.push(write);
+    const parts = [number, title, fine];
     const card = url ? link(url, parts) : this.#text(source, parts);
     card.classList.add("source");
     card.dataset.testid = "source";

@@ -12,21 +12,19 @@ import { t } from "./i18n.js";
 export function twoStep(className, label, act, { words = "×", ask = t("delete_ask") } = {}) {
   const button = /** @type {HTMLButtonElement} */ (make("button", className, words));
   button.type = "button";
-  button.setAttribute("aria-label", label);
   button.title = label;
   let asked = false;
-  const rest = () => {
-    asked = false;
-    button.textContent = words;
-    button.classList.remove("asking");
+  /** @param {boolean} asking */
+  const turn = (asking) => {
+    asked = asking;
+    button.textContent = asking ? ask : words;
+    button.setAttribute("aria-label", asking ? `${label}: ${ask}` : label);
+    button.classList.toggle("asking", asking);
   };
-  button.addEventListener("click", () => {
-    if (asked) return act();
-    asked = true;
-    button.textContent = ask;
-    button.classList.add("asking");
-  });
-  button.addEventListener("blur", rest);
-  button.addEventListener("pointerleave", rest);
+  turn(false);
+  button.addEventListener("click", () => (asked ? act() : turn(true)));
+  button.addEventListener("blur", () => turn(false));
+  // A finger leaves whenever it is lifted, before the click comes.
+  button.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && turn(false));
   return button;
 }

@@ -12,12 +12,18 @@ export const userKey = () => recall(KEY);
 /** Whether the next visit begins with memory. */
 export const wantsMemory = () => userKey() !== null && recall(PAUSED) === null;
 
-/** The visitor switches it on or off. @param {boolean} on */
+/** The visitor, who has a key, has switched it on or off. @param {boolean} on */
 export function wantMemory(on) {
   if (!on) return remember(PAUSED, "yes");
   forget(PAUSED);
+}
+
+/** If there is none yet; the next visit does not begin with memory for that alone. */
+export function makeKey() {
+  if (userKey()) return;
+  remember(PAUSED, "yes");
   // Not randomUUID: browsers have that only with https.
-  if (!userKey()) remember(KEY, [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join(""));
+  remember(KEY, [...crypto.getRandomValues(new Uint8Array(32))].map(hex).join(""));
 }
 
 export function forgetUser() {

@@ -12,12 +12,10 @@ const KEY = "mien.voice";
 /** What this visitor chose last, for the next session. */
 export const rememberedVoice = () => recall(KEY) ?? undefined;
 
-/** Whether a session was refused for its voice, which is then forgotten. @param {unknown} error */
-export function forgetVoice(error) {
-  if (!(error instanceof api.ApiError) || !["no_such_voice", "voice_not_ready"].includes(error.code)) return false;
-  forget(KEY);
-  return true;
-}
+const REFUSED = ["no_such_voice", "voice_not_ready"];
+
+/** Whether a session was refused for the voice that was remembered, which is then forgotten. @param {unknown} error */
+export const forgetVoice = (error) => error instanceof api.ApiError && REFUSED.includes(error.code) && forget(KEY);
 
 /** The next session begins with the usual one. */
 export const dropVoice = () => forget(KEY);
@@ -90,7 +88,7 @@ export class Voices {
   #draw() {
     const focused = document.activeElement?.getAttribute("data-voice");
     this.#list.replaceChildren(...this.#offered.map((voice) => this.#row(voice)));
-    this.#list.toggleAttribute("aria-busy", Boolean(this.#coming));
+    this.#list.setAttribute("aria-busy", String(Boolean(this.#coming)));
     if (focused) /** @type {HTMLElement | null} */ (this.#list.querySelector(`[data-voice="${CSS.escape(focused)}"]`))?.focus();
     this.onShown();
   }

@@ -4,6 +4,7 @@ import { Backoff } from "./backoff.js";
 import { language } from "./i18n.js";
 import { deniedIn } from "./micerrors.js";
 
+/** @typedef {import("./i18n.js").Language} Language */
 /** @typedef {"off" | "listening" | "paused"} SpeechState */
 /**
  * @typedef {object} SpeechEvents
@@ -30,6 +31,14 @@ const FATAL = {
   "audio-capture": () => "mic_missing",
   "language-not-supported": () => "speech_language",
 };
+
+/** What the presenter speaks; [] for anything. @type {string[]} */ let understood = [];
+
+/** From the next words on. @param {string[]} languages the preferred one first */
+export const understand = (languages) => (understood = languages);
+
+/** What is most likely spoken to it: the language of the page, if it speaks that. @returns {Language} */
+const spoken = () => (understood.length && !understood.includes(language()) ? /** @type {Language} */ (understood[0]) : language());
 
 /** Android gives the microphone to one listener at a time, so nothing else can hear beside it. */
 export const isAlone = () => /android/i.test(navigator.userAgent);
@@ -136,7 +145,7 @@ export class WebSpeech {
     const Recogniser = recogniser();
     if (!Recogniser) return;
     const running = new Recogniser();
-    running.lang = TAGS[language()];
+    running.lang = TAGS[spoken()];
     running.interimResults = true;
     // Android repeats earlier results in continuous mode.
     running.continuous = !isAlone();

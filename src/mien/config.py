@@ -49,7 +49,7 @@ class LlmSection(Section):
     """Which brain answers. ``name`` None: the scripted one, which needs no key.
 
     filler_sec: how long it may look for its first words before the presenter says one of the
-    persona's fillers; None for never.
+    persona's fillers; 0 for never.
     """
 
     name: str | None = None
@@ -63,7 +63,7 @@ class LlmSection(Section):
     extra_body: dict[str, Any] | None = None
     first_token_timeout_secs: float | None = Field(default=None, gt=0)
     idle_timeout_secs: float | None = Field(default=None, gt=0)
-    filler_sec: float | None = Field(default=1.5, ge=0.3, le=30)
+    filler_sec: float = Field(default=1.5, ge=0, le=30)
     history_turns: int | None = Field(default=None, ge=1)
     history_chars: int | None = Field(default=None, ge=100)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from pipecat.frames.frames import (
@@ -14,9 +14,10 @@ from pipecat.frames.frames import (
 )
 
 from mien.cast import Cast
-from mien.events import EventHub, Message, utf16_length
+from mien.events import EventHub, Message
+from mien.fillers import Fillers
 from mien.language import detect_language
-from mien.llm.frames import AskFrame, SourcesFrame
+from mien.llm.frames import AskFrame
 from mien.llm.info import Briefed
 from mien.llm.role import Playing, Role
 from mien.llm.viewers import framed
@@ -29,7 +30,7 @@ from mien.moderation.refusals import NOT_ASKED
 from mien.performer import Performer
 from mien.pipeline import SpeechPipeline
 from mien.problems import Problem
-from mien.research import Research, shown, told
+from mien.research import Research
 from mien.speaker import Speaker
 from mien.stage import TurnFrame
 from mien.trace import Trace
@@ -58,9 +59,10 @@ class Conversation:
         self.on_trace: Callable[[Trace], None] = lambda trace: None
         self._turn: Turn | None = None
         self._turns = 0
+        self._asked = 0  # questions, and demands for silence: the last one counts
         self._unhushed = False  # the pipeline has not been told yet that a turn was cut
         self._brain = cast.brain
-        self._fillers, self._filler_sec = cast.fillers, cast.filler_sec
+        self._fillers = cast.fillers
         self.performer = Performer(
             cast.avatar,
             cast.lipsync,
@@ -116,8 +118,13 @@ class Conversation:
         viewer: who of an audience asks; the brain is told so in a way that names cannot abuse.
         trace: of what was heard before there was text.
         """
+        self._asked += 1
+        asked = self._asked
         # What an audience writes was judged before it waited.
-        if not viewer and not await may_be_asked(self._moderator, text):
+        allowed = bool(viewer) or await may_be_asked(self._moderator, text)
+        if asked != self._asked:
+            return self._pass_over(text, allowed)
+        if not allowed:
             return await self._decline(text)
         turn = self._turn
         content = framed(viewer, text, self.language) if viewer else text
@@ -131,10 +138,19 @@ class Conversation:
         said = {"text": text, "turn": turn.number, **who}
         self.transcript.remember({"role": "user", **said, "complete": True})
         self.events.publish({"type": "user", **said})
-        if self._fillers:
-            loop = asyncio.get_running_loop()
-            turn.filler = loop.call_later(self._filler_sec, self._think_aloud, turn)
+        self._fillers.wait(turn, self._think_aloud)
         return turn.number
+
+    def _pass_over(self, text: str, allowed: bool) -> int:
+        """While it was judged, silence was demanded or something else asked."""
+        self._turns += 1
+        said = {"text": text, "turn": self._turns}
+        if allowed:
+            self.transcript.remember({"role": "user", **said, "complete": True})
+        self.events.publish({"type": "user", **said})
+        self._publish("turn", Turn(self._turns), text="", complete=False)
+        self.events.publish({"type": "state", "state": self.state})  # no answer will change it
+        return self._turns
 
     async def _decline(self, text: str) -> int:
         """Neither the brain nor its history learn of what was asked."""
@@ -162,7 +178,7 @@ class Conversation:
     async def withdraw(self) -> None:
         """Forget what was proposed."""
         if self._turn is not None and self._turn.proposal is not None:
-            await self.interrupt()
+            await self._hush()
 
     async def say(self, text: str, aside: bool = False) -> int:
         """Say ``text`` word for word. Returns the turn.
@@ -179,7 +195,11 @@ class Conversation:
         return turn.number
 
     async def interrupt(self) -> Heard:
-        """Fall silent at once; whatever of the answer is still being made is thrown away."""
+        """Fall silent at once. What is being made is thrown away, what is judged not answered."""
+        self._asked += 1
+        return await self._hush()
+
+    async def _hush(self) -> Heard:
         if self.held:
             self.events.publish({"type": "barge_in", "what": "interrupt"})
         heard = self.performer.interrupt()
@@ -239,13 +259,12 @@ class Conversation:
         if isinstance(self._brain, Briefed):
             self._brain.brief(text, about)
 
-    async def play(
-        self, role: Role, fillers: Sequence[str] = (), filler_sec: float | None = None
-    ) -> None:
+    async def play(self, role: Role, fillers: Fillers) -> None:
         """Be somebody else from now on, who knows nothing of what was said."""
         await self.interrupt()
         self.assume(role)
-        self._fillers, self._filler_sec = tuple(fillers), filler_sec or self._filler_sec
+        self._fillers = fillers
+        self._pipeline.speak(role.language)
         self.transcript.begin_anew()
 
     def assume(self, role: Role) -> None:
@@ -273,7 +292,7 @@ class Conversation:
     ) -> Turn:
         started = trace or Trace()
         if self._turn is not None or self._unhushed:
-            await self.interrupt()
+            await self._hush()
         await self._pipeline.ready()
         self._turns += 1
         self._turn = Turn(self._turns, aside, started, proposal)
@@ -285,10 +304,7 @@ class Conversation:
         """What was proposed was said: it is a turn like any other from now on."""
         assert turn.context is not None and turn.proposal is not None
         self.transcript.adopt(turn.context, turn.proposal, content)
-        made, turn.trace = turn.trace, trace or Trace()
-        turn.trace.adopt(made)
-        turn.proposal = turn.context = None
-        turn.granted.set()
+        turn.accept(trace or Trace())
         self._set_state("thinking")
         for message in turn.untold:
             self.events.publish(message)
@@ -307,15 +323,7 @@ class Conversation:
         if event.name == "clause":
             self._begin_clause(turn, event)
         elif event.name == "word":
-            text = turn.clause
-            begin, stop = (int(str(event.data[key])) for key in ("begin", "stop"))
-            self._publish(
-                "word",
-                turn,
-                clause=event.data["clause"],
-                begin=utf16_length(text[:begin]),
-                stop=utf16_length(text[:stop]),
-            )
+            self._publish("word", turn, **turn.word(event.data))
         elif event.name == "aside_over":
             self._set_state("thinking")
         elif event.name == "gesture":
@@ -327,12 +335,7 @@ class Conversation:
         if turn.ending and (not turn.spoke or ends_sentence(turn.clause)):
             self._end_before_clause(turn)
             return
-        turn.close_filler()  # an aside of the brain's own fills the wait already
-        turn.before = turn.told
-        turn.clause = str(event.data["text"])
-        turn.clause_is_aside = bool(event.data.get("aside"))
-        if not turn.spoke and not turn.clause_is_aside:
-            turn.spoke = turn.sound_due = True
+        turn.begin_clause(str(event.data["text"]), bool(event.data.get("aside")))
         self._set_state("speaking")
         self._publish("clause", turn, **event.data)
 
@@ -356,32 +359,20 @@ class Conversation:
             return  # nobody knew of it
         if heard.text and not turn.aside:
             self.transcript.answered(heard.text)
-            answer = {"role": "assistant", "text": heard.text, "turn": turn.number}
-            resting = {"sources": shown(turn.sources)} if turn.sources else {}
-            self.transcript.remember({**answer, "complete": complete, **resting})
+            self.transcript.remember(turn.answer(heard.text, complete))
         self._publish("turn", turn, text=heard.text, complete=complete)
         self._set_state("idle")
 
-    def _think_aloud(self, turn: Turn) -> None:
+    def _think_aloud(self, turn: Turn, filler: str) -> None:
         """The brain is slow to find its words."""
-        made = "first_clause" in turn.trace.stamps
-        if self._turn is turn and not made and not self.held and self._tasks is not None:
-            filler = self._fillers[turn.number % len(self._fillers)]
+        if self._turn is turn and not self.held and self._tasks is not None:
             self._tasks.create_task(self.interject(filler), name="filler")
 
     def _on_research(self, number: int, frame: Research) -> None:
         """The brain looks something up, or has found it."""
         turn = self._turn
-        if turn is None or turn.number != number:
-            return
-        turn.close_filler()  # what it says itself, if anything, is better
-        message = {"turn": number, **told(frame)}
-        if isinstance(frame, SourcesFrame):
-            turn.sources = frame.sources
-        if turn.proposal is None:
+        if turn is not None and turn.number == number and (message := turn.learn(frame)):
             self.events.publish(message)
-        else:
-            turn.untold.append(message)
 
     def _on_problem(self, problem: Problem) -> None:
         self.events.publish({"type": "error", **problem.as_message()})

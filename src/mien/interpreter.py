@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from loguru import logger
+
 from mien.asr.browser import BrowserRecognition
 from mien.asr.choice import Choice
 from mien.asr.contract import AsrError
@@ -13,13 +15,15 @@ from mien.ears import AUTO, Ears
 from mien.events import Message
 from mien.language import Language
 from mien.media.tick import Pcm
+from mien.problems import Problem
 
 
 class Interpreter:
     """One recogniser after the other, as they are chosen, fail and come back.
 
-    engine: the wanted one's name, or "auto". browser: whether the page has one of its own.
-    on_partial: called with the words so far. on_change: called when another one listens.
+    language: that is listened to. engine: the wanted one's name, or "auto". browser: whether the
+    page has one of its own. on_partial: called with the words so far. on_change: called when
+    another one listens.
     """
 
     def __init__(
@@ -32,8 +36,9 @@ class Interpreter:
         self.engine = AUTO
         self.browser = False
         self.choice = Choice(None)
+        self._chosen = False
         self._ears = ears
-        self._language = language
+        self.language = language
         self._on_partial = on_partial
         self._on_change = on_change
         self._relay: Relay | None = None
@@ -53,11 +58,21 @@ class Interpreter:
                     await self._listen_with(choice)
                 except AsrError as error:
                     choice = Choice(None, str(error), error.zh)
-            self.choice = choice
+            self.choice, self._chosen = choice, True
         self._on_change()
 
+    async def understand(self, language: Language) -> None:
+        """Listen to this language from now on; what is being said is lost."""
+        async with self._choosing:
+            if language == self.language:
+                return
+            self.language = language
+            await self.aclose()
+        if self._chosen:
+            await self.choose()
+
     async def _pick(self) -> Choice:
-        return await self._ears.choose(self._language, self.engine, self.browser)
+        return await self._ears.choose(self.language, self.engine, self.browser)
 
     async def _listen_with(self, choice: Choice) -> None:
         relay, self._relay = self._relay, None
@@ -66,7 +81,7 @@ class Interpreter:
         if choice.recognizer is not None:
             self._relay = Relay(
                 choice,
-                self._language,
+                self.language,
                 self._on_partial,
                 choose=self._pick,
                 failed=self._ears.failed,
@@ -130,3 +145,18 @@ class Interpreter:
         relay, self._relay = self._relay, None
         if relay is not None:
             await relay.aclose()
+
+
+def not_understood(error: Exception) -> Problem:
+    """What people are told of a failure."""
+    if not isinstance(error, AsrError):  # a fault of ours: the log has the traceback
+        logger.opt(exception=error).error("a pause could not be judged")
+        error = AsrError(type(error).__name__)
+    logger.warning(f"nothing was understood: {error}")
+    return Problem(
+        "asr_failed",
+        f"What you said could not be understood: {error}",
+        f"未能识别您说的话：{error.zh}",
+        retryable=error.retryable,
+        stage="asr",
+    )

@@ -11,19 +11,18 @@ from loguru import logger
 
 from mien.asr.activity import SpeechActivity
 from mien.asr.backchannel import is_stop
-from mien.asr.contract import AsrError
 from mien.asr.echo import Echo
 from mien.asr.vad import Vad
 from mien.asr.wake_word import WakeWords
 from mien.conversation import Conversation
 from mien.events import Message
 from mien.hearing import Hearing
-from mien.interpreter import Interpreter
+from mien.interpreter import Interpreter, not_understood
+from mien.language import Language
 from mien.media.microphone import RATE
 from mien.media.resampler import PromptResampler
 from mien.media.tick import SAMPLE_RATE, Pcm
 from mien.overlap import Overlap
-from mien.problems import Problem
 from mien.trace import Trace
 from mien.utterance import Judgement, PreRoll, Utterance
 from mien.wakefulness import Wakefulness
@@ -51,7 +50,6 @@ class Listener:
         self._conversation = conversation
         self._hearing = hearing
         self._settings = hearing.settings
-        self._language = conversation.language
         self.interpreter = Interpreter(
             hearing.ears, conversation.language, self._on_partial, self._tell
         )
@@ -135,13 +133,24 @@ class Listener:
         if mode is not None and mode != self.mode:
             self._drop()
             self.mode = mode
-            await self._attend()
+            self._then(self._attend)
         interpreter = self.interpreter
         interpreter.engine = interpreter.engine if engine is None else engine
         interpreter.browser = interpreter.browser if browser is None else browser
         self._drop()
         await interpreter.choose()
         return self.state
+
+    def answer_to(self, words: WakeWords, language: Language) -> None:
+        """Be called by other names, and hear this language, from now on."""
+        self.wakefulness.answer_to(words)
+        self._then(lambda: self._understand(language))
+
+    async def _understand(self, language: Language) -> None:
+        await self._attend()
+        if language != self.interpreter.language:
+            self._drop()
+            await self.interpreter.understand(language)
 
     @property
     def state(self) -> Message:
@@ -323,13 +332,13 @@ class Listener:
                     self._hearing.smart_turn.complete(utterance.sound()),
                 )
         except Exception as error:
-            self._fail(error)
+            self._publish("error", **not_understood(error).as_message())
             if utterance is self._utterance:
                 self._drop()
             return
         if utterance is not self._utterance:
             return
-        patience = self._hearing.turn_end.patience(probability, text, self._language)
+        patience = self._hearing.turn_end.patience(probability, text, self.interpreter.language)
         patience *= self._settings.patience
         utterance.judgement = Judgement(text, probability, patience, time.monotonic())
         ahead = self._settings.speculate and not utterance.cut and not utterance.asleep
@@ -384,17 +393,3 @@ class Listener:
             await self._conversation.withdraw()
             self._conversation.release()
             self._conversation.listen(False)
-
-    def _fail(self, error: Exception) -> None:
-        if not isinstance(error, AsrError):  # a fault of ours: the log has the traceback
-            logger.opt(exception=error).error("a pause could not be judged")
-            error = AsrError(type(error).__name__)
-        logger.warning(f"nothing was understood: {error}")
-        problem = Problem(
-            "asr_failed",
-            f"What you said could not be understood: {error}",
-            f"未能识别您说的话：{error.zh}",
-            retryable=error.retryable,
-            stage="asr",
-        )
-        self._publish("error", **problem.as_message())

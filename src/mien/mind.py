@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import overload
+from threading import Lock
 
 from loguru import logger
 
@@ -26,6 +26,7 @@ from mien.personas import Personas
 from mien.retrieval.embeddings import EmbeddingError
 from mien.search.tool import WebSearchTool
 from mien.search.web_search import WebSearch
+from mien.tools.changing import Changing
 from mien.tools.clock import ClockTool
 from mien.tools.contract import Tool
 from mien.tools.mcp import open_mcp
@@ -44,7 +45,9 @@ class Mind:
 
     def role(self, persona: Persona, language: Language, own: Sequence[Tool] = ()) -> Role:
         """What it takes to be ``persona``. own: tools of this session alone."""
-        tools = Joined((self.tools, own), persona.may_use)
+        own = own if self.settings.tools.enabled else ()
+        may_use = persona.may_use
+        tools = Changing(lambda: [t for t in (*own, *self.tools) if may_use(t.spec.name)])
         known = self.knowledge.of(persona)
         return Role(persona, language, tools, known, (*persona.faq, *self.settings.faq))
 
@@ -55,6 +58,7 @@ class Bookcase:
     def __init__(self, section: KnowledgeSection) -> None:
         self._section = section
         self._open: dict[tuple[str, ...], Knowledge] = {}
+        self._reading = Lock()
 
     def fetch(self, persona: Persona) -> None:
         """Read the persona's documents; not for the event loop.
@@ -62,12 +66,15 @@ class Bookcase:
         Raises KnowledgeError, ConfigError.
         """
         names = self._names(persona)
-        if not names or names in self._open:
+        if not names:
             return
-        try:
-            self._open[names] = open_knowledge(self._section, names)
-        except EmbeddingError as error:
-            raise ConfigError(f"knowledge.embeddings: {error}", error.zh) from error
+        with self._reading:
+            if names in self._open:
+                return
+            try:
+                self._open[names] = open_knowledge(self._section, names)
+            except EmbeddingError as error:
+                raise ConfigError(f"knowledge.embeddings: {error}", error.zh) from error
 
     def of(self, persona: Persona) -> Knowledge | None:
         """What was fetched."""
@@ -79,29 +86,6 @@ class Bookcase:
 
     def _names(self, persona: Persona) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*persona.knowledge, *self._section.bases)))
-
-
-class Joined(Sequence[Tool]):
-    """Collections that may grow (MCP servers come and go) as one. may_use: by a tool's name."""
-
-    def __init__(
-        self, parts: Sequence[Sequence[Tool]], may_use: Callable[[str], bool] = lambda name: True
-    ) -> None:
-        self._parts = parts
-        self._may_use = may_use
-
-    def _now(self) -> list[Tool]:
-        return [tool for part in self._parts for tool in part if self._may_use(tool.spec.name)]
-
-    @overload
-    def __getitem__(self, index: int) -> Tool: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Tool]: ...
-    def __getitem__(self, index: int | slice) -> Tool | Sequence[Tool]:
-        return self._now()[index]
-
-    def __len__(self) -> int:
-        return len(self._now())
 
 
 @asynccontextmanager
@@ -117,7 +101,7 @@ async def open_mind(
         if settings.tools.enabled and settings.llm.name is not None:
             ours = [ClockTool(), *_web(settings, owned)]
             theirs = await owned.enter_async_context(open_mcp(settings.tools.mcp))
-            tools = Joined((ours, theirs))
+            tools = Changing(lambda: [*ours, *theirs])
         knowledge = Bookcase(settings.knowledge)
         owned.push_async_callback(knowledge.aclose)
         await asyncio.to_thread(knowledge.fetch, personas.load(settings.persona))

@@ -13,6 +13,7 @@ from pipecat.processors.frame_processor import FrameProcessor
 from pipecat.workers.runner import WorkerRunner
 
 from mien.cast import Cast
+from mien.language import Language
 from mien.moderation.answers import AnswerFilter
 from mien.moderation.contract import Verdict
 from mien.performer import Performer
@@ -40,6 +41,8 @@ class SpeechPipeline:
         on_research: Callable[[int, Research], None],
     ) -> None:
         self._cast = cast
+        self._voice = voice
+        self._stage = Stage(performer, on_stage, cast.alignment, cast.language)
         self._on_problem = on_problem
         self._ready = asyncio.Event()
         pipeline = Pipeline(
@@ -49,7 +52,7 @@ class SpeechPipeline:
                 ClauseProcessor(on_stage),
                 *self._filters(),
                 voice,
-                Stage(performer, on_stage, cast.alignment, cast.language),
+                self._stage,
             ]
         )
         self._worker = PipelineWorker(
@@ -67,6 +70,10 @@ class SpeechPipeline:
         if self._cast.moderator is None:
             return []
         return [AnswerFilter(self._cast.moderator, self._cast.language, self._on_blocked)]
+
+    def speak(self, language: Language) -> None:
+        """Take words that may be of any language, such as numbers, for this one's."""
+        self._voice.language = self._stage.language = language
 
     async def run(self) -> None:
         """Raises RuntimeError when the pipeline ends by itself."""

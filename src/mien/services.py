@@ -22,6 +22,7 @@ from mien.avatar.errors import AvatarError
 from mien.avatar.library import load_avatar, natural_size, pictures_bytes
 from mien.cast import Cast
 from mien.config import LipSyncSection, Settings
+from mien.fillers import fillers_of
 from mien.hearing import Hearing
 from mien.label.label import check_producer, label_of
 from mien.language import Language
@@ -114,16 +115,8 @@ class Services:
             video=video_settings(self.settings),
             moderator=self.moderator,
             label=partial(label_of, self.settings.label, language),
-            **self._fillers(persona, language),
+            fillers=fillers_of(self.settings.llm, persona, language),
         )
-
-    def _fillers(self, persona: Persona, language: Language) -> dict[str, Any]:
-        section = self.settings.llm
-        if section.filler_sec is None:
-            return {}
-        said = "filler_sec" in section.model_fields_set or persona.filler_sec is None
-        after = section.filler_sec if said else persona.filler_sec
-        return {"fillers": persona.fillers.get(language, ()), "filler_sec": after}
 
     @property
     def voice(self) -> FallbackVoice:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipecat.processors.aggregators.llm_context import LLMContext
 
-from mien.events import Message
+from mien.events import Message, utf16_length
+from mien.llm.frames import SourcesFrame
+from mien.research import Research, shown, told
 from mien.tools.contract import Source
 from mien.trace import Trace
 
@@ -44,6 +47,43 @@ class Turn:
     def told(self) -> str:
         """What was told so far, with the clause that sounds."""
         return self.before + ("" if self.clause_is_aside else self.clause)
+
+    def accept(self, trace: Trace) -> None:
+        """It is no proposal any more. trace: of what was heard meanwhile."""
+        made, self.trace = self.trace, trace
+        trace.adopt(made)
+        self.proposal = self.context = None
+        self.granted.set()
+
+    def begin_clause(self, text: str, aside: bool) -> None:
+        """It sounds from now on."""
+        self.close_filler()  # an aside of the brain's own fills the wait already
+        self.before = self.told
+        self.clause, self.clause_is_aside = text, aside
+        if not self.spoke and not aside:
+            self.spoke = self.sound_due = True
+
+    def word(self, data: Mapping[str, object]) -> Message:
+        """What people are told of a word that sounds; places as JavaScript counts them."""
+        begin, stop = (utf16_length(self.clause[: int(str(data[at]))]) for at in ("begin", "stop"))
+        return {"clause": data["clause"], "begin": begin, "stop": stop}
+
+    def answer(self, heard: str, complete: bool) -> Message:
+        """For the history."""
+        resting = {"sources": shown(self.sources)} if self.sources else {}
+        said = {"role": "assistant", "text": heard, "turn": self.number}
+        return {**said, "complete": complete, **resting}
+
+    def learn(self, frame: Research) -> Message | None:
+        """Its brain looks something up, or has found it. Returns what people are told of it."""
+        self.close_filler()  # what it says itself, if anything, is better
+        message = {"turn": self.number, **told(frame)}
+        if isinstance(frame, SourcesFrame):
+            self.sources = frame.sources
+        if self.proposal is None:
+            return message
+        self.untold.append(message)
+        return None
 
     def sounds(self, mouth_at: float | None) -> None:
         """Its first sound leaves. mouth_at: when the newest first mouth was drawn."""

@@ -25,11 +25,9 @@ class Wakefulness:
         """What wakes it."""
         return self._words.phrases
 
-    async def answer_to(self, words: WakeWords) -> None:
-        """Be called otherwise from now on."""
+    def answer_to(self, words: WakeWords) -> None:
+        """Be called otherwise, from the next :meth:`open` on."""
         self._words = words
-        if self._word is not None:
-            await self.open()
         self._on_change()
 
     async def open(self) -> None:

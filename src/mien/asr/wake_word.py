@@ -44,6 +44,7 @@ class WakeWords:
         self._texts = WakePhrases(phrases)
         self._model = model
         self._engine: SherpaEngine | None = None
+        self._loading = asyncio.Lock()
 
     @property
     def spotting(self) -> bool:
@@ -53,19 +54,25 @@ class WakeWords:
     async def warm_up(self) -> None:
         """Load the keyword model, if there is one that can spell every phrase. Never fails: the
         recogniser's words do otherwise."""
-        if self._engine is not None:
-            return
+        async with self._loading:  # two microphones may come at once
+            if self._engine is None:
+                self._engine = await self._load()
+
+    async def _load(self) -> SherpaEngine | None:
         plan = await asyncio.to_thread(self._plan)
         if plan is None:
-            return
+            return None
         engine = SherpaEngine(plan, MODEL)
         try:
             await engine.running()
         except AsrError as error:
             logger.warning("no keywords are spotted: %s", error)
             await engine.aclose()
-            return
-        self._engine = engine
+            return None
+        except asyncio.CancelledError:
+            await engine.aclose()
+            raise
+        return engine
 
     def open(self) -> WakeWord:
         """Begin to wait at one microphone."""

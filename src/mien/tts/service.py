@@ -44,7 +44,7 @@ class VoiceErrorFrame(ErrorFrame):
 class VoiceService(TTSService):
     """Speaks clauses with a :class:`Voice`, captions mapped back to the text as written.
 
-    lexicon: how words are read.
+    language: of words that may be of any. lexicon: how words are read.
     on_speaker: called with a voice's name when it speaks and another one did before.
     """
 
@@ -64,7 +64,7 @@ class VoiceService(TTSService):
             settings=TTSSettings(model=None, voice=voice.name, language=None),
         )
         self._voice = voice
-        self._default_language = language
+        self.language = language
         self._lexicon = lexicon
         self._speaker = voice.name
         self._on_speaker = on_speaker
@@ -76,7 +76,7 @@ class VoiceService(TTSService):
 
     async def run_tts(self, text: str, context_id: str) -> AsyncGenerator[Frame | None, None]:
         # Off the loop: normalising a clause takes milliseconds that other sessions' sound needs.
-        prepared = await asyncio.to_thread(prepare, text, self._default_language, self._lexicon)
+        prepared = await asyncio.to_thread(prepare, text, self.language, self._lexicon)
         voice = self._voice
         try:
             if not prepared.empty:

@@ -129,9 +129,9 @@ def _name(shapes: Shapes) -> Name:
         return "2.0"
     which = "1.1" if "enc_p.ja_bert_proj.weight" in shapes else "1.0 or the first Extra"
     raise VariantError(
-        f"this is a voice of Bert-VITS2 {which}; versions 2.0 to 2.3, JP-Exta and the Chinese "
+        f"this is a voice of Bert-VITS2 {which}; versions 2.0 to 2.3 and the Chinese "
         "Extra of version 2.4 work",
-        f"这是 Bert-VITS2 {which} 的声音；支持 2.0 至 2.3、JP-Exta 和中文特化版（2.4）",
+        f"这是 Bert-VITS2 {which} 的声音；支持 2.0 至 2.3 和中文特化版（2.4）",
     )
 
 

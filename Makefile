@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# Tests that only compute run side by side; what happens in real time comes after them, with one
-# browser at a time.
+# Tests that only compute run side by side; what happens in real time comes after them, one browser
+# beside one server. More processes than cores would be quicker, but some tests watch the clock.
 JOBS   ?= 2
 STAMP  := $(VENV)/.installed
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -18,7 +18,7 @@ run: $(STAMP)            ## serve the presenter at http://localhost:8000 and ope
 test: $(STAMP) system    ## install what tests need (apt packages when allowed) and run them all
 	@$(BIN)/python tools/torch_for_tests.py
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not real_time and not thorough" $(ARGS) || [ $$? = 5 ]
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "real_time and not thorough" $(ARGS) || [ $$? = 5 ]
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "real_time and not thorough" $(ARGS) || [ $$? = 5 ]
 
 test-thorough: test      ## and what takes long: full-size networks, long sweeps, every device
 	@$(BIN)/python tools/torch_for_tests.py thorough

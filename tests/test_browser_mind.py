@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from browser import CHROMIUM, NO_CHROMIUM, PATIENCE, Visitor, eventually, visiting
 from fake_openai import FakeOpenAI, Scenario
@@ -32,6 +32,12 @@ WATCH_TOOLS = """addEventListener("DOMContentLoaded", () => {
     const line = document.querySelector("[data-testid=tool-line]");
     if (line && !line.hidden) __tools.push(line.textContent);
   }).observe(document.querySelector(".messages"), { childList: true, subtree: true });
+})"""
+WATCH_VEIL = """addEventListener("DOMContentLoaded", () => {
+  window.__explained = "";
+  const words = document.querySelector(".veil-words");
+  new MutationObserver(() => (__explained += words.textContent))
+    .observe(words, { childList: true, subtree: true, characterData: true });
 })"""
 HOSTILE = """async () => {
   const { SourceCards } = await import("/static/sources.js");
@@ -101,6 +107,9 @@ async def test_an_answer_shows_its_sources_and_keeps_them(
         await visitor.is_live()
         await visitor.part("source").first.wait_for()
         await cards_are_right(visitor)  # from the history now
+        await visitor.part("language").click()
+        assert "2026年11月20日" in await visitor.part("sources").inner_text()
+        await visitor.part("language").click()
         await visitor.part("source").first.focus()
         await visitor.page.keyboard.press("Tab")
         assert await visitor.part("source").nth(1).evaluate("it => it === document.activeElement")
@@ -183,7 +192,8 @@ async def test_another_persona_has_another_face_name_and_manner(
         await visitor.part("look-close").click()
         assert "Lin" in await plate.inner_text()
         assert "Lin" in await visitor.part("chip-face").inner_text()
-        await eventually(lambda: greeted(visitor), "a greeting", describe=visitor.describe)
+        assert await visitor.page.locator(".personas").get_attribute("aria-busy") == "false"
+        assert await visitor.said() == [], "nobody greets on a server that does not"
         await visitor.ask("When do you open?")
         await visitor.answered("Certainly.")
         asked = fake.requests[-1]
@@ -194,21 +204,50 @@ async def test_another_persona_has_another_face_name_and_manner(
         tab = await visitor.another_tab()  # the next session of this visitor
         await tab.arrives(site.url)
         assert "Lin" in await tab.part("ai-label").inner_text()
+        await refused_sessions_are_not_asked_for_over_and_over(await visitor.another_tab(), site)
+
+
+async def refused_sessions_are_not_asked_for_over_and_over(tab: Visitor, site: Server) -> None:
+    """The tab's visitor remembers Lin, and no look."""
+    asked: list[dict[str, object]] = []
+    codes = iter(("no_documents", "not_ready"))
+
+    async def refuse(route: Route) -> None:
+        if route.request.method != "POST" or (code := next(codes, None)) is None:
+            return await route.continue_()
+        asked.append(route.request.post_data_json)
+        error = {"code": code, "message": {"en": f"because {code}"}, "retryable": False}
+        await route.fulfill(status=409, json={"error": error})
+
+    await tab.page.add_init_script(WATCH_VEIL)
+    await tab.page.route("**/api/v1/sessions", refuse)
+    await tab.arrives(site.url)
+    assert [body.get("persona") for body in asked] == ["lin", None]
+    # A refusal for what nobody asked for is told, and waited after, like any other.
+    told = await tab.page.evaluate("__explained")
+    assert "because not_ready" in told and "because no_documents" not in told
 
 
 async def test_who_wants_to_is_remembered_until_they_erase_it(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
 ) -> None:
-    fact = "The user is called Fang and keeps bees."
-    note = Scenario("calls", calls=(Call("remember", {"fact": fact}),))
+    fact, other = "The user is called Fang and keeps bees.", "Fang has never seen the sea."
+    facts = tuple(Call("remember", {"fact": each}) for each in (fact, other))
+    note = Scenario("calls", calls=facts)
     key = "localStorage.getItem('mien.user')"
-    async with visiting(browser, viewport={"width": 390, "height": 844}) as visitor:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    async with visiting(browser, **phone) as visitor:
         await visitor.arrives(site.url)
         assert "off" in await visitor.part("chip-memory").inner_text()
         assert await visitor.page.evaluate(key) is None, "nobody has a key before they ask for it"
         await visitor.part("chip-memory").click()
         assert "kept on this server" in await visitor.part("remember").inner_text()
         assert await visitor.part("remember-erase").is_hidden()
+        await visitor.page.route("**/memory", lambda route: route.fulfill(status=503, json={}))
+        await visitor.part("remember-switch").click()
+        await visitor.page.locator(".remember-said:not(:empty)").wait_for()
+        assert await visitor.page.evaluate("localStorage.getItem('mien.user.paused')") == "yes"
+        await visitor.page.unroute("**/memory")
         await visitor.part("remember-switch").check()
         await says(visitor, "chip-memory", "on")
         assert len(await visitor.page.evaluate(key)) == 64
@@ -227,29 +266,35 @@ async def test_who_wants_to_is_remembered_until_they_erase_it(
         assert "keeps bees" in json.dumps(fake.requests[-1].messages)
 
         await visitor.part("chip-memory").click()
-        await says(visitor, "fact", fact)
+        await visitor.part("fact").filter(has_text=fact).wait_for(timeout=PATIENCE * 1000)
         await visitor.picture_of("memory-phone", tmp_path)
         async with visitor.page.expect_download() as downloading:
             await visitor.part("remember-export").click()
         saved = tmp_path / "memory.json"
         await (await downloading.value).save_as(saved)
-        assert {fact} == {each["text"] for each in json.loads(saved.read_bytes())["facts"]}
+        assert {fact, other} == {each["text"] for each in json.loads(saved.read_bytes())["facts"]}
 
-        await visitor.part("remember-erase").click()
-        assert "Really" in await visitor.part("remember-erase").inner_text()
+        focused = "document.activeElement.closest('[data-testid]')?.dataset.testid"
+        forget = visitor.part("fact").filter(has_text=other).get_by_role("button")
+        await forget.focus()
+        await visitor.page.keyboard.press("Enter")
+        await visitor.page.keyboard.press("Enter")
+        await visitor.part("fact").filter(has_text=other).wait_for(state="detached")
+        assert await visitor.page.evaluate(focused) == "fact", "Escape still closes the panel"
+        erase = visitor.part("remember-erase")
+        await erase.tap()
+        assert "Really" in await erase.inner_text()
+        assert "Really" in str(await erase.get_attribute("aria-label"))
         assert await visitor.part("fact").count() == 1, "one press erases nothing"
-        await visitor.part("remember-erase").click()
+        await erase.tap()
         await says(visitor, "remember-said", "Everything was erased.")
         await says(visitor, "chip-memory", "off")
+        assert await visitor.page.evaluate(focused) == "remember-close"
         assert await visitor.part("fact").count() == 0
         assert await visitor.page.evaluate(key) is None
         await visitor.page.reload()
         await visitor.is_live()
         assert "off" in await visitor.part("chip-memory").inner_text()
-
-
-async def greeted(visitor: Visitor) -> bool:
-    return any("Good day" in said for said in await visitor.said())
 
 
 async def says(visitor: Visitor, part: str, words: str) -> None:

@@ -44,8 +44,10 @@ def check(talk: Talk, question: str, answer: str, told: str) -> None:
     """What sounded is remembered, what did not is not; a word cut off as it began may be."""
     sounded = heard_words(talk.wire.sound, answer)
     clearly = [word for word, samples in sounded if samples > FADE_SAMPLES]
+    # The last samples of a fade are so faint that they may be taken for any tone.
+    at_most = [word for word, _ in sounded][: len(clearly) + 1]
     remembered = words_of(told)
-    assert remembered in (clearly, [word for word, _ in sounded]), (told, sounded)
+    assert remembered in (clearly, at_most), (told, sounded)
     assert answer.startswith(told)
     assert talk.context == [("user", question), ("assistant", told)]
     (_, last) = talk.conversation.history

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from heard import ANSWERS, Talk, heard_words, hearing, talking, together, words_of
+from mien.moderation.contract import ALLOWED, Verdict
 from mien.services import Services
 from mien.trace import Trace
 
@@ -162,3 +163,47 @@ async def test_in_the_middle_of_anything_nothing_hangs_and_nothing_goes_on(
     async with asyncio.timeout(60):
         while left := asyncio.all_tasks() - before:
             await asyncio.wait(left)
+
+
+class Deliberate:
+    """Judges questions when it is told to, in any order."""
+
+    def __init__(self) -> None:
+        self.judging: dict[str, asyncio.Future[Verdict]] = {}
+
+    async def judge_message(self, author: str, text: str) -> Verdict:
+        self.judging[text] = asyncio.get_running_loop().create_future()
+        return await self.judging[text]
+
+    async def judge_answer(self, text: str) -> Verdict:
+        return ALLOWED
+
+
+async def test_a_question_that_is_being_judged_gives_way(services: Services) -> None:
+    moderator = Deliberate()
+    async with talking(services, "en", moderator=moderator) as talk:
+
+        async def asked(text: str) -> asyncio.Task[int]:
+            asking = asyncio.create_task(talk.conversation.chat(text))
+            await talk.until(lambda: text in moderator.judging, "a judge")
+            return asking
+
+        stopped = await asked(FIRST)
+        await talk.conversation.interrupt()
+        moderator.judging[FIRST].set_result(ALLOWED)
+        turn = await stopped
+        assert (await talk.first("turn", turn=turn))["complete"] is False
+        assert await talk.first("user", turn=turn, text=FIRST), "it was said"
+        assert not talk.conversation.answering and talk.context == []
+        assert talk.messages[-1] == {"type": "state", "state": "idle"}, "whoever waits may stop"
+
+        older, newer = await asked(FIRST), await asked(SECOND)
+        moderator.judging[SECOND].set_result(ALLOWED)
+        answered = await newer
+        moderator.judging[FIRST].set_result(Verdict(False, "late"))
+        given_up = await older
+        assert (await talk.first("turn", turn=answered))["text"] == SECOND_ANSWER
+        assert (await talk.first("turn", turn=given_up))["text"] == ""
+        assert talk.context == [("user", SECOND), ("assistant", SECOND_ANSWER)]
+        said = [message["text"] for message in talk.conversation.history]
+        assert said == [FIRST, SECOND, SECOND_ANSWER], "what may not be asked is not kept"

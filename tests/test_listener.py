@@ -17,6 +17,7 @@ import pytest
 import pytest_asyncio
 
 from heard import Talk, hearing, talking
+from mien.asr.wake_word import WakeWords
 from mien.bench.spoken import spoken_questions
 from mien.listener import Listener
 from mien.media.tick import Pcm
@@ -166,6 +167,19 @@ async def test_asleep_it_hears_nothing_but_its_name(services: Services, speech: 
         await ears.say(speech, "Where is the lighthouse?")
         asked = await ears.quiet_until("user", text="Where is the lighthouse?")
         assert asked["turn"] > 1, "awake, it need not be called again"
+
+
+async def test_whoever_takes_over_is_called_otherwise(services: Services, speech: Pcm) -> None:
+    async with ear(services, "wake_word") as ears:
+        ears.listener.answer_to(WakeWords(["Lin"]), "en")
+        assert ears.listener.state["wake_words"] == ["Lin"]
+        await ears.say(speech, f"Lin, {WHALES}")
+        assert (await ears.quiet_until("user"))["text"] == WHALES
+    ears.listener.answer_to(WakeWords(["Mei"]), "en")
+    await ears.listener.choose(mode="hands_free")
+    await ears.listener.choose(mode="wake_word")
+    await asyncio.sleep(0.1)
+    assert ears.listener.wakefulness._word is None, "it is over: nobody would close it"
 
 
 async def test_a_microphone_that_goes_away_takes_no_word_with_it(

@@ -18,6 +18,7 @@ from live_stage import FastTicks
 from local_web import LocalWeb, local_web
 from mien.config import Settings
 from mien.conversation import Conversation
+from mien.fillers import Fillers
 from mien.language import Language
 from mien.llm.role import Role
 from mien.retrieval.contract import Passage
@@ -125,7 +126,7 @@ async def talking(
     """A conversation of the presenter, who may use these tools besides its own."""
     voice = ScriptedVoice("fast", pace=0.3)
     services = world.services
-    cast = replace(services.cast(language), voice=voice, fillers=())
+    cast = replace(services.cast(language), voice=voice, fillers=Fillers())
     if tools or knowledge:
         own = services.mind.role(services.persona, language)
         names = {tool.spec.name for tool in tools}

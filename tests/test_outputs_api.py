@@ -227,7 +227,7 @@ async def test_only_what_can_be_paused_is(site: Site) -> None:
 
 
 async def test_a_session_nobody_watches_stays_while_it_is_on_the_air(services: Services) -> None:
-    impatient = SessionsSection.model_construct(max=8, idle_sec=0.2)
+    impatient = SessionsSection.model_construct(max=8, idle_sec=1.5)
     settings = services.settings.model_copy(update={"sessions": impatient})
     async with serving(services, settings) as site:
         on_air = await site.session()

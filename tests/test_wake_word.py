@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from mien.asr.syllables import parts, syllable
@@ -71,8 +72,12 @@ async def test_names_are_spotted_in_what_a_microphone_brings(tmp_path: Path) -> 
     import tiny_models
 
     words = WakeWords(["小眉", "hey mien"], tiny_models.transducer(tmp_path / "model"))
-    await words.warm_up()
+    process = psutil.Process()
+    before = set(process.children(recursive=True))
+    await asyncio.gather(words.warm_up(), words.warm_up())  # two microphones
     assert words.spotting
+    workers = set(process.children(recursive=True)) - before
+    assert sum("sherpa" in " ".join(worker.cmdline()) for worker in workers) == 1
     here, there = words.open(), words.open()
     called = await said(("讲个笑话", "zh"), ("小眉", "zh"), ("你是谁", "zh"), ("hey mien", "en"))
     nothing = await said(("讲个笑话", "zh"), ("what is mien", "en"), ("你好吗", "zh"))

@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 from playwright.async_api import Browser, Locator, Page, async_playwright
 
+from child_processes import children_with
 from harness import Server
 from mien.avatar.library import load_avatar
 
@@ -308,5 +309,4 @@ async def eventually(
 
 
 def voice_workers(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return [child for child in children if "espeak_worker" in " ".join(child.cmdline())]
+    return children_with("espeak_worker", of=server.process.pid)

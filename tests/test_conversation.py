@@ -14,6 +14,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from child_processes import children_with
 from fake_openai import FakeOpenAI, Scenario
 from harness import (
     Events,
@@ -266,8 +267,7 @@ async def test_a_slow_model_is_bridged_by_a_word_that_nobody_remembers(
 
 
 def voice_workers(server: Server) -> list[psutil.Process]:
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return [child for child in children if "espeak_worker" in " ".join(child.cmdline())]
+    return children_with("espeak_worker", of=server.process.pid)
 
 
 async def test_a_voice_killed_in_the_middle_of_a_sentence_is_not_noticed(

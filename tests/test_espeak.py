@@ -21,6 +21,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from child_processes import children_with
 from mien.media.speech import Phone
 from mien.tts import espeak as espeak_module
 from mien.tts import espeak_worker as protocol
@@ -75,12 +76,7 @@ def texts(runs: Sequence[Run], speech: Speech) -> list[str]:
 
 def workers() -> list[psutil.Process]:
     """Of this test process; a server that other tests share has a worker of its own."""
-    found = []
-    for process in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if "espeak_worker" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return children_with("espeak_worker", recursive=False)
 
 
 def process_of(voice: EspeakVoice) -> psutil.Process:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 import mien.pages.extractor
+from child_processes import children_with
 from local_pages import APPLICATION, BRIDGE, LIGHTHOUSE, page_en
 from mien.pages.contract import PageError
 from mien.pages.extract import READABLE, extract
@@ -191,8 +192,7 @@ async def test_without_the_library_it_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def _workers() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [child for child in children if "mien.pages.worker" in child.cmdline()]
+    return children_with("mien.pages.worker", recursive=False)
 
 
 def _pdf(text: str, title: str = "Light") -> bytes:

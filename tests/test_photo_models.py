@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from mien.avatar.photo import models as module
 from mien.avatar.photo.errors import PhotoError
-from mien.avatar.photo.models import MODELS, obtain_models
+from mien.avatar.photo.models import MODELS, _bytes_in, obtain_models
 from photo_faces import models
 
 
@@ -60,6 +62,24 @@ def test_fetched_by_pip_into_an_empty_cache(cache: Path) -> None:
         pytest.skip(error.en)
     assert sorted(f.name for f in cache.iterdir()) == sorted(m.name for m in MODELS)
     assert shares and all(0 <= share < 1 for share in shares)
+
+
+def test_progress_while_pip_moves_its_folders_about(tmp_path: Path) -> None:
+    (tmp_path / "mediapipe.whl").write_bytes(bytes(1000))
+    over = threading.Event()
+
+    def pip() -> None:
+        while not over.is_set():
+            with tempfile.TemporaryDirectory(dir=tmp_path) as unpacked:
+                (Path(unpacked) / "deeper").mkdir()
+
+    thread = threading.Thread(target=pip)
+    thread.start()
+    try:
+        assert {_bytes_in(tmp_path) for _ in range(3000)} == {1000}
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_from_a_wheel_and_from_a_folder(cache: Path, tmp_path: Path, offline: None) -> None:

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from child_processes import children_with
 from harness import Server, Viewer, listening, new_session, running_server, until, watching
 from mien.tts.alignment import ForcedAlignment
 from mien.tts.fallback import FallbackVoice
@@ -201,11 +202,7 @@ async def say(voice: FallbackVoice) -> set[str]:
 
 async def test_each_voice_is_loaded_once_and_nothing_outlives_the_pool() -> None:
     def workers() -> list[psutil.Process]:
-        return [
-            child
-            for child in psutil.Process().children(recursive=True)
-            if "espeak_worker" in " ".join(child.cmdline())
-        ]
+        return children_with("espeak_worker")
 
     tasks, threads, before = len(asyncio.all_tasks()), threading.active_count(), len(workers())
     async with VoiceServer(gpt_sovits) as server:

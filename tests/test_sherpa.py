@@ -15,6 +15,8 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 
+from child_processes import children_with
+
 pytest.importorskip("sherpa_onnx", reason="needs the extra mien[neural]")
 pytest.importorskip("onnx", reason="needs onnx, from the extra mien[wav2lip]")
 
@@ -36,12 +38,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def workers() -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if "sherpa_worker" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return children_with("sherpa_worker", recursive=False)
 
 
 @pytest.fixture(autouse=True)

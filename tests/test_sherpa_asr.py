@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import signal
@@ -14,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+
+from child_processes import children_with
 
 pytest.importorskip("sherpa_onnx", reason="needs the extra mien[neural]")
 
@@ -31,12 +32,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 def workers() -> list[psutil.Process]:
-    found = []
-    for process in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            if "asr/sherpa_worker" in " ".join(process.cmdline()):
-                found.append(process)
-    return found
+    return children_with("asr/sherpa_worker", recursive=False)
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import psutil
 import pytest
+
+from child_processes import children_with
 
 pytest.importorskip("sherpa_onnx", reason="needs the extra mien[neural]")
 
@@ -31,7 +32,7 @@ async def test_a_pulled_model_hears_the_recorded_questions(name: str) -> None:
     faster than it was spoken."""
     recognizer = SherpaRecognizer(name, SherpaSettings(model=name))
     await recognizer.warm_up()
-    (worker,) = [p for p in psutil.Process().children() if "asr/sherpa_worker" in str(p.cmdline())]
+    (worker,) = children_with("asr/sherpa_worker")
     microphone = Microphone(recognizer, "en")
     questions = [one for one in spoken_questions("en") if one.voice.startswith("flite")]
     wrong = total = samples = 0

@@ -6,14 +6,13 @@ import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 import pytest_asyncio
 from loguru import logger
 
+from child_processes import children_with
 from mcp_server import TOKEN, serving
 from mien.mind_settings import McpServer
 from mien.tools.contract import Tool, ToolCall, ToolContext, ToolError, ToolSpec
@@ -44,12 +43,7 @@ async def until(reached: Callable[[], object]) -> None:
 
 def processes() -> set[int]:
     """The ids of our servers' processes."""
-    found = set()
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if str(SERVER) in child.cmdline():
-                found.add(child.pid)
-    return found
+    return {child.pid for child in children_with(str(SERVER))}
 
 
 @pytest.fixture(scope="module")

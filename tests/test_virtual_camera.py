@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
+from child_processes import children_with
 from mien.label.label import UNLABELLED, Label
 from mien.media.output import OutputError
 from mien.media.program import Program
@@ -112,8 +113,7 @@ def written(shown: Path, size: tuple[int, int]) -> np.ndarray:
 
 
 def processes() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if str(PROCESS) in child.cmdline()]
+    return children_with(str(PROCESS))
 
 
 async def test_pictures_reach_the_camera_in_order_and_it_is_closed_at_the_end(

@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
+from child_processes import children_with
 from mien.asr.syllables import parts, syllable
 from mien.asr.wake_phrase import WakePhrases
 from mien.asr.wake_word import WakeWords, keyword_lines
@@ -72,12 +72,11 @@ async def test_names_are_spotted_in_what_a_microphone_brings(tmp_path: Path) -> 
     import tiny_models
 
     words = WakeWords(["小眉", "hey mien"], tiny_models.transducer(tmp_path / "model"))
-    process = psutil.Process()
-    before = set(process.children(recursive=True))
+    before = children_with("sherpa")
     await asyncio.gather(words.warm_up(), words.warm_up())  # two microphones
     assert words.spotting
-    workers = set(process.children(recursive=True)) - before
-    assert sum("sherpa" in " ".join(worker.cmdline()) for worker in workers) == 1
+    workers = [one for one in children_with("sherpa") if one not in before]
+    assert len(workers) == 1
     here, there = words.open(), words.open()
     called = await said(("讲个笑话", "zh"), ("小眉", "zh"), ("你是谁", "zh"), ("hey mien", "en"))
     nothing = await said(("讲个笑话", "zh"), ("what is mien", "en"), ("你好吗", "zh"))

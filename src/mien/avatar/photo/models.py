@@ -7,6 +7,7 @@ taken out and checked, and the wheel is thrown away: it is never installed, and 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -155,11 +156,10 @@ def _run(
 
 def _bytes_in(folder: Path) -> int:
     total = 0
-    for file in folder.rglob("*"):
-        try:
-            total += file.stat().st_size
-        except OSError:  # moved away meanwhile
-            continue
+    for root, _, files in os.walk(folder):  # leaves out folders that pip removes meanwhile
+        for file in files:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(root, file)).st_size
     return total
 
 

@@ -18,9 +18,11 @@ server. So that it stays so:
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -40,6 +42,8 @@ hypothesis.settings.load_profile("quick")
 # Before anything loads PyTorch: its waiting threads would take the cores from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+
+TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 # Besides those that run a server or a browser: what they watch is the clock.
 REAL_TIME = {
@@ -95,13 +99,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoLanes 
 
 @pytest.fixture(autouse=True, scope="module")
 def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test file keeps in ``functools.cache`` goes with it: networks take gigabytes."""
+    """What a test file keeps in ``functools.cache`` goes with it: networks take gigabytes.
+
+    What was freed is given back: glibc keeps what lies between, some gigabytes by the end, and two
+    processes of a small machine would begin to swap.
+    """
     yield
     own = [value for value in vars(request.module).values() if hasattr(value, "cache_clear")]
     for cached in [value for value in own if value.__module__ == request.module.__name__]:
         cached.cache_clear()
     if own:
         gc.collect()
+    if TRIM is not None:
+        TRIM(0)
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def test_figures(config: Path) -> None:
     assert found["seconds"] > 3 and found["cpu_sec_per_sec"] > 0
 
 
+@pytest.mark.thorough
 async def test_in_real_time_by_telephone(server: ListeningServer) -> None:
     tables = {"local": {"service": "openai", "base_url": server.url}}
     settings = Settings.model_validate({"ears": {"asr": "local", "recognizers": tables}})

@@ -48,15 +48,12 @@ def test_any_voice_is_measured_and_no_other_in_its_place(tmp_path: Path) -> None
     assert "anna: GPT-SoVITS" in failed.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("command", "keys"),
     [
         ("sessions --n 2", {"sessions", "fps_p5", "late_ticks", "cpu_percent", "rss_mb"}),
-        pytest.param(
-            "idle",
-            {"cpu_percent", "compose_ms", "encode_ms", "fps", "rss_mb"},
-            marks=pytest.mark.thorough,
-        ),
+        ("idle", {"cpu_percent", "compose_ms", "encode_ms", "fps", "rss_mb"}),
     ],
 )
 def test_short_runs_have_every_figure(command: str, keys: set[str]) -> None:

@@ -42,6 +42,7 @@ def quick_ways() -> list[tuple[str, str, str]]:
     return [*eager, ("openvino", "fp32", "cpu"), ("openvino", "int8", "cpu")]
 
 
+@pytest.mark.thorough
 def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
     ways = {(row["precision"], row["cached"], row["window"]) for row in result["rows"]}
     for precision in ("fp32", "int8"):
@@ -54,6 +55,7 @@ def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
     assert result["skipped"] == []
 
 
+@pytest.mark.thorough
 def test_rows_say_how_close_to_float32_they_are(result: dict) -> None:
     for row in result["rows"]:
         if row["precision"] == "fp32":
@@ -62,6 +64,7 @@ def test_rows_say_how_close_to_float32_they_are(result: dict) -> None:
             assert 36 <= row["psnr_db"] < 60
 
 
+@pytest.mark.thorough
 def test_ratios_are_to_plain_pytorch(result: dict) -> None:
     eager = [row for row in result["rows"] if row["backend"].startswith("torch eager")]
     if not eager:
@@ -75,6 +78,7 @@ def test_ratios_are_to_plain_pytorch(result: dict) -> None:
         assert row["ratio"] == pytest.approx(quickest / row["ms_per_frame"], rel=0.1, abs=0.02)
 
 
+@pytest.mark.thorough
 def test_the_table_has_a_line_for_each_row(result: dict) -> None:
     assert lipsync_table(result).row_count == len(result["rows"])
 

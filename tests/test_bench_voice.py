@@ -34,6 +34,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return json.loads(run.stdout)
 
 
+@pytest.mark.thorough
 def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
     ways = [(row["backend"], row["precision"], row["device"]) for row in result["rows"]]
     assert ways == WAYS
@@ -46,6 +47,7 @@ def test_every_way_has_a_row_with_all_figures(result: dict) -> None:
         assert row["gap_ms"] >= 0 and row["cpu_ms"] > 0
 
 
+@pytest.mark.thorough
 def test_ratios_are_to_the_quicker_plain_run(result: dict) -> None:
     plain = [row for row in result["rows"] if row["backend"].startswith("torch eager")]
     assert all(row["first_chunk_ms"] == row["whole_ms"] for row in plain)
@@ -55,6 +57,7 @@ def test_ratios_are_to_the_quicker_plain_run(result: dict) -> None:
             assert row[ratio] == pytest.approx(quickest / row[figure], rel=0.02, abs=0.02)
 
 
+@pytest.mark.thorough
 def test_all_say_the_same(result: dict) -> None:
     assert result["rows"][0]["error"] is None
     for row in result["rows"][1:]:
@@ -68,6 +71,7 @@ def test_a_gap_is_how_long_playback_stood_still() -> None:
     assert voice._gap(answer, 44_100) == 0
 
 
+@pytest.mark.thorough
 def test_the_table_has_a_line_for_each_row(result: dict) -> None:
     assert voice_table(result).row_count == len(result["rows"])
 

@@ -158,6 +158,7 @@ async def test_two_tabs_never_hear_each_other(
         assert "".join(await two.captions()).strip() == bravo
 
 
+@pytest.mark.thorough
 async def test_a_closed_tab_frees_its_place(browser: Browser, site: Server) -> None:
     async with visiting(browser) as visitor, site.client() as client:
         await visitor.arrives(site.url)

@@ -114,7 +114,9 @@ async def test_everything_fits_while_she_speaks(
         assert await below_the_lips(visitor)
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 640), (844, 390)])
+@pytest.mark.parametrize(
+    ("width", "height"), [pytest.param(360, 640, marks=pytest.mark.thorough), (844, 390)]
+)
 async def test_a_small_phone_keeps_lips_and_composer_free(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path, width: int, height: int
 ) -> None:

@@ -103,6 +103,7 @@ async def look_panel(visitor: Visitor) -> None:
     await visitor.part("face-photo").wait_for()
 
 
+@pytest.mark.thorough
 async def test_another_face_appears_and_speaks_without_a_new_connection(
     browser: Browser, site: Server, fake: FakeOpenAI, tmp_path: Path
 ) -> None:

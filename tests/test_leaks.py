@@ -38,7 +38,7 @@ async def settle(client: httpx.AsyncClient) -> None:
     await asyncio.sleep(1.5)
 
 
-@pytest.mark.parametrize("rounds", [12, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("rounds", [8, pytest.param(50, marks=pytest.mark.thorough)])
 async def test_visits_leave_no_task_thread_file_or_memory(tmp_path: Path, rounds: int) -> None:
     with running_server(tmp_path, environment={"MIEN_GREET": "false"}) as server:
         process = psutil.Process(server.process.pid)
